@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Each command is a script in tools/ and runs as root or by sudo. Words for it: make units ARGS="-k routes"
+
+# What `make test` runs, in this order: each is a script in tools/ and a command of its own.
+STEPS := lint types units units-pyroute2 sanity ansible-lint docs-lint build
+
+RUN = @EXTRUDE_TARGET=$@ tools/as-root tools/$@.sh $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test clean fresh lock $(STEPS)
+
+help: ## Show this list
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 18
+
+setup: ## Install what the commands need: Debian packages, Python tools, the link to the checkout
+	$(RUN)
+
+test: setup ## Run every test, with the seconds of each step
+	$(RUN) $(STEPS)
+
+lint: setup ## Check rules and form of Python, shell and YAML
+	$(RUN)
+
+types: setup ## Check the types of Python
+	$(RUN)
+
+units: setup ## Run the unit tests
+	$(RUN)
+
+units-pyroute2: setup ## Run the unit tests with each supported version of pyroute2
+	$(RUN)
+
+sanity: setup ## Run all of ansible-test sanity
+	$(RUN)
+
+ansible-lint: setup ## Check playbooks and roles
+	$(RUN)
+
+docs-lint: setup ## Check the documentation of modules, filters and roles
+	$(RUN)
+
+build: setup ## Build the collection's archive
+	$(RUN)
+
+fresh: ## Prove a command in a fresh minimal Debian 12: make fresh ARGS="make test"
+	$(RUN)
+
+lock: setup ## Write the pins of indirect Python dependencies anew
+	$(RUN)
+
+clean: ## Remove the cache and the link
+	$(RUN)
