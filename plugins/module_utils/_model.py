@@ -1,0 +1,644 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kernel objects that the collection manages, as frozen values.
+
+Every value is normalised when it is made, so that what was asked for and what the kernel
+reports compare with ``==``. This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+
+SCHEMA = 1
+
+PROTOCOL = 120
+"""Origin of our routes and rules (rtnetlink ``rtm_protocol``), 'x' in ASCII."""
+
+MAIN_TABLE = 254
+
+Action: TypeAlias = Literal["add", "change", "delete"]
+
+
+class EngineError(Exception):
+    """Something that the user has to know, in one sentence."""
+
+
+class InvalidInput(EngineError):
+    """A value that makes no object; the sentence starts with the place of the value."""
+
+
+# --- reading plain data ---------------------------------------------------------------------------
+
+
+class Fields:
+    """Reads one mapping of plain data; every error names the place, such as ``routes[2].table``."""
+
+    def __init__(self, data: object, where: str) -> None:
+        if not isinstance(data, Mapping):
+            raise InvalidInput(f"{where}: {data!r} is no dictionary")
+        self._data = {str(name): value for name, value in data.items() if value is not None}
+        self._where = where
+        self._known: set[str] = set()
+
+    def error(self, name: str, problem: str) -> InvalidInput:
+        return InvalidInput(f"{self._where}.{name}: {problem}" if self._where else f"{name}: {problem}")
+
+    def optional(self, name: str) -> Any:
+        self._known.add(name)
+        return self._data.get(name)
+
+    def required(self, name: str) -> Any:
+        value = self.optional(name)
+        if value is None:
+            raise self.error(name, "is missing")
+        return value
+
+    def text(self, name: str, default: str | None = None, pattern: str = r".+") -> str:
+        value = self.required(name) if default is None else self.optional(name)
+        if value is None:
+            return default or ""
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise self.error(name, f"{value!r} does not match {pattern}")
+        return value
+
+    def device(self, name: str) -> str:
+        return self.text(name, pattern=DEVICE_NAME)
+
+    def optional_device(self, name: str) -> str | None:
+        return None if self.optional(name) is None else self.device(name)
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self.optional(name)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self.error(name, f"{value!r} is neither true nor false")
+        return value
+
+    def integer(self, name: str, low: int, high: int, default: int | None = None) -> int:
+        value = self.required(name) if default is None else self.optional(name)
+        if value is None and default is not None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise self.error(name, f"{value!r} is not a number from {low} to {high}")
+        return value
+
+    def optional_integer(self, name: str, low: int, high: int) -> int | None:
+        return None if self.optional(name) is None else self.integer(name, low, high)
+
+    def choice(self, name: str, choices: Sequence[Any], default: Any) -> Any:
+        value = self.optional(name)
+        if value is None:
+            return default
+        if value not in choices:
+            raise self.error(name, f"{value!r} is none of {', '.join(map(str, choices))}")
+        return value
+
+    def parsed(self, name: str, parse: Any, what: str) -> str:
+        """The value in the normal form of *parse* (one of the classes of ``ipaddress``)."""
+        value = self.required(name)
+        try:
+            return str(parse(str(value)))
+        except ValueError as error:
+            raise self.error(name, f"{value!r} is no {what} ({error})") from error
+
+    def optional_parsed(self, name: str, parse: Any, what: str) -> str | None:
+        return None if self.optional(name) is None else self.parsed(name, parse, what)
+
+    def items(self, name: str) -> list[Fields]:
+        value = self.optional(name)
+        if value is None:
+            return []
+        if not isinstance(value, list | tuple):
+            raise self.error(name, f"{value!r} is no list")
+        place = f"{self._where}.{name}" if self._where else name
+        return [Fields(item, f"{place}[{number}]") for number, item in enumerate(value)]
+
+    def strings(self, name: str) -> tuple[str, ...]:
+        value = self.optional(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+            raise self.error(name, f"{value!r} is no list of strings")
+        return tuple(value)
+
+    def integers(self, name: str, low: int, high: int) -> tuple[int, ...]:
+        value = self.optional(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list | tuple) or not all(
+            isinstance(item, int) and low <= item <= high for item in value
+        ):
+            raise self.error(name, f"{value!r} is no list of numbers from {low} to {high}")
+        return tuple(value)
+
+    def close(self) -> None:
+        """Refuse what nobody asked for: a misspelt key must not be dropped in silence."""
+        if unknown := sorted(set(self._data) - self._known):
+            raise self.error(unknown[0], f"is not known here; known are {', '.join(sorted(self._known))}")
+
+
+DEVICE_NAME = r"[^\s/:]{1,15}"
+FAMILIES = (4, 6)
+_WORD32 = 2**32 - 1
+
+
+def family_of(address: str) -> int:
+    """4 or 6, for an address or prefix in normal form."""
+    return 6 if ":" in address else 4
+
+
+# --- the objects ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A GRE device over IPv4 (RFC 2784; key: RFC 2890). ``ttl`` and ``tos`` 0 and 1 mean: inherit."""
+
+    KIND: ClassVar[str] = "tunnels"
+    name: str
+    local: str
+    remote: str
+    key: int | None = None
+    ttl: int = 64
+    tos: int = 0
+    pmtudisc: bool = True
+    mtu: int = 1472
+    device: str | None = None
+    alias: str = ""
+    extra: str = ""
+    """What the kernel reports beyond the above (down, checksums, encapsulation); never wanted by us."""
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Tunnel:
+        tunnel = cls(
+            name=data.device("name"),
+            local=data.parsed("local", ipaddress.IPv4Address, "IPv4 address"),
+            remote=data.parsed("remote", ipaddress.IPv4Address, "IPv4 address"),
+            key=data.optional_integer("key", 0, _WORD32),
+            ttl=data.integer("ttl", 0, 255, 64),
+            tos=data.integer("tos", 0, 255, 0),
+            pmtudisc=data.flag("pmtudisc", True),
+            mtu=data.integer("mtu", 68, 65511, 1472),
+            device=data.optional_device("device"),
+            alias=f"{owner}/{data.text('wan', default='', pattern=r'[^/]*') or data.device('name')}",
+        )
+        data.close()
+        return tunnel
+
+    @property
+    def identity(self) -> tuple[str, str, int | None]:
+        """What the kernel tells two tunnels apart by."""
+        return (self.local, self.remote, self.key)
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        return (self.name,)
+
+    def __str__(self) -> str:
+        key = "" if self.key is None else f" key {self.key}"
+        return f"tunnel {self.name} {self.local} -> {self.remote}{key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The link group of a device, by which rules can tell WANs from LANs (ip-rule(8), suppress_ifgroup)."""
+
+    KIND: ClassVar[str] = "groups"
+    device: str
+    group: int
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Group:
+        group = cls(data.device("device"), data.integer("group", 1, _WORD32))
+        data.close()
+        return group
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        return (self.device,)
+
+    def __str__(self) -> str:
+        return f"group {self.group} of {self.device}"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address with its prefix length on a device."""
+
+    KIND: ClassVar[str] = "addresses"
+    device: str
+    address: str
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Address:
+        address = cls(data.device("device"), data.parsed("address", ipaddress.ip_interface, "address"))
+        data.close()
+        return address
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        return (self.device, self.address)
+
+    def __str__(self) -> str:
+        return f"address {self.address} on {self.device}"
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An address that a device answers ARP (RFC 1027) or neighbour solicitations (RFC 4389) for."""
+
+    KIND: ClassVar[str] = "proxies"
+    device: str
+    address: str
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Proxy:
+        proxy = cls(data.device("device"), data.parsed("address", ipaddress.ip_address, "single address"))
+        data.close()
+        return proxy
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        return (self.device, self.address)
+
+    def __str__(self) -> str:
+        return f"proxy {self.address} on {self.device}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Nexthop:
+    """One leg of a route. ``weight`` is the share of the legs' sum, 1 to 255."""
+
+    device: str = ""
+    gateway: str = ""
+    weight: int = 1
+
+    @classmethod
+    def parse(cls, data: Fields) -> Nexthop:
+        hop = cls(
+            data.optional_device("device") or "",
+            data.optional_parsed("gateway", ipaddress.ip_address, "address") or "",
+            data.integer("weight", 1, 255, 1),
+        )
+        if not (hop.device or hop.gateway):
+            raise data.error("device", "is missing, and so is gateway: a next hop needs one of them")
+        data.close()
+        return hop
+
+    def __str__(self) -> str:
+        via = f"via {self.gateway}" if self.gateway else ""
+        device = f"dev {self.device}" if self.device else ""
+        return " ".join(word for word in (via, device, f"weight {self.weight}") if word)
+
+
+RouteType: TypeAlias = Literal["unicast", "blackhole", "unreachable", "prohibit"]
+ROUTE_TYPES: tuple[RouteType, ...] = ("unicast", "blackhole", "unreachable", "prohibit")
+SCOPES = ("global", "link", "host")
+IPV6_METRIC = 1024
+"""The metric that the kernel gives to IPv6 routes that have none (include/uapi/linux/ipv6_route.h)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route with one or more weighted next hops; its place is table, destination and metric."""
+
+    KIND: ClassVar[str] = "routes"
+    destination: str
+    table: int = MAIN_TABLE
+    metric: int = 0
+    type: RouteType = "unicast"
+    scope: str = "global"
+    source: str | None = None
+    nexthops: tuple[Nexthop, ...] = ()
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Route:
+        destination = data.parsed("destination", ipaddress.ip_network, "prefix")
+        family = family_of(destination)
+        address = ipaddress.IPv4Address if family == 4 else ipaddress.IPv6Address
+        kind: RouteType = data.choice("type", ROUTE_TYPES, "unicast")
+        hops = tuple(Nexthop.parse(item) for item in data.items("nexthops"))
+        if (kind == "unicast") != bool(hops):
+            raise data.error("nexthops", "a unicast route needs at least one, any other type takes none")
+        if any(hop.gateway and family_of(hop.gateway) != family for hop in hops):
+            raise data.error("nexthops", f"a gateway is not of the family of {destination}")
+        if len({(hop.device, hop.gateway) for hop in hops}) < len(hops):
+            raise data.error("nexthops", "the same next hop stands there twice")
+        route = normal_route(
+            destination=destination,
+            table=data.integer("table", 1, _WORD32, MAIN_TABLE),
+            metric=data.integer("metric", 0, _WORD32, 0),
+            type=kind,
+            scope=data.choice("scope", SCOPES, None),
+            source=data.optional_parsed("source", address, f"IPv{family} address"),
+            nexthops=hops,
+        )
+        data.close()
+        return route
+
+    @property
+    def family(self) -> int:
+        return family_of(self.destination)
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        return (self.family, self.table, self.destination, self.metric)
+
+    def __str__(self) -> str:
+        words: list[str] = [] if self.type == "unicast" else [self.type]
+        words += [f"route {self.destination} table {self.table} metric {self.metric}"]
+        words += [str(hop) for hop in self.nexthops]
+        return " ".join(words)
+
+
+def normal_route(
+    *,
+    destination: str,
+    table: int,
+    metric: int,
+    type: RouteType,
+    scope: str | None,
+    source: str | None,
+    nexthops: Iterable[Nexthop],
+) -> Route:
+    """A route in the form in which the kernel reports it.
+
+    The order of next hops means nothing; the weight of a single one neither. IPv6 knows no scope
+    and no metric 0. Without a gateway an IPv4 route has scope link (ip-route(8)).
+    """
+    hops = tuple(sorted(nexthops))
+    if len(hops) == 1 and hops[0].weight != 1:
+        hops = (replace(hops[0], weight=1),)
+    if family_of(destination) == 6:
+        scope, metric = "global", metric or IPV6_METRIC
+    elif scope is None:
+        scope = "link" if hops and not any(hop.gateway for hop in hops) else "global"
+    return Route(destination, table, metric, type, scope, source, hops)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A policy rule that sends what it matches to a table (ip-rule(8)). All its fields are its identity."""
+
+    KIND: ClassVar[str] = "rules"
+    family: int
+    priority: int
+    table: int
+    source: str | None = None
+    destination: str | None = None
+    iif: str | None = None
+    oif: str | None = None
+    mark: int | None = None
+    mask: int | None = None
+    suppress_prefixlength: int | None = None
+    suppress_ifgroup: int | None = None
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Rule:
+        family = data.choice("family", FAMILIES, 4)
+        network = ipaddress.IPv4Network if family == 4 else ipaddress.IPv6Network
+        mark = data.optional_integer("mark", 0, _WORD32)
+        mask = data.optional_integer("mask", 1, _WORD32)
+        if mask is not None and mark is None:
+            raise data.error("mark", "is missing, but mask is given")
+        rule = cls(
+            family=family,
+            priority=data.integer("priority", 1, _WORD32),
+            table=data.integer("table", 1, _WORD32),
+            source=data.optional_parsed("source", network, f"IPv{family} prefix"),
+            destination=data.optional_parsed("destination", network, f"IPv{family} prefix"),
+            iif=data.optional_device("iif"),
+            oif=data.optional_device("oif"),
+            mark=mark,
+            mask=_WORD32 if mask is None and mark is not None else mask,
+            suppress_prefixlength=data.optional_integer("suppress_prefixlength", 0, 128),
+            suppress_ifgroup=data.optional_integer("suppress_ifgroup", 0, _WORD32 - 1),
+        )
+        data.close()
+        return rule
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, item.name) for item in fields(self))
+
+    def __str__(self) -> str:
+        words = [f"rule {self.priority}:"]
+        words += [
+            f"{word} {value}"
+            for word, value in (
+                ("from", self.source),
+                ("to", self.destination),
+                ("iif", self.iif),
+                ("oif", self.oif),
+                ("fwmark", None if self.mark is None else f"{self.mark:#x}/{self.mask:#x}"),
+            )
+            if value is not None
+        ]
+        words += [f"lookup {self.table}"]
+        if self.suppress_prefixlength is not None:
+            words += [f"suppress_prefixlength {self.suppress_prefixlength}"]
+        if self.suppress_ifgroup is not None:
+            words += [f"suppress_ifgroup {self.suppress_ifgroup}"]
+        return " ".join(words) + (" (IPv6)" if self.family == 6 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Sysctl:
+    """A kernel setting; its name is the path below ``/proc/sys``, since device names may hold dots."""
+
+    KIND: ClassVar[str] = "sysctls"
+    name: str
+    value: str
+    optional: bool = field(default=False, compare=False)
+    """Passed over where the kernel does not have it."""
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Sysctl:
+        sysctl = cls(
+            data.text("name", pattern=r"(?!.*\.\.)[A-Za-z0-9_][^\s]*/[^\s]+"),
+            " ".join(str(data.required("value")).split()),
+            data.flag("optional", False),
+        )
+        data.close()
+        return sysctl
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        return (self.name,)
+
+    def __str__(self) -> str:
+        return f"sysctl {self.name} = {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """An iptables chain of ours, and the built-in chain that jumps to it (``hook``; empty: none does)."""
+
+    KIND: ClassVar[str] = "chains"
+    family: int
+    table: str
+    name: str
+    hook: str
+    rules: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Chain:
+        chain = cls(
+            family=data.choice("family", FAMILIES, 4),
+            table=data.choice("table", ("filter", "mangle", "nat", "raw"), "filter"),
+            name=data.text("name", pattern=r"EXTRUDE-[A-Z0-9-]{1,20}"),
+            hook=data.text("hook", pattern=r"PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING"),
+            rules=data.strings("rules"),
+        )
+        data.close()
+        return chain
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        return (self.family, self.table, self.name)
+
+    def __str__(self) -> str:
+        program = "iptables" if self.family == 4 else "ip6tables"
+        return f"{program} chain {self.name} in {self.table}, {len(self.rules)} rules"
+
+
+Object: TypeAlias = Tunnel | Group | Address | Proxy | Route | Rule | Sysctl | Chain
+
+AnyObject = TypeVar("AnyObject", Tunnel, Group, Address, Proxy, Route, Rule, Sysctl, Chain)
+
+MODELS: dict[str, type[Object]] = {
+    model.KIND: model for model in (Tunnel, Group, Address, Sysctl, Chain, Route, Rule, Proxy)
+}
+KINDS = tuple(MODELS)
+"""The kinds in the order in which they are added: what comes later stands on what comes before."""
+
+
+# --- what a host holds ----------------------------------------------------------------------------
+
+Place: TypeAlias = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A network device as the kernel reports it; ``tunnel`` is set for GRE devices."""
+
+    name: str
+    index: int
+    kind: str = ""
+    alias: str = ""
+    group: int = 0
+    tunnel: Tunnel | None = None
+
+
+@dataclass(frozen=True)
+class Current:
+    """What the host holds. Routes and rules come with their protocol number (who made them)."""
+
+    devices: dict[str, Device] = field(default_factory=dict)
+    addresses: frozenset[Address] = frozenset()
+    proxies: frozenset[Proxy] = frozenset()
+    routes: dict[Place, tuple[Route, int]] = field(default_factory=dict)
+    rules: tuple[tuple[Rule, int], ...] = ()
+    sysctls: dict[str, str | None] = field(default_factory=dict)
+    chains: dict[Place, Chain] = field(default_factory=dict)
+
+
+# --- states ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose an object is: the scope of a change."""
+
+    customer: str
+    site: str
+
+    @property
+    def label(self) -> str:
+        """The start of the alias of this owner's tunnels."""
+        return f"extrude:{self.customer}/{self.site}"
+
+    def __str__(self) -> str:
+        return f"customer {self.customer}, site {self.site}"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The objects that one host should hold for one owner.
+
+    In the reserved tables and priorities (first, last) nothing of anybody else may stand.
+    """
+
+    owner: Owner
+    objects: tuple[Object, ...] = ()
+    reserved_tables: tuple[int, ...] = ()
+    reserved_priorities: tuple[int, int] | None = None
+
+    def of(self, model: type[AnyObject]) -> list[AnyObject]:
+        return [item for item in self.objects if isinstance(item, model)]
+
+    @classmethod
+    def parse(cls, data: object, where: str = "") -> State:
+        """A state from plain data (JSON); raises InvalidInput with the place of the first bad value."""
+        top = Fields(data, where)
+        if (schema := top.integer("schema", 1, 2**31, SCHEMA)) != SCHEMA:
+            raise top.error("schema", f"{schema} is newer than this version understands ({SCHEMA})")
+        owner = Owner(top.text("customer", pattern=CUSTOMER), top.text("site", pattern=SITE))
+        objects = [model.parse(item, owner.label) for kind, model in MODELS.items() for item in top.items(kind)]
+        reserved = Fields(top.optional("reserved") or {}, f"{where}.reserved" if where else "reserved")
+        tables = reserved.integers("tables", 1, _WORD32)
+        priorities = reserved.integers("priorities", 1, _WORD32)
+        if priorities and len(priorities) != 2:
+            raise reserved.error("priorities", "takes the first and the last one")
+        reserved.close()
+        top.close()
+        return cls(owner, tuple(objects), tables, (priorities[0], priorities[1]) if priorities else None)
+
+    def plain(self) -> dict[str, Any]:
+        """The state as plain data, which :meth:`parse` reads back."""
+        data: dict[str, Any] = {"schema": SCHEMA, "customer": self.owner.customer, "site": self.owner.site}
+        for item in self.objects:
+            data.setdefault(item.KIND, []).append(plain(item))
+        data["reserved"] = {"tables": list(self.reserved_tables), "priorities": list(self.reserved_priorities or ())}
+        return data
+
+
+def needed_by_proxies(state: State) -> tuple[Sysctl, ...]:
+    """The settings without which the proxy entries of a state do nothing, or answer late.
+
+    Source: Documentation/networking/ip-sysctl.rst; net/ipv4/arp.c, net/ipv6/ndisc.c.
+    """
+    names = []
+    for device, family in sorted({(proxy.device, family_of(proxy.address)) for proxy in state.of(Proxy)}):
+        if family == 4:
+            names += ["net/ipv4/ip_forward=1", f"net/ipv4/neigh/{device}/proxy_delay=0"]
+        else:
+            names += ["net/ipv6/conf/all/forwarding=1", f"net/ipv6/conf/{device}/proxy_ndp=1"]
+            names += [f"net/ipv6/neigh/{device}/proxy_delay=0"]
+    pairs = (setting.split("=") for setting in dict.fromkeys(names))
+    return tuple(Sysctl(name, value) for name, value in pairs)
+
+
+def plain(item: Object) -> dict[str, Any]:
+    """One object as plain data, without what is not set."""
+    data = {name: value for name, value in asdict(item).items() if value not in (None, "", ())}
+    if isinstance(item, Tunnel):
+        data["wan"] = data.pop("alias").rpartition("/")[2]
+    if isinstance(item, Route):
+        data["nexthops"] = [plain_hop(hop) for hop in item.nexthops]
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
+
+
+def plain_hop(hop: Nexthop) -> dict[str, Any]:
+    return {name: value for name, value in asdict(hop).items() if value != ""}
+
+
+CUSTOMER = r"[a-z0-9-]{1,32}"
+SITE = r"[^\s/]{1,64}"

@@ -1,0 +1,348 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prove tunnels with traffic: echo through every one of them at the same time, and see what arrives at the far end.
+
+Packets are sent on a device whatever the routes say, and are heard on the device before any firewall,
+so that the path alone is judged. This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import random
+import selectors
+import socket
+import time
+from collections import Counter, deque
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._icmp import HEADERS, REPLY, REQUEST, Echo, build
+from ._model import Fields, family_of
+from ._rawsocket import ear, hear, mouth, trouble
+
+SMALLEST = 68
+"""The size in bytes that every IPv4 link carries whole (RFC 791); the search goes no lower."""
+
+LARGEST = 65535
+
+LONGEST = 600
+"""Seconds that anything here may take."""
+
+TOKEN = r"[!-~]{1,64}"
+
+RUNGS = 16
+"""Into how many steps each round of the search divides what is still open."""
+
+RUNG_PACKETS = 2
+"""Packets of each size in the search, so that one lost packet does not mislead it."""
+
+RUNG_INTERVAL = 0.01
+"""Seconds between packets of the search: small queues of slow links must hold them."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A tunnel to probe: inside addresses ``local`` and ``remote``, ``mtu`` in bytes, an extruded ``source``."""
+
+    wan: str
+    device: str
+    local: str
+    remote: str
+    mtu: int
+    source: str | None = None
+
+    @classmethod
+    def parse(cls, data: Fields) -> Target:
+        """A target from plain data; raises InvalidInput."""
+        device, local = data.device("device"), data.parsed("local", ipaddress.ip_address, "address")
+        same = ipaddress.IPv6Address if family_of(local) == 6 else ipaddress.IPv4Address
+        what = f"IPv{family_of(local)} address as local is"
+        return cls(
+            wan=data.text("wan", default=device),
+            device=device,
+            local=local,
+            remote=data.parsed("remote", same, what),
+            mtu=data.integer("mtu", SMALLEST, LARGEST),
+            source=data.optional_parsed("source", same, what),
+        )
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What to look for on a device: echo requests whose payload is this token."""
+
+    device: str
+    token: str
+
+    @classmethod
+    def parse(cls, data: Fields) -> Watch:
+        """A watch from plain data; raises InvalidInput."""
+        return cls(data.device("device"), data.text("token", pattern=TOKEN))
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Packets a tunnel, seconds between them, seconds to wait for the last one; payload of those from ``source``."""
+
+    count: int = 5
+    interval: float = 0.1
+    timeout: float = 1.0
+    token: str = "extrude"
+
+    @classmethod
+    def parse(cls, data: Fields) -> Pace:
+        """A pace from plain data; raises InvalidInput."""
+        for name in ("interval", "timeout"):
+            if not 0 <= data.required(name) <= LONGEST:
+                raise data.error(name, f"{data.required(name)!r} is no time from 0 to {LONGEST} seconds")
+        count, token = data.integer("count", 1, 1000), data.text("token", pattern=TOKEN)
+        return cls(count, data.required("interval"), data.required("timeout"), token)
+
+
+# --- pure: one tunnel -----------------------------------------------------------------------------
+
+
+def largest_size(mtu: int, count: int) -> Generator[list[int], Collection[int], int | None]:
+    """The largest size in bytes that passes, None when none does.
+
+    Yields the sizes to send next, takes those of them that came back. The first round is *count*
+    packets of the full size; only when none passes, the open range is divided, round by round.
+    """
+    if mtu in (yield [mtu] * count):
+        return mtu
+    passes, fails = None, mtu
+    while fails - (passes or SMALLEST - 1) > 1:
+        rungs = ladder(SMALLEST if passes is None else passes + 1, fails - 1)
+        good = [size for size in (yield sorted(rungs * RUNG_PACKETS)) if size in rungs]
+        if not good:
+            return passes
+        passes = max(good)
+        fails = min((size for size in rungs if size > passes), default=fails)
+    return passes
+
+
+def ladder(low: int, high: int) -> list[int]:
+    """At most RUNGS sizes from *low* to *high*, ends included, at even distances."""
+    steps = min(RUNGS, high - low + 1) - 1
+    return [low] if steps < 1 else [low + (high - low) * step // steps for step in range(steps + 1)]
+
+
+def summary(seconds: Sequence[float]) -> dict[str, float] | None:
+    """Round-trip times as minimum, mean and maximum in milliseconds; None without any."""
+    if not seconds:
+        return None
+    figures = {"min": min(seconds), "avg": sum(seconds) / len(seconds), "max": max(seconds)}
+    return {name: round(value * 1000, 3) for name, value in figures.items()}
+
+
+@dataclass
+class Tally:
+    """What was sent and what came back, for one kind of packets."""
+
+    sent: int = 0
+    times: list[float] = field(default_factory=list)
+
+
+class Probe:
+    """The probing of one tunnel without its I/O: it says what to send when, and is told what came back.
+
+    All times are seconds of one clock.
+    """
+
+    def __init__(self, target: Target, pace: Pace, identifier: int, now: float) -> None:
+        self.target = target
+        self.identifier = identifier
+        self.finished = False
+        self._pace = pace
+        self._search = largest_size(target.mtu, pace.count)
+        self._queue: deque[tuple[float, Echo]] = deque()
+        self._waiting: dict[int, tuple[float, Echo]] = {}
+        self._came_back: set[int] = set()
+        self._deadline = now
+        self._next_sequence = 0
+        self._full, self._smaller, self._extruded = Tally(), Tally(), Tally()
+        self._path_mtu: int | None = None
+        self._trouble = self._failure = ""
+        self._plan_round(next(self._search), pace.interval, now)
+        if target.source:
+            for number in range(pace.count):
+                echo = self._echo(target.source, pace.token.encode())
+                self._queue.insert(2 * number + 1, (now + number * pace.interval, echo))
+
+    def due(self, now: float) -> list[Echo]:
+        """The packets to send now; goes on to the next round once this one is answered or out of time."""
+        if not self._queue and (not self._waiting or now >= self._deadline):
+            self._next_round(now)
+        packets = []
+        while self._queue and self._queue[0][0] <= now:
+            echo = self._queue.popleft()[1]
+            self._waiting[echo.sequence] = (now, echo)
+            self._tally(echo).sent += 1
+            self._deadline = now + self._pace.timeout
+            packets.append(echo)
+        return packets
+
+    def wake(self) -> float:
+        """When :meth:`due` has something to do next, if nothing comes back before."""
+        if self._queue:
+            return self._queue[0][0]
+        return self._deadline if self._waiting else 0.0
+
+    def came_back(self, reply: Echo, now: float) -> None:
+        """Take note of an echo reply, which may also be a stranger's."""
+        sent_at, echo = self._waiting.get(reply.sequence, (now, None))
+        if echo is None or reply.is_request or reply.identifier != self.identifier:
+            return
+        if (reply.source, reply.destination, reply.payload) != (echo.destination, echo.source, echo.payload):
+            return
+        del self._waiting[reply.sequence]
+        self._tally(echo).times.append(now - sent_at)
+        if echo.source == self.target.local:
+            self._came_back.add(echo.size)
+
+    def refused(self, echo: Echo, reason: OSError) -> None:
+        """Take note that the kernel did not send a packet; too large a one needs no words, the search finds it."""
+        self._waiting.pop(echo.sequence, None)
+        if reason.errno != errno.EMSGSIZE:
+            self._trouble = reason.strerror or str(reason)
+
+    def fail(self, reason: str) -> None:
+        """End it before it began, since the device cannot be used."""
+        self.finished, self._failure = True, reason
+
+    def result(self) -> dict[str, Any]:
+        """What was found, as plain data."""
+        target, full = self.target, self._full
+        return {
+            "wan": target.wan,
+            "device": target.device,
+            "source": target.source,
+            "ok": bool(full.times),
+            "sent": full.sent,
+            "received": len(full.times),
+            "rtt_ms": summary(full.times or self._smaller.times),
+            "mtu": target.mtu,
+            "mtu_ok": self._path_mtu == target.mtu,
+            "path_mtu": self._path_mtu,
+            "source_sent": self._extruded.sent,
+            "source_received": len(self._extruded.times),
+            "error": self._error(),
+        }
+
+    def _error(self) -> str:
+        target = self.target
+        because = f" ({self._trouble})" if self._trouble else ""
+        if self._failure:
+            return self._failure
+        if self._path_mtu is None:
+            return f"no answer from {target.remote} through {target.device}, to small packets neither{because}"
+        if self._path_mtu < target.mtu:
+            return (
+                f"packets of {target.mtu} bytes do not pass {target.device}; the largest that do have "
+                f"{self._path_mtu}: lower the mtu of WAN {target.wan} by {target.mtu - self._path_mtu}"
+            )
+        if self._extruded.sent and not self._extruded.times:
+            return f"no answer from {target.remote} to packets from {target.source} through {target.device}{because}"
+        return ""
+
+    def _next_round(self, now: float) -> None:
+        self._waiting.clear()
+        try:
+            sizes = self._search.send(frozenset(self._came_back))
+        except StopIteration as stop:
+            self._path_mtu = stop.value
+            self.finished = True
+        else:
+            self._plan_round(sizes, RUNG_INTERVAL, now)
+
+    def _plan_round(self, sizes: Sequence[int], interval: float, now: float) -> None:
+        self._came_back.clear()
+        for number, size in enumerate(sizes):
+            filler = bytes(size - HEADERS[family_of(self.target.local)])
+            self._queue.append((now + number * interval, self._echo(self.target.local, filler)))
+
+    def _echo(self, source: str, payload: bytes) -> Echo:
+        self._next_sequence += 1
+        return Echo(True, source, self.target.remote, self.identifier, self._next_sequence, payload)
+
+    def _tally(self, echo: Echo) -> Tally:
+        if echo.source != self.target.local:
+            return self._extruded
+        return self._full if echo.size == self.target.mtu else self._smaller
+
+
+# --- the host -------------------------------------------------------------------------------------
+
+
+def probe(targets: Sequence[Target], pace: Pace) -> list[dict[str, Any]]:
+    """Probe all tunnels at the same time; one result each, in their order. Raises EngineError without permission."""
+    first, now = random.randrange(0x10000), time.monotonic()
+    probes = [Probe(target, pace, (first + number) & 0xFFFF, now) for number, target in enumerate(targets)]
+    by_identifier = {each.identifier: each for each in probes}
+    with ExitStack() as stack:
+        hearing = stack.enter_context(selectors.DefaultSelector())
+        mouths: dict[int, socket.socket] = {}
+        for each in probes:
+            try:
+                mouths[each.identifier] = stack.enter_context(mouth(each.target.device, family_of(each.target.remote)))
+                _register(stack, hearing, each.target.device, REPLY, each.identifier)
+            except OSError as error:
+                each.fail(trouble(each.target.device, error))
+        while pending := [each for each in probes if not each.finished]:
+            for each in pending:
+                _send_due(each, mouths[each.identifier])
+            # the answer to an extruded source may come by any of the tunnels
+            for _number, reply in _heard(hearing, min(each.wake() for each in pending)):
+                if reply.identifier in by_identifier:
+                    by_identifier[reply.identifier].came_back(reply, time.monotonic())
+    return [each.result() for each in probes]
+
+
+def observe(watches: Sequence[Watch], seconds: float, count: int) -> list[dict[str, Any]]:
+    """Listen until each watch has seen *count* packets, at most *seconds*; one result each, in their order."""
+    deadline = time.monotonic() + seconds
+    seen: list[Counter[str]] = [Counter() for _watch in watches]
+    errors = [""] * len(watches)
+    with ExitStack() as stack:
+        hearing = stack.enter_context(selectors.DefaultSelector())
+        for number, watch in enumerate(watches):
+            try:
+                _register(stack, hearing, watch.device, REQUEST, number)
+            except OSError as error:
+                errors[number] = trouble(watch.device, error)
+        open_ones = [sources for sources, error in zip(seen, errors, strict=True) if not error]
+        while time.monotonic() < deadline and any(sources.total() < count for sources in open_ones):
+            for number, echo in _heard(hearing, deadline):
+                if echo.payload == watches[number].token.encode():
+                    seen[number][echo.source] += 1
+    return [
+        {"device": watch.device, "sources": sorted(sources), "packets": sources.total(), "error": error}
+        for watch, sources, error in zip(watches, seen, errors, strict=True)
+    ]
+
+
+def _send_due(sender: Probe, sending: socket.socket) -> None:
+    for echo in sender.due(time.monotonic()):
+        try:
+            sending.sendto(build(echo), (echo.destination, 0))
+        except OSError as error:
+            sender.refused(echo, error)
+
+
+def _register(
+    stack: ExitStack, hearing: selectors.BaseSelector, device: str, kinds: dict[int, int], number: int
+) -> None:
+    """Hear echo messages of these ICMP types on a device, under a number, until the stack ends."""
+    hearing.register(stack.enter_context(ear(device, kinds)), selectors.EVENT_READ, number)
+
+
+def _heard(hearing: selectors.BaseSelector, until: float) -> Iterator[tuple[int, Echo]]:
+    """The echoes that arrive next, each with the number of its device; none at the time *until*."""
+    for key, _events in hearing.select(max(0.0, until - time.monotonic())):
+        if isinstance(key.fileobj, socket.socket) and (echo := hear(key.fileobj)):
+            yield key.data, echo

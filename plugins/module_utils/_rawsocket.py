@@ -1,0 +1,109 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sockets that send IP packets as they are by one device, and hear the ICMP echo that arrives on one.
+
+What is heard is what the device delivered, before any firewall. This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import socket
+import struct
+
+from ._icmp import HEADERS, Echo, parse
+from ._model import EngineError
+
+ETH_P_ALL, SO_ATTACH_FILTER = 3, 26
+IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_PROBE = 10, 23, 3
+LOAD_BYTE, LOAD_BYTE_INDEXED, LOAD_HEADER_LENGTH = 0x30, 0x50, 0xB1
+SHIFT_RIGHT, JUMP_IF_EQUAL, RETURN = 0x74, 0x15, 0x06
+"""Numbers that Python's socket lacks: linux/if_ether.h, asm/socket.h, linux/in.h, and linux/bpf_common.h."""
+
+
+def mouth(device: str, family: int) -> socket.socket:
+    """A socket that sends whole packets, from any source address, by one device (raw(7), IPPROTO_RAW)."""
+    opened = _open(socket.AF_INET6 if family == 6 else socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode() + b"\0")
+        # what the kernel has learned of path MTUs may be old: find out anew
+        if family == 6:
+            opened.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE)
+        else:
+            opened.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def ear(device: str, kinds: dict[int, int]) -> socket.socket:
+    """A socket that hears the echo messages of these ICMP types (by family) on one device."""
+    opened = _open(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+    try:
+        _filter(opened, echo_filter(kinds))
+        opened.bind((device, ETH_P_ALL))
+        opened.setblocking(False)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def hear(opened: socket.socket) -> Echo | None:
+    """The echo that arrived, if it is whole and did not leave by the device."""
+    try:
+        packet, (_device, _protocol, direction, *_rest) = opened.recvfrom(0x10000)
+    except OSError:  # the device went down; that nothing comes back says it all
+        return None
+    return None if direction == socket.PACKET_OUTGOING else parse(packet)
+
+
+def _open(family: int, kind: int, protocol: int) -> socket.socket:
+    try:
+        return socket.socket(family, kind, protocol)
+    except PermissionError as error:
+        raise EngineError("no permission to send and hear raw packets (root or CAP_NET_RAW is needed)") from error
+
+
+def trouble(device: str, error: OSError) -> str:
+    """Why a device cannot be used, in words."""
+    if error.errno == errno.ENODEV:
+        return f"there is no device {device}"
+    return f"{device}: {error.strerror}"
+
+
+# --- the packet filter ----------------------------------------------------------------------------
+
+
+def echo_filter(kinds: dict[int, int]) -> bytes:
+    """A filter that lets through the ICMP types of *kinds* by family, so that a busy device costs nothing.
+
+    Works on packets that begin with their IP header. Each line: code, jump if true, jump if false, operand.
+    """
+    lines = [
+        (LOAD_BYTE, 0, 0, 0),
+        (SHIFT_RIGHT, 0, 0, 4),
+        (JUMP_IF_EQUAL, 0, 5, 4),
+        (LOAD_BYTE, 0, 0, 9),
+        (JUMP_IF_EQUAL, 0, 9, socket.IPPROTO_ICMP),
+        (LOAD_HEADER_LENGTH, 0, 0, 0),
+        (LOAD_BYTE_INDEXED, 0, 0, 0),
+        (JUMP_IF_EQUAL, 5, 6, kinds[4]),
+        (JUMP_IF_EQUAL, 0, 5, 6),
+        (LOAD_BYTE, 0, 0, 6),
+        (JUMP_IF_EQUAL, 0, 3, socket.IPPROTO_ICMPV6),
+        (LOAD_BYTE, 0, 0, HEADERS[6] - 8),
+        (JUMP_IF_EQUAL, 0, 1, kinds[6]),
+        (RETURN, 0, 0, 0x10000),
+        (RETURN, 0, 0, 0),
+    ]
+    return b"".join(struct.pack("=HBBI", *line) for line in lines)
+
+
+def _filter(opened: socket.socket, instructions: bytes) -> None:
+    program = ctypes.create_string_buffer(instructions, len(instructions))
+    pointer = struct.pack("@HP", len(instructions) // 8, ctypes.addressof(program))
+    opened.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pointer)

@@ -1,0 +1,168 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The flow that the modules share: read, plan, report; and outside check mode record and apply.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from . import _host, _netlink
+from ._model import PROTOCOL, Chain, EngineError, Object, State, Sysctl, plain
+from ._plan import Operation, Request, merged
+from ._record import Records
+
+
+def run_kind(module: AnsibleModule, kind: str, needed: Callable[[State], Sequence[Object]] = lambda _: ()) -> None:
+    """For a module with a list of one kind; *needed* says which other objects these take."""
+    params = module.params
+    with _told(module):
+        state = State.parse({name: params[name] for name in ("customer", "site", kind)})
+        others = tuple(needed(state))
+        kinds = {kind, *(item.KIND for item in others)}
+        _run(module, Request((replace(state, objects=(*others, *state.objects)),), (), kinds, params["purge"]))
+
+
+def run_states(module: AnsibleModule) -> None:
+    """For whole states."""
+    with _told(module):
+        listed = module.params["states"]
+        _run(module, Request(tuple(State.parse(state, f"states[{number}]") for number, state in enumerate(listed))))
+
+
+def run_info(module: AnsibleModule) -> None:
+    """What the kernel and the records hold."""
+    with _told(module):
+        recorded = Records(module.params["directory"]).load()
+        found = _host.survey(Request(recorded, recorded))
+        module.exit_json(
+            **_info(found), applied=[state.plain() for state in recorded], missing_packages=missing_packages()
+        )
+
+
+def _run(module: AnsibleModule, request: Request) -> None:
+    records = Records(module.params["directory"])
+    if not module.check_mode:
+        _require_pyroute2(module)
+    with nullcontext() if module.check_mode else records.locked():
+        request = replace(request, recorded=records.load())
+        found = _host.survey(request)
+        if not module.check_mode:
+            _apply(records, request, found)
+    module.exit_json(**report(found.operations), missing_packages=missing_packages())
+
+
+@contextmanager
+def _told(module: AnsibleModule) -> Iterator[None]:
+    """The one place where errors become the module's failure."""
+    try:
+        yield
+    except EngineError as error:
+        module.fail_json(msg=str(error))
+    except PermissionError as error:
+        module.fail_json(msg=f"not permitted ({error}); it takes root")
+
+
+def _apply(records: Records, request: Request, found: _host.Survey) -> None:
+    former = {state.owner: state for state in request.former}
+    wanted = [_outcome(state, former.get(state.owner), request) for state in request.desired]
+    if found.operations:
+        both = [merged([former[state.owner], state]) if state.owner in former else state for state in wanted]
+        records.store(both)
+        try:
+            _host.apply(request, found)
+        except BaseException:
+            records.store([former.get(state.owner, State(state.owner)) for state in wanted])
+            raise
+    records.store(wanted)
+
+
+def _outcome(state: State, former: State | None, request: Request) -> State:
+    """What the record will hold: other kinds stay; so do, without purge, objects that are not listed."""
+    if former is None:
+        return state
+    kept = [item for item in former.objects if item.KIND not in request.kinds or not request.purge]
+    return merged([State(state.owner, tuple(kept)), state])
+
+
+def missing_packages() -> list[str]:
+    """Debian packages that a run needs and the host lacks."""
+    missing = {"python3-pyroute2": not _netlink.HAS_PYROUTE2, "iptables": shutil.which("iptables-restore") is None}
+    return [name for name, is_missing in missing.items() if is_missing]
+
+
+def _require_pyroute2(module: AnsibleModule) -> None:
+    if not _netlink.HAS_PYROUTE2:
+        module.fail_json(
+            msg=missing_required_lib("pyroute2", reason="on the managed host (Debian package python3-pyroute2)"),
+            exception=_netlink.PYROUTE2_ERROR,
+        )
+
+
+# --- what the user sees ----------------------------------------------------------------------------
+
+
+def report(operations: Sequence[Operation]) -> dict[str, Any]:
+    """The result of a module: the same in check mode and in a real run."""
+    return {
+        "changed": bool(operations),
+        "operations": [
+            {
+                "action": operation.action,
+                "kind": operation.kind,
+                "text": str(operation),
+                "before": None if operation.before is None else plain(operation.before),
+                "after": None if operation.after is None else plain(operation.after),
+            }
+            for operation in operations
+        ],
+        "diff": {
+            "before": _lines(operation.before for operation in operations),
+            "after": _lines(operation.after for operation in operations),
+        },
+    }
+
+
+def _info(found: _host.Survey) -> dict[str, Any]:
+    current = found.current
+    tunnels = [d.tunnel for d in current.devices.values() if d.tunnel and d.tunnel.alias.startswith("extrude:")]
+    names = {tunnel.name for tunnel in tunnels}
+    listed: dict[str, Iterable[Object]] = {
+        "tunnels": tunnels,
+        "addresses": (address for address in current.addresses if address.device in names),
+        "routes": (route for route, protocol in current.routes.values() if protocol == PROTOCOL),
+        "rules": (rule for rule, protocol in current.rules if protocol == PROTOCOL),
+        "proxies": current.proxies,
+    }
+    shown = {kind: [plain(item) for item in sorted(objects, key=str)] for kind, objects in listed.items()}
+    return {**shown, "drift": [str(operation) for operation in found.operations]}
+
+
+def _lines(objects: Iterable[Object | None]) -> str:
+    lines = [line for item in objects if item is not None for line in _diff_lines(item)]
+    return "".join(f"{line}\n" for line in sorted(lines))
+
+
+def _diff_lines(item: Object) -> list[str]:
+    """One line an object with all its fields; a chain has one for each rule, numbered to keep the order."""
+    if isinstance(item, Chain):
+        head = f"{'iptables' if item.family == 4 else 'ip6tables'} -t {item.table} {item.name}"
+        jump = [f"{head}: from {item.hook}"] if item.hook else []
+        return jump + [f"{head} {number:3}: {rule}" for number, rule in enumerate(item.rules, 1)]
+    if isinstance(item, Sysctl):
+        return [str(item)]
+    return [f"{item.KIND}: {_flat(plain(item))}"]
+
+
+def _flat(data: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={json.dumps(value) if isinstance(value, list) else value}" for name, value in data.items())

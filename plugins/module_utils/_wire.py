@@ -1,0 +1,225 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decodes what rtnetlink dumps, straight into the objects of the model. Pure.
+
+pyroute2 decodes every attribute of every message, which costs ten times what ``ip -j show`` takes;
+a run that finds nothing to change is nearly all reading, so the few attributes needed are picked
+here. Formats: include/uapi/linux/{netlink,rtnetlink,if_link,if_addr,neighbour,fib_rules,if_tunnel}.h.
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+
+from ._model import ROUTE_TYPES, Address, Device, Nexthop, Proxy, Route, RouteType, Rule, Tunnel, normal_route
+
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLM_F_DUMP_INTR = 0x10
+NTF_PROXY = 0x08
+FAMILIES: dict[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 6}
+
+Attributes = dict[int, bytes]
+
+
+def messages(buffer: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Type, flags and payload of each message of a datagram (struct nlmsghdr)."""
+    offset = 0
+    while offset + 16 <= len(buffer):
+        length, kind, flags = struct.unpack_from("=IHH", buffer, offset)
+        if length < 16:
+            return
+        yield kind, flags, buffer[offset + 16 : offset + length]
+        offset += (length + 3) & ~3
+
+
+def attributes(data: bytes, offset: int = 0) -> Attributes:
+    """The attributes from *offset* on, by number, without the nested and byte order flags."""
+    found: Attributes = {}
+    end = len(data)
+    while offset + 4 <= end:
+        length, kind = struct.unpack_from("=HH", data, offset)
+        if length < 4:
+            break
+        found[kind & 0x3FFF] = data[offset + 4 : offset + length]
+        offset += (length + 3) & ~3
+    return found
+
+
+def u32(data: bytes | None, default: int = 0) -> int:
+    return default if data is None else int.from_bytes(data[:4], sys.byteorder)
+
+
+def text(data: bytes | None) -> str:
+    return "" if data is None else data.rstrip(b"\0").decode(errors="replace")
+
+
+def ip_text(data: bytes) -> str:
+    return socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data)
+
+
+# --- devices ---------------------------------------------------------------------------------------
+
+_GRE_KEY = 0x2000
+_IFF_UP = 0x1
+_FALLBACK = {"gre0", "gretap0", "erspan0"}
+
+
+def device(payload: bytes) -> Device:
+    """A device from RTM_NEWLINK; the ``device`` of a tunnel is still an index (see :func:`devices`)."""
+    index, flags = struct.unpack_from("=iI", payload, 4)
+    found = attributes(payload, 16)
+    name, alias = text(found.get(3)), text(found.get(20))
+    info = attributes(found.get(18, b""))
+    kind = text(info.get(1))
+    tunnel = None
+    if kind == "gre" and name not in _FALLBACK:
+        down = [] if flags & _IFF_UP else ["down"]
+        tunnel = _tunnel(name, alias, u32(found.get(4)), attributes(info.get(2, b"")), down)
+    return Device(name, index, kind, alias, u32(found.get(27)), tunnel)
+
+
+def devices(payloads: Iterable[bytes]) -> dict[str, Device]:
+    """All devices of a dump, by name, with the underlying devices of tunnels named."""
+    listed = [device(payload) for payload in payloads]
+    names = {str(item.index): item.name for item in listed}
+    return {item.name: _named(item, names) for item in listed}
+
+
+def _named(item: Device, names: Mapping[str, str]) -> Device:
+    tunnel = item.tunnel
+    if tunnel is None or tunnel.device is None:
+        return item
+    values = {name: getattr(tunnel, name) for name in tunnel.__dataclass_fields__}
+    underlying = names.get(tunnel.device, f"#{tunnel.device}")
+    return Device(item.name, item.index, item.kind, item.alias, item.group, Tunnel(**{**values, "device": underlying}))
+
+
+def _tunnel(name: str, alias: str, mtu: int, gre: Attributes, faults: list[str]) -> Tunnel:
+    flags = [int.from_bytes(gre.get(number, b"\0\0"), "big") for number in (2, 3)]
+    keys = [int.from_bytes(gre.get(number, b"\0" * 4), "big") for number in (5, 6)]
+    keyed = flags == [_GRE_KEY, _GRE_KEY] and keys[0] == keys[1]
+    if not keyed and flags != [0, 0]:
+        faults = [*faults, f"flags {flags[0]:#x}/{flags[1]:#x} keys {keys}"]
+    link = u32(gre.get(1))
+    return Tunnel(
+        name=name,
+        local=ip_text(gre.get(6, b"\0" * 4)),
+        remote=ip_text(gre.get(7, b"\0" * 4)),
+        key=keys[0] if keyed else None,
+        ttl=gre.get(8, b"\0")[0],
+        tos=gre.get(9, b"\0")[0],
+        pmtudisc=gre.get(10, b"\1")[0] != 0,
+        mtu=mtu,
+        device=str(link) if link else None,
+        alias=alias,
+        extra=" ".join([*faults, *_extras(gre)]),
+    )
+
+
+def _extras(gre: Attributes) -> list[str]:
+    """Settings that we never make: encapsulation, collect-metadata, ignore-df, fwmark."""
+    names = {14: "encap", 18: "external", 19: "ignore-df", 20: "fwmark"}
+    return [name for number, name in names.items() if (number == 18 and number in gre) or any(gre.get(number, b""))]
+
+
+# --- addresses and proxies -------------------------------------------------------------------------
+
+
+def address(payload: bytes, names: Mapping[int, str]) -> Address | None:
+    """An address from RTM_NEWADDR; None for one of another family or device."""
+    family, length = payload[0], payload[1]
+    index = u32(payload[4:8])
+    if family not in FAMILIES or index not in names:
+        return None
+    found = attributes(payload, 8)
+    data = found.get(2) or found.get(1)
+    return Address(names[index], f"{ip_text(data)}/{length}") if data else None
+
+
+def proxy(payload: bytes, names: Mapping[int, str]) -> Proxy | None:
+    """A proxy entry from RTM_NEWNEIGH; None for any other neighbour."""
+    index = u32(payload[4:8])
+    found = attributes(payload, 12)
+    if payload[0] not in FAMILIES or not payload[10] & NTF_PROXY or index not in names or 1 not in found:
+        return None
+    return Proxy(names[index], ip_text(found[1]))
+
+
+# --- routes and rules ------------------------------------------------------------------------------
+
+_RTM_F_CLONED = 0x200
+_TYPES: dict[int, RouteType] = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
+_SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
+assert set(_TYPES.values()) == set(ROUTE_TYPES)
+
+
+def route(payload: bytes, names: Mapping[int, str]) -> tuple[Route, int] | None:
+    """A route and its protocol from RTM_NEWROUTE; None for cached, local, multicast … ones."""
+    family, length, _, tos, table, protocol, scope, kind = payload[:8]
+    flags = u32(payload[8:12])
+    if family not in FAMILIES or kind not in _TYPES or flags & _RTM_F_CLONED or tos:
+        return None
+    found = attributes(payload, 12)
+    data = found.get(1) or b"\0" * (4 if family == socket.AF_INET else 16)
+    source = found.get(7)
+    made = normal_route(
+        destination=f"{ip_text(data)}/{length}",
+        table=u32(found.get(15), table),
+        metric=u32(found.get(6)),
+        type=_TYPES[kind],
+        scope=_SCOPES.get(scope, str(scope)),
+        source=ip_text(source) if source else None,
+        nexthops=() if kind != 1 else _nexthops(found, names),
+    )
+    return made, protocol
+
+
+def _nexthops(found: Attributes, names: Mapping[int, str]) -> list[Nexthop]:
+    if 9 not in found:
+        return [_nexthop(u32(found.get(4)), 0, found, names)]
+    hops, data, offset = [], found[9], 0
+    while offset + 8 <= len(data):
+        length, _, weight, index = struct.unpack_from("=HBBi", data, offset)
+        hops.append(_nexthop(index, weight, attributes(data[offset : offset + length], 8), names))
+        offset += max((length + 3) & ~3, 8)
+    return hops
+
+
+def _nexthop(index: int, weight: int, found: Attributes, names: Mapping[int, str]) -> Nexthop:
+    """RTA_GATEWAY, or the address in RTA_VIA behind its family (struct rtvia)."""
+    gateway = found.get(5) or found.get(18, b"")[2:]
+    device_name = names.get(index, f"#{index}") if index else ""
+    return Nexthop(device_name, ip_text(gateway) if gateway else "", weight + 1)
+
+
+_UNSET = 2**32 - 1
+
+
+def rule(payload: bytes) -> tuple[Rule, int] | None:
+    """A rule and its protocol from RTM_NEWRULE; rules with matches that we never make keep their
+    place (priority) and lose these, which serves to tell whose they are."""
+    family, destination_length, source_length, _, table = payload[:5]
+    if family not in FAMILIES:
+        return None
+    found = attributes(payload, 12)
+    mark, mask = found.get(10), found.get(16)
+    prefixlength, ifgroup = u32(found.get(14), _UNSET), u32(found.get(13), _UNSET)
+    made = Rule(
+        family=FAMILIES[family],
+        priority=u32(found.get(6)),
+        table=u32(found.get(15), table),
+        source=f"{ip_text(found[2])}/{source_length}" if 2 in found else None,
+        destination=f"{ip_text(found[1])}/{destination_length}" if 1 in found else None,
+        iif=text(found.get(3)) or None,
+        oif=text(found.get(17)) or None,
+        mark=None if mark is None else u32(mark),
+        mask=None if mark is None else u32(mask, _UNSET),
+        suppress_prefixlength=None if prefixlength == _UNSET else prefixlength,
+        suppress_ifgroup=None if ifgroup == _UNSET else ifgroup,
+    )
+    return made, found.get(21, b"\0")[0]

@@ -1,0 +1,106 @@
+#!/usr/bin/python
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: extrude_state
+short_description: Bring all kernel objects of a host to a state in one transaction
+version_added: 0.1.0
+description:
+  - Applies whole states (tunnels, link groups, addresses, sysctls, iptables chains, routes, rules and proxy entries)
+    in the one order that keeps traffic and the management connection alive.
+  - At the first error everything that was done is undone.
+  - What a state no longer lists goes. What belongs to other customers, other sites, or to nobody of ours stays.
+  - The roles use it with states that the P(multihome.extrude.topology#filter) filter makes.
+options:
+  states:
+    description:
+      - The states, each for one customer and site.
+      - Keys are C(customer), C(site), C(tunnels), C(groups), C(addresses), C(sysctls), C(chains), C(routes), C(rules),
+        C(proxies) and C(reserved).
+      - The objects have the options of M(multihome.extrude.gre_tunnels), M(multihome.extrude.multipath_routes),
+        M(multihome.extrude.policy_rules) and M(multihome.extrude.proxy_arp).
+      - C(reserved) names the C(tables) and the first and last of the C(priorities) in which nothing of anybody else
+        may stand.
+    type: list
+    elements: dict
+    required: true
+extends_documentation_fragment:
+  - multihome.extrude._scope.directory
+  - multihome.extrude._attributes
+seealso:
+  - plugin: multihome.extrude.topology
+    plugin_type: filter
+  - module: multihome.extrude.extrude_info
+author:
+  - The multihome.extrude authors (@multihome-extrude)
+"""
+
+EXAMPLES = r"""
+- name: One tunnel with its inside address
+  multihome.extrude.extrude_state:
+    states:
+      - customer: acme
+        site: office
+        tunnels:
+          - name: ex-dsl
+            local: 192.0.2.2
+            remote: 203.0.113.2
+            key: 17
+        addresses:
+          - device: ex-dsl
+            address: 10.254.0.1/31
+"""
+
+RETURN = r"""
+operations:
+  description:
+    - What was done, in order; in check mode what would be done.
+    - After an error everything that was done is undone again.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    action:
+      description: V(add), V(change) or V(delete).
+      type: str
+      sample: add
+    kind:
+      description: The kind of object, named as the lists of a state are.
+      type: str
+      sample: addresses
+    text:
+      description: The operation in words.
+      type: str
+      sample: "add address 10.254.0.1/31 on ex-dsl"
+    before:
+      description: The object as it was, V(null) where there was none.
+      type: dict
+    after:
+      description: The object as it is now, V(null) where it is gone.
+      type: dict
+missing_packages:
+  description: Packages that the host lacks. Outside check mode it is an error to lack them.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.multihome.extrude.plugins.module_utils._argspec import directory
+from ansible_collections.multihome.extrude.plugins.module_utils._runner import run_states
+
+
+def main() -> None:
+    """Read the options, hand over to the engine."""
+    states = {"type": "list", "elements": "dict", "required": True}
+    run_states(AnsibleModule(argument_spec={**directory(), "states": states}, supports_check_mode=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,290 @@
+#!/usr/bin/python
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tunnel_probe
+short_description: Prove tunnels with traffic
+version_added: 0.1.0
+description:
+  - Sends ICMP echo through all given tunnels at the same time, in packets as large as the tunnel's MTU that may not be
+    fragmented. Where none of them comes back it looks for the largest size that does.
+  - Sends echo from an extruded address too, which may be owned by a host of the LAN, and reports whether the far end
+    answered to that address.
+  - Or, at the far end, observes which source addresses such packets arrive with.
+  - Needs no C(ping) and changes nothing. A tunnel that does not work is a result and no failure of the module, so that
+    all of them are reported; see the examples for an assertion.
+options:
+  tunnels:
+    description:
+      - The tunnels to probe from this end.
+    type: list
+    elements: dict
+    suboptions:
+      wan:
+        description:
+          - Name of the WAN, for the result. Without it, that of the device.
+        type: str
+      device:
+        description:
+          - The device of the tunnel.
+        type: str
+        required: true
+      local:
+        description:
+          - The inside address of this end, IPv4 or IPv6.
+        type: str
+        required: true
+      remote:
+        description:
+          - The inside address of the far end.
+        type: str
+        required: true
+      mtu:
+        description:
+          - The size in bytes of the largest packet that has to pass, with its IP header.
+        type: int
+        required: true
+      source:
+        description:
+          - An extruded address to send from as well.
+        type: str
+  observe:
+    description:
+      - Where to look for packets with an extruded source.
+    type: list
+    elements: dict
+    suboptions:
+      device:
+        description:
+          - The device of the tunnel at this end.
+        type: str
+        required: true
+      token:
+        description:
+          - The O(token) of the sender.
+        type: str
+        default: extrude
+  token:
+    description:
+      - What the packets with an extruded source carry, by which O(observe) knows them. At most 64 printable ASCII
+        characters without spaces.
+    type: str
+    default: extrude
+  count:
+    description:
+      - How many packets to send through each tunnel, and as many again with an extruded source.
+      - With O(observe), after how many packets a device is done.
+    type: int
+    default: 5
+  interval:
+    description:
+      - Seconds between two packets in the same tunnel.
+    type: float
+    default: 0.1
+  timeout:
+    description:
+      - Seconds to wait for the last answer.
+    type: float
+    default: 1.0
+  seconds:
+    description:
+      - How long to observe at most. It ends earlier when every device has seen O(count) packets.
+    type: float
+    default: 30.0
+requirements:
+  - Python 3.11 or newer on the managed host
+extends_documentation_fragment:
+  - multihome.extrude._attributes.info_module
+author:
+  - The multihome.extrude authors (@multihome-extrude)
+"""
+
+EXAMPLES = r"""
+- name: Start to observe at the colo
+  multihome.extrude.tunnel_probe:
+    observe:
+      - device: ex1-dsl
+        token: office
+      - device: ex1-cable
+        token: office
+  async: 60
+  poll: 0
+  delegate_to: colo1
+  register: __observing
+
+- name: Probe all tunnels of the site
+  multihome.extrude.tunnel_probe:
+    token: office
+    tunnels:
+      - wan: dsl
+        device: ex-dsl
+        local: 10.254.0.1
+        remote: 10.254.0.0
+        mtu: 1472
+        source: 203.0.113.10
+      - wan: cable
+        device: ex-cable
+        local: 10.254.0.3
+        remote: 10.254.0.2
+        mtu: 1472
+        source: 203.0.113.10
+  register: __probed
+
+- name: Collect what the colo saw
+  ansible.builtin.async_status:
+    jid: "{{ __observing.ansible_job_id }}"
+  delegate_to: colo1
+  register: __observed
+  until: __observed is finished
+  retries: 40
+  delay: 1
+
+- name: Every tunnel works, and packets arrive with the extruded address
+  ansible.builtin.assert:
+    that:
+      - __probed.tunnels | rejectattr('ok') | length == 0
+      - __observed.observed | rejectattr('sources', 'equalto', ['203.0.113.10']) | length == 0
+    fail_msg: "{{ (__probed.tunnels + __observed.observed) | map(attribute='error') | select | join('; ') }}"
+"""
+
+RETURN = r"""
+tunnels:
+  description: What was found on each tunnel, in the order of O(tunnels).
+  returned: when O(tunnels) is given
+  type: list
+  elements: dict
+  contains:
+    wan:
+      description: Name of the WAN.
+      type: str
+      sample: dsl
+    device:
+      description: The device of the tunnel.
+      type: str
+      sample: ex-dsl
+    ok:
+      description: Whether packets of the full size came back. Some may be lost, see RV(tunnels[].received).
+      type: bool
+    sent:
+      description: Packets of the full size that were sent.
+      type: int
+      sample: 5
+    received:
+      description: Packets of the full size that came back.
+      type: int
+      sample: 5
+    rtt_ms:
+      description: Their round-trip times in milliseconds, or those of smaller packets; null when nothing came back.
+      type: dict
+      sample: {"min": 10.2, "avg": 10.6, "max": 11.9}
+    mtu:
+      description: The full size in bytes.
+      type: int
+      sample: 1472
+    mtu_ok:
+      description: Whether packets of that size pass both ways.
+      type: bool
+    path_mtu:
+      description: The largest size that passes both ways, at most RV(tunnels[].mtu); null when nothing came back.
+      type: int
+      sample: 1472
+    source:
+      description: The extruded address, or null.
+      type: str
+      sample: 203.0.113.10
+    source_sent:
+      description: Packets with the extruded source that were sent.
+      type: int
+      sample: 5
+    source_received:
+      description: Answers to the extruded address, by whichever of the tunnels they came.
+      type: int
+      sample: 5
+    error:
+      description: What is wrong, in one sentence; empty when nothing is.
+      type: str
+      sample: ""
+observed:
+  description: What was seen on each device, in the order of O(observe).
+  returned: when O(observe) is given
+  type: list
+  elements: dict
+  contains:
+    device:
+      description: The device.
+      type: str
+      sample: ex1-dsl
+    sources:
+      description: The source addresses of the packets with the token.
+      type: list
+      elements: str
+      sample: ["203.0.113.10"]
+    packets:
+      description: How many of these packets were seen.
+      type: int
+      sample: 5
+    error:
+      description: Why nothing could be seen, in one sentence; empty when all is well.
+      type: str
+      sample: ""
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError, Fields
+from ansible_collections.multihome.extrude.plugins.module_utils._probe import Pace, Target, Watch, observe, probe
+
+TUNNEL = {
+    "wan": {"type": "str"},
+    "device": {"type": "str", "required": True},
+    "local": {"type": "str", "required": True},
+    "remote": {"type": "str", "required": True},
+    "mtu": {"type": "int", "required": True},
+    "source": {"type": "str"},
+}
+WATCH = {
+    "device": {"type": "str", "required": True},
+    "token": {"type": "str", "default": "extrude", "no_log": False},
+}
+
+
+def run(params: dict[str, Any]) -> dict[str, Any]:
+    """The result for the options of the module; raises EngineError."""
+    options = Fields(params, "")
+    if params["tunnels"] is not None:
+        targets = [Target.parse(item) for item in options.items("tunnels")]
+        return {"tunnels": probe(targets, Pace.parse(options))}
+    watches = [Watch.parse(item) for item in options.items("observe")]
+    return {"observed": observe(watches, options.duration("seconds"), options.integer("count", 1, 1000))}
+
+
+def main() -> None:
+    """Read the options, probe or observe."""
+    module = AnsibleModule(
+        argument_spec={
+            "tunnels": {"type": "list", "elements": "dict", "options": TUNNEL},
+            "observe": {"type": "list", "elements": "dict", "options": WATCH},
+            "token": {"type": "str", "default": "extrude", "no_log": False},
+            "count": {"type": "int", "default": 5},
+            "interval": {"type": "float", "default": 0.1},
+            "timeout": {"type": "float", "default": 1.0},
+            "seconds": {"type": "float", "default": 30.0},
+        },
+        mutually_exclusive=[("tunnels", "observe")],
+        required_one_of=[("tunnels", "observe")],
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(changed=False, **run(module.params))
+    except EngineError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()
