@@ -5,13 +5,16 @@
 # What `make test` runs, in this order: each is a script in tools/ and a command of its own.
 STEPS := lint types units units-pyroute2 sanity ansible-lint docs-lint build
 
-RUN = @EXTRUDE_TARGET=$@ tools/as-root tools/$@.sh $(ARGS)
+RUN = @EXTRUDE_COMMAND="$(MAKECMDGOALS)" tools/as-root tools/$@.sh $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test clean fresh lock $(STEPS)
+.PHONY: help demo setup test clean fresh lock $(STEPS)
 
 help: ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 18
+
+demo: setup ## Build the lab, deploy, and show it working, with a provider cut
+	$(RUN)
 
 setup: ## Install what the commands need: Debian packages, Python tools, the link to the checkout
 	$(RUN)
@@ -28,7 +31,7 @@ types: setup ## Check the types of Python
 units: setup ## Run the unit tests
 	$(RUN)
 
-units-pyroute2: setup ## Run the unit tests with each supported version of pyroute2
+units-pyroute2: setup ## Run those of modules and netlink with each supported version of pyroute2
 	$(RUN)
 
 sanity: setup ## Run all of ansible-test sanity

@@ -6,4 +6,4 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 need_setup
 
-ansible-lint --strict --offline --profile production "$@"
+ansible-lint --nocolor --strict --offline --profile production "$@"

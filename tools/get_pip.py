@@ -15,7 +15,7 @@ def main(words: list[str]) -> None:
     """Put pip into this interpreter's environment, then the packages that are asked for; raise when a step fails."""
     wanted = [word for word in words if word not in ("--no-setuptools", "--no-wheel")]
     for command in (["ensurepip", "--default-pip"], ["pip", "install", *wanted]):
-        subprocess.run([sys.executable, "-m", *command], check=True)
+        subprocess.run([sys.executable, "-m", *command], check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ def settings(listing: str, environment: dict[str, str]) -> configparser.ConfigPa
     entries = [line.split("=", 1) for line in listing.splitlines()]
     for key, value in sorted(entries, key=lambda entry: entry[0].startswith(":env:")):  # the environment wins
         section, name = key.replace(":env:", "global").split(".", 1)
+        if name == "config-file":
+            continue
         if not config.has_section(section):
             config.add_section(section)
         config[section][name] = ast.literal_eval(value)
@@ -37,4 +39,6 @@ def settings(listing: str, environment: dict[str, str]) -> configparser.ConfigPa
 if __name__ == "__main__":
     command = [sys.executable, "-m", "pip", "config", "list"]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    settings(output, dict(os.environ)).write(sys.stdout)
+    config = settings(output, dict(os.environ))
+    config["global"]["quiet"] = "2"  # only errors: the log is for what the checks find
+    config.write(sys.stdout)

@@ -26,10 +26,17 @@ copy_tree() {
 }
 
 run_sanity() {
-    local version
+    local version log=$LOGS/ansible-test.log
     version=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    (cd "$COPY" && HOME=$WORK/home ansible-test sanity --color no --python "$version" "$@") 2>&1 | tee "$LOGS/ansible-test.log"
-    if grep -E '^WARNING: (Skipping|Required program)' "$LOGS/ansible-test.log"; then fail "sanity tests were skipped"; fi
+    (cd "$COPY" && HOME=$WORK/home ansible-test sanity --color no --python "$version" "$@") 2>&1 | tee "$log" || findings "$log"
+    if grep -E '^WARNING: (Skipping|Required program)' "$log"; then fail "sanity tests were skipped"; fi
+}
+
+# findings LOG: what was found, once more at the end.
+findings() {
+    say ""
+    grep -E '^ERROR: .*:[0-9]+:[0-9]+:' "$1"
+    fail "ansible-test sanity failed"
 }
 
 prepare_home

@@ -30,7 +30,7 @@ run_step() {
 finish() {
     say "" && printf '%s\n' "${SUMMARY[@]}" && say "all together $SECONDS s"
     [ "$1" = 0 ] || say "the step ${STEPS[${#SUMMARY[@]} - 1]} failed"
-    say "tests: $(counted passed) passed, $(counted '(failed|error|errors)') failed"
+    say "tests: $(counted passed) passed, $(counted '(failed|error|errors)') failed, $(counted skipped) skipped"
     exit "$1"
 }
 

@@ -6,4 +6,4 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 need_setup
 
-mypy --package ansible_collections.multihome.extrude.plugins --package tests
+mypy --package ansible_collections.multihome.extrude.plugins --package tests --package tools

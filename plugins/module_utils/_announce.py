@@ -17,8 +17,8 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 
+from ._fields import EngineError
 from ._icmp import pseudo_header, with_checksum
-from ._model import EngineError
 
 ETHERTYPE_ARP = 0x0806
 ETHERTYPE_IPV6 = 0x86DD

@@ -8,16 +8,24 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from shutil import which
 
-from . import _announce, _iptables, _netlink, _sysctl
+from . import _announce, _dump, _iptables, _netlink, _sysctl
 from ._model import Chain, Current, EngineError, Proxy, Route, Rule, Sysctl
-from ._plan import Operation, Request, merged_chains, plan
+from ._plan import merged_chains, plan
+from ._request import Operation, Request, default_of
+from ._signals import Signals
+
+_SHOWN = 5
+"""Operations that a message spells out."""
+
+
+class NotUndone(EngineError):
+    """An apply failed, and so did a part of its undo."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +36,27 @@ class Survey:
     operations: tuple[Operation, ...]
 
 
+# --- reading ---------------------------------------------------------------------------------------
+
+
 def survey(request: Request) -> Survey:
     """Reads each kind once and plans. Changes nothing, and needs neither pyroute2 nor iptables."""
-    current = _netlink.read(_tables(request))
-    if Sysctl.KIND in request.kinds:
-        names = [item.name for item in request.wanted(Sysctl).values()]
-        current = replace(current, sysctls=_sysctl.read(names))
+    current = read(request)
     chains = merged_chains(request)
-    if chains or request.dropped(Chain):
-        current = replace(current, chains=_iptables.read((4, 6)))
-        if which("iptables-save"):  # without it there are no chains yet, so nothing to compare with
-            chains = _iptables.canonical(chains)
+    if _iptables.installed():  # without it there are no chains yet, so nothing to compare with
+        chains = _iptables.canonical(chains)
     return Survey(current, plan(current, request, chains))
+
+
+def read(request: Request) -> Current:
+    """What the host holds of the kinds and tables that the request touches."""
+    current = _dump.read(_tables(request))
+    chains = {**request.wanted(Chain), **request.had(Chain)}
+    return replace(
+        current,
+        sysctls=_sysctl.read(_sysctl_names(request)),
+        chains=_iptables.read({chain.family for chain in chains.values()}),
+    )
 
 
 def _tables(request: Request) -> set[int]:
@@ -49,56 +66,71 @@ def _tables(request: Request) -> set[int]:
     return tables | {table for state in request.desired for table in state.reserved_tables}
 
 
+def _sysctl_names(request: Request) -> set[str]:
+    """The settings that are wanted, that a new device brings, or that may go with one."""
+    wanted = request.wanted(Sysctl).values()
+    names = [sysctl.name for sysctl in [*wanted, *request.had(Sysctl).values()]]
+    return {*names, *(name for sysctl in wanted if (name := default_of(sysctl, request)))}
+
+
+# --- writing ---------------------------------------------------------------------------------------
+
+
 def apply(request: Request, found: Survey) -> None:
     """Applies the operations in order; at the first error everything done so far is undone.
 
-    Afterwards the host is read again: it must hold what was asked for, or that is an error too.
+    So it is when the process is told to end. Afterwards the host is read again: it must hold what
+    was asked for, or that is an error too.
     """
     done: list[Operation] = []
-    with closing(_netlink.Writer(found.current.devices)) as writer:
+    with closing(_netlink.Writer(found.current)) as writer, Signals() as signals:
         try:
             for operations in _batches(found.operations):
-                _apply_batch(operations, writer, done)
-            _flush_caches(found.operations)
-            if left := survey(request).operations:
-                raise EngineError(f"the kernel did not keep what was written; still to do: {'; '.join(map(str, left))}")
+                for part in _parts(operations):
+                    signals.check()
+                    _apply_part(part, writer)
+                    done += part
+            _settle(request, found.operations)
         except BaseException as error:
             _undo(done, writer, error)
             raise
-    new = [operation.item for operation in found.operations if operation.action == "add"]
+
+
+def _settle(request: Request, operations: Sequence[Operation]) -> None:
+    """What has to follow the operations: caches forget, the kernel is asked, and neighbours are told."""
+    _flush_caches(operations)
+    if left := survey(request).operations:
+        more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
+        still = "; ".join(map(str, left[:_SHOWN]))
+        raise EngineError(f"the kernel did not keep what was written; still to do: {still}{more}")
+    new = [operation.item for operation in operations if operation.action == "add"]
     _announce.announce([(item.device, item.address) for item in new if isinstance(item, Proxy)])
 
 
-def _batches(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-    """Neighbours of one kind; chains of one table go to iptables-restore together."""
-    for _, group in groupby(operations, key=lambda operation: operation.kind):
+def _batches(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
+    """Neighbours of one kind."""
+    for _kind, group in groupby(operations, key=lambda operation: operation.kind):
         yield list(group)
 
 
-def _apply_batch(operations: list[Operation], writer: _netlink.Writer, done: list[Operation]) -> None:
-    if operations[0].kind == Chain.KIND:
+def _parts(operations: list[Operation]) -> list[list[Operation]]:
+    """What is done or undone in one step: the chains of a batch together, all else one by one."""
+    return [operations] if operations[0].kind == Chain.KIND else [[operation] for operation in operations]
+
+
+def _apply_part(operations: list[Operation], writer: _netlink.Writer) -> None:
+    first = operations[0]
+    if isinstance(first.item, Chain):
         _iptables.apply([_chain_change(operation) for operation in operations])
-        done += operations
-        return
-    for operation in operations:
-        if isinstance(operation.item, Sysctl):
-            _write_sysctl(operation)
-        else:
-            writer.apply(operation)
-        done.append(operation)
+    elif not isinstance(first.item, Sysctl):
+        writer.apply(first)
+    elif isinstance(first.after, Sysctl):  # a deleted setting goes with its device
+        _sysctl.write(first.after.name, first.after.value)
 
 
-def _chain_change(operation: Operation) -> tuple[Chain | None, Chain | None]:
-    before, after = operation.before, operation.after
-    assert before is None or isinstance(before, Chain)
-    assert after is None or isinstance(after, Chain)
+def _chain_change(operation: Operation) -> _iptables.Change:
+    before, after = (side if isinstance(side, Chain) else None for side in (operation.before, operation.after))
     return before, after
-
-
-def _write_sysctl(operation: Operation) -> None:
-    """A setting that is "deleted" belonged to a device that the undo is about to take away again."""
-    if isinstance(operation.after, Sysctl):
-        _sysctl.write(operation.after.name, operation.after.value)
 
 
 def _flush_caches(operations: Sequence[Operation]) -> None:
@@ -113,12 +145,13 @@ def _flush_caches(operations: Sequence[Operation]) -> None:
 
 
 def _undo(done: list[Operation], writer: _netlink.Writer, error: BaseException) -> None:
-    """Reverses *done*, last first. What cannot be reversed is added to the error."""
+    """Reverses *done*, last first. What cannot be reversed is told together with the error."""
     problems = []
-    for operation in reversed(done):
-        try:
-            _apply_batch([operation.inverse()], writer, [])
-        except EngineError as problem:
-            problems.append(str(problem))
+    for operations in _batches(operation.inverse() for operation in reversed(done)):
+        for part in _parts(operations):
+            try:
+                _apply_part(part, writer)
+            except EngineError as problem:
+                problems.append(str(problem))
     if problems:
-        raise EngineError(f"{error}; and could not undo all of it: {'; '.join(problems)}") from error
+        raise NotUndone(f"{error}; and not all of it could be undone: {'; '.join(problems)}") from error

@@ -13,6 +13,8 @@ import socket
 import struct
 from dataclasses import dataclass
 
+from ._fields import ip_text
+
 REQUEST = {4: 8, 6: 128}
 REPLY = {4: 0, 6: 129}
 """ICMP types of echo, by family."""
@@ -99,8 +101,8 @@ def _parse_icmp(icmp: bytes, family: int, source: bytes, destination: bytes) -> 
     identifier, sequence = struct.unpack("!HH", icmp[4:8])
     return Echo(
         is_request=icmp[0] == REQUEST[family],
-        source=str(ipaddress.ip_address(source)),
-        destination=str(ipaddress.ip_address(destination)),
+        source=ip_text(source),
+        destination=ip_text(destination),
         identifier=identifier,
         sequence=sequence,
         payload=icmp[8:],

@@ -25,6 +25,9 @@ PROGRAMS = {4: "iptables", 6: "ip6tables"}
 LOCK_SECONDS = 30
 """How long another program may hold the lock of iptables before that is an error."""
 
+NO_NFTABLES = ("Failed to initialize nft: Protocol not supported", "generation id: Invalid argument")
+"""How iptables-nft says that the kernel has no nf_tables."""
+
 Place: TypeAlias = tuple[int, str, str]
 """Family, table and name of a chain."""
 
@@ -128,6 +131,11 @@ def sentence(complaint: str, text: str) -> str:
 # --- the host -------------------------------------------------------------------------------------
 
 
+def installed() -> bool:
+    """Whether this host has iptables, without which there are no chains."""
+    return _find("iptables-save") is not None
+
+
 def read(families: Iterable[int]) -> dict[Place, Chain]:
     """Our chains as they stand, by place. Where iptables or its tables are not there, none are."""
     chains: dict[Place, Chain] = {}
@@ -138,7 +146,7 @@ def read(families: Iterable[int]) -> dict[Place, Chain]:
         done = _run([_installed(program)])
         if done.returncode == 0:
             chains |= parse_save(family, done.stdout)
-        elif "generation id: Invalid argument" not in done.stderr:  # which says: the kernel has no nf_tables
+        elif not any(words in done.stderr for words in NO_NFTABLES):
             raise EngineError(sentence(done.stderr, ""))
     return chains
 
@@ -243,7 +251,7 @@ def _blame(family: int, chains: Sequence[Chain]) -> str:
         return f"chain {chain.name} in table {chain.table}: iptables does not take the rule {rule!r}: {complaint(bad)}"
     for chain in chains:
         done = _load_in_scratch(family, [replace(chain, rules=())])
-        if done.returncode:
+        if done.returncode and _load_in_scratch(family, []).returncode == 0:
             return f"chain {chain.name} in table {chain.table}, hook {chain.hook}: {sentence(done.stderr, '')}"
     return complaint(0)
 

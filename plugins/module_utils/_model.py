@@ -9,11 +9,15 @@ reports compare with ``==``. This module util is private to the collection.
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+
+from . import _fields
+from ._fields import Fields, Form
+
+EngineError = _fields.EngineError
 
 SCHEMA = 1
 
@@ -24,129 +28,22 @@ MAIN_TABLE = 254
 
 Action: TypeAlias = Literal["add", "change", "delete"]
 
+CUSTOMER = Form(r"[a-z0-9-]{1,32}", "the name of a customer: 1 to 32 of a-z, 0-9 and -")
+SITE = Form(r"[^\s/]{1,64}", "the name of a site: 1 to 64 characters without blank and slash")
+WAN = Form(r"[^\s/]{1,64}", "the name of a link: 1 to 64 characters without blank and slash")
+SYSCTL = Form(r"(?!.*\.\.)\w\S*/\S+", "the path of a setting below /proc/sys, such as net/ipv4/ip_forward")
+CHAIN = Form(r"EXTRUDE-[A-Z0-9-]{1,20}", "the name of a chain of ours: EXTRUDE- and 1 to 20 of A-Z, 0-9 and -")
+HOOK = Form(r"PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING", "a built-in chain such as FORWARD")
+LABEL = "extrude:"
+"""What the aliases of our tunnels start with."""
 
-class EngineError(Exception):
-    """Something that the user has to know, in one sentence."""
-
-
-class InvalidInput(EngineError):
-    """A value that makes no object; the sentence starts with the place of the value."""
-
-
-# --- reading plain data ---------------------------------------------------------------------------
-
-
-class Fields:
-    """Reads one mapping of plain data; every error names the place, such as ``routes[2].table``."""
-
-    def __init__(self, data: object, where: str) -> None:
-        if not isinstance(data, Mapping):
-            raise InvalidInput(f"{where}: {data!r} is no dictionary")
-        self._data = {str(name): value for name, value in data.items() if value is not None}
-        self._where = where
-        self._known: set[str] = set()
-
-    def error(self, name: str, problem: str) -> InvalidInput:
-        return InvalidInput(f"{self._where}.{name}: {problem}" if self._where else f"{name}: {problem}")
-
-    def optional(self, name: str) -> Any:
-        self._known.add(name)
-        return self._data.get(name)
-
-    def required(self, name: str) -> Any:
-        value = self.optional(name)
-        if value is None:
-            raise self.error(name, "is missing")
-        return value
-
-    def text(self, name: str, default: str | None = None, pattern: str = r".+") -> str:
-        value = self.required(name) if default is None else self.optional(name)
-        if value is None:
-            return default or ""
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            raise self.error(name, f"{value!r} does not match {pattern}")
-        return value
-
-    def device(self, name: str) -> str:
-        return self.text(name, pattern=DEVICE_NAME)
-
-    def optional_device(self, name: str) -> str | None:
-        return None if self.optional(name) is None else self.device(name)
-
-    def flag(self, name: str, default: bool) -> bool:
-        value = self.optional(name)
-        if value is None:
-            return default
-        if not isinstance(value, bool):
-            raise self.error(name, f"{value!r} is neither true nor false")
-        return value
-
-    def integer(self, name: str, low: int, high: int, default: int | None = None) -> int:
-        value = self.required(name) if default is None else self.optional(name)
-        if value is None and default is not None:
-            return default
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise self.error(name, f"{value!r} is not a number from {low} to {high}")
-        return value
-
-    def optional_integer(self, name: str, low: int, high: int) -> int | None:
-        return None if self.optional(name) is None else self.integer(name, low, high)
-
-    def choice(self, name: str, choices: Sequence[Any], default: Any) -> Any:
-        value = self.optional(name)
-        if value is None:
-            return default
-        if value not in choices:
-            raise self.error(name, f"{value!r} is none of {', '.join(map(str, choices))}")
-        return value
-
-    def parsed(self, name: str, parse: Any, what: str) -> str:
-        """The value in the normal form of *parse* (one of the classes of ``ipaddress``)."""
-        value = self.required(name)
-        try:
-            return str(parse(str(value)))
-        except ValueError as error:
-            raise self.error(name, f"{value!r} is no {what} ({error})") from error
-
-    def optional_parsed(self, name: str, parse: Any, what: str) -> str | None:
-        return None if self.optional(name) is None else self.parsed(name, parse, what)
-
-    def items(self, name: str) -> list[Fields]:
-        value = self.optional(name)
-        if value is None:
-            return []
-        if not isinstance(value, list | tuple):
-            raise self.error(name, f"{value!r} is no list")
-        place = f"{self._where}.{name}" if self._where else name
-        return [Fields(item, f"{place}[{number}]") for number, item in enumerate(value)]
-
-    def strings(self, name: str) -> tuple[str, ...]:
-        value = self.optional(name)
-        if value is None:
-            return ()
-        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-            raise self.error(name, f"{value!r} is no list of strings")
-        return tuple(value)
-
-    def integers(self, name: str, low: int, high: int) -> tuple[int, ...]:
-        value = self.optional(name)
-        if value is None:
-            return ()
-        if not isinstance(value, list | tuple) or not all(
-            isinstance(item, int) and low <= item <= high for item in value
-        ):
-            raise self.error(name, f"{value!r} is no list of numbers from {low} to {high}")
-        return tuple(value)
-
-    def close(self) -> None:
-        """Refuse what nobody asked for: a misspelt key must not be dropped in silence."""
-        if unknown := sorted(set(self._data) - self._known):
-            raise self.error(unknown[0], f"is not known here; known are {', '.join(sorted(self._known))}")
-
-
-DEVICE_NAME = r"[^\s/:]{1,15}"
 FAMILIES = (4, 6)
 _WORD32 = 2**32 - 1
+_LONGEST_ALIAS = 255
+"""Bytes; include/uapi/linux/if.h, IFALIASZ."""
+
+Place: TypeAlias = tuple[Any, ...]
+"""What the kernel knows an object of its kind by."""
 
 
 def family_of(address: str) -> int:
@@ -177,28 +74,36 @@ class Tunnel:
 
     @classmethod
     def parse(cls, data: Fields, owner: str) -> Tunnel:
+        name = data.device("name")
         tunnel = cls(
-            name=data.device("name"),
-            local=data.parsed("local", ipaddress.IPv4Address, "IPv4 address"),
-            remote=data.parsed("remote", ipaddress.IPv4Address, "IPv4 address"),
+            name=name,
+            local=data.address("local", 4),
+            remote=data.address("remote", 4),
             key=data.optional_integer("key", 0, _WORD32),
             ttl=data.integer("ttl", 0, 255, 64),
             tos=data.integer("tos", 0, 255, 0),
             pmtudisc=data.flag("pmtudisc", True),
             mtu=data.integer("mtu", 68, 65511, 1472),
             device=data.optional_device("device"),
-            alias=f"{owner}/{data.text('wan', default='', pattern=r'[^/]*') or data.device('name')}",
+            alias=f"{owner}/{data.optional_text('wan', WAN) or name}",
         )
+        if len(tunnel.alias.encode()) > _LONGEST_ALIAS:
+            raise data.error("wan", f"the alias {tunnel.alias} is longer than {_LONGEST_ALIAS} bytes")
         data.close()
         return tunnel
 
     @property
-    def identity(self) -> tuple[str, str, int | None]:
-        """What the kernel tells two tunnels apart by."""
-        return (self.local, self.remote, self.key)
+    def identity(self) -> Place:
+        """What the kernel tells two tunnels apart by (net/ipv4/ip_tunnel.c, ip_tunnel_find)."""
+        return (self.local, self.remote, self.key, self.device)
 
     @property
-    def place(self) -> tuple[Any, ...]:
+    def owner(self) -> str:
+        """The start of the alias, which is the label of an owner; empty where the alias is not ours."""
+        return self.alias.rpartition("/")[0] if self.alias.startswith(LABEL) else ""
+
+    @property
+    def place(self) -> Place:
         return (self.name,)
 
     def __str__(self) -> str:
@@ -221,7 +126,7 @@ class Group:
         return group
 
     @property
-    def place(self) -> tuple[Any, ...]:
+    def place(self) -> Place:
         return (self.device,)
 
     def __str__(self) -> str:
@@ -230,7 +135,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address with its prefix length on a device."""
+    """An address with its prefix length on a device.
+
+    IPv6 takes an address only once on a device, IPv4 once with each prefix length.
+    """
 
     KIND: ClassVar[str] = "addresses"
     device: str
@@ -238,13 +146,13 @@ class Address:
 
     @classmethod
     def parse(cls, data: Fields, owner: str) -> Address:
-        address = cls(data.device("device"), data.parsed("address", ipaddress.ip_interface, "address"))
+        address = cls(data.device("device"), data.interface("address"))
         data.close()
         return address
 
     @property
-    def place(self) -> tuple[Any, ...]:
-        return (self.device, self.address)
+    def place(self) -> Place:
+        return (self.device, self.address.partition("/")[0] if ":" in self.address else self.address)
 
     def __str__(self) -> str:
         return f"address {self.address} on {self.device}"
@@ -260,12 +168,12 @@ class Proxy:
 
     @classmethod
     def parse(cls, data: Fields, owner: str) -> Proxy:
-        proxy = cls(data.device("device"), data.parsed("address", ipaddress.ip_address, "single address"))
+        proxy = cls(data.device("device"), data.address("address"))
         data.close()
         return proxy
 
     @property
-    def place(self) -> tuple[Any, ...]:
+    def place(self) -> Place:
         return (self.device, self.address)
 
     def __str__(self) -> str:
@@ -276,19 +184,13 @@ class Proxy:
 class Nexthop:
     """One leg of a route. ``weight`` is the share of the legs' sum, 1 to 255."""
 
-    device: str = ""
+    device: str
     gateway: str = ""
     weight: int = 1
 
     @classmethod
     def parse(cls, data: Fields) -> Nexthop:
-        hop = cls(
-            data.optional_device("device") or "",
-            data.optional_parsed("gateway", ipaddress.ip_address, "address") or "",
-            data.integer("weight", 1, 255, 1),
-        )
-        if not (hop.device or hop.gateway):
-            raise data.error("device", "is missing, and so is gateway: a next hop needs one of them")
+        hop = cls(data.device("device"), data.optional_address("gateway") or "", data.integer("weight", 1, 255, 1))
         data.close()
         return hop
 
@@ -320,24 +222,19 @@ class Route:
 
     @classmethod
     def parse(cls, data: Fields, owner: str) -> Route:
-        destination = data.parsed("destination", ipaddress.ip_network, "prefix")
+        destination = data.prefix("destination")
         family = family_of(destination)
-        address = ipaddress.IPv4Address if family == 4 else ipaddress.IPv6Address
         kind: RouteType = data.choice("type", ROUTE_TYPES, "unicast")
         hops = tuple(Nexthop.parse(item) for item in data.items("nexthops"))
-        if (kind == "unicast") != bool(hops):
-            raise data.error("nexthops", "a unicast route needs at least one, any other type takes none")
-        if any(hop.gateway and family_of(hop.gateway) != family for hop in hops):
-            raise data.error("nexthops", f"a gateway is not of the family of {destination}")
-        if len({(hop.device, hop.gateway) for hop in hops}) < len(hops):
-            raise data.error("nexthops", "the same next hop stands there twice")
+        if problem := _problem_of_hops(kind, family, hops):
+            raise data.error("nexthops", problem)
         route = normal_route(
             destination=destination,
             table=data.integer("table", 1, _WORD32, MAIN_TABLE),
             metric=data.integer("metric", 0, _WORD32, 0),
             type=kind,
             scope=data.choice("scope", SCOPES, None),
-            source=data.optional_parsed("source", address, f"IPv{family} address"),
+            source=data.optional_address("source", family),
             nexthops=hops,
         )
         data.close()
@@ -348,7 +245,7 @@ class Route:
         return family_of(self.destination)
 
     @property
-    def place(self) -> tuple[Any, ...]:
+    def place(self) -> Place:
         return (self.family, self.table, self.destination, self.metric)
 
     def __str__(self) -> str:
@@ -356,6 +253,18 @@ class Route:
         words += [f"route {self.destination} table {self.table} metric {self.metric}"]
         words += [str(hop) for hop in self.nexthops]
         return " ".join(words)
+
+
+def _problem_of_hops(kind: RouteType, family: int, hops: Sequence[Nexthop]) -> str | None:
+    if (kind == "unicast") != bool(hops):
+        return "a unicast route needs at least one, any other type takes none"
+    if any(hop.gateway and family_of(hop.gateway) != family for hop in hops):
+        return f"a gateway is not of IPv{family} as the destination is"
+    if len({(hop.device, hop.gateway) for hop in hops}) < len(hops):
+        return "the same next hop stands there twice"
+    if family == 6 and len(hops) > 1 and not all(hop.gateway for hop in hops):
+        return "IPv6 takes several next hops only when each has a gateway"
+    return None
 
 
 def normal_route(
@@ -403,7 +312,6 @@ class Rule:
     @classmethod
     def parse(cls, data: Fields, owner: str) -> Rule:
         family = data.choice("family", FAMILIES, 4)
-        network = ipaddress.IPv4Network if family == 4 else ipaddress.IPv6Network
         mark = data.optional_integer("mark", 0, _WORD32)
         mask = data.optional_integer("mask", 1, _WORD32)
         if mask is not None and mark is None:
@@ -412,21 +320,21 @@ class Rule:
             family=family,
             priority=data.integer("priority", 1, _WORD32),
             table=data.integer("table", 1, _WORD32),
-            source=data.optional_parsed("source", network, f"IPv{family} prefix"),
-            destination=data.optional_parsed("destination", network, f"IPv{family} prefix"),
+            source=_unless_all(data.optional_prefix("source", family)),
+            destination=_unless_all(data.optional_prefix("destination", family)),
             iif=data.optional_device("iif"),
             oif=data.optional_device("oif"),
             mark=mark,
             mask=_WORD32 if mask is None and mark is not None else mask,
-            suppress_prefixlength=data.optional_integer("suppress_prefixlength", 0, 128),
+            suppress_prefixlength=data.optional_integer("suppress_prefixlength", 0, 32 if family == 4 else 128),
             suppress_ifgroup=data.optional_integer("suppress_ifgroup", 0, _WORD32 - 1),
         )
         data.close()
         return rule
 
     @property
-    def place(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, item.name) for item in fields(self))
+    def place(self) -> Place:
+        return _RULE_FIELDS(self)
 
     def __str__(self) -> str:
         words = [f"rule {self.priority}:"]
@@ -449,6 +357,14 @@ class Rule:
         return " ".join(words) + (" (IPv6)" if self.family == 6 else "")
 
 
+_RULE_FIELDS: Callable[[Rule], Place] = attrgetter(*(item.name for item in fields(Rule)))
+
+
+def _unless_all(prefix: str | None) -> str | None:
+    """A prefix of length 0 matches everything, which the kernel reports as no match at all."""
+    return None if prefix is None or prefix.endswith("/0") else prefix
+
+
 @dataclass(frozen=True, slots=True)
 class Sysctl:
     """A kernel setting; its name is the path below ``/proc/sys``, since device names may hold dots."""
@@ -461,16 +377,16 @@ class Sysctl:
 
     @classmethod
     def parse(cls, data: Fields, owner: str) -> Sysctl:
-        sysctl = cls(
-            data.text("name", pattern=r"(?!.*\.\.)[A-Za-z0-9_][^\s]*/[^\s]+"),
-            " ".join(str(data.required("value")).split()),
-            data.flag("optional", False),
-        )
+        value = data.required("value")
+        if not isinstance(value, str | int):
+            raise data.error("value", f"{value!r} is neither a text nor a number")
+        words = str(int(value) if isinstance(value, bool) else value).split()
+        sysctl = cls(data.text("name", SYSCTL), " ".join(words), data.flag("optional", False))
         data.close()
         return sysctl
 
     @property
-    def place(self) -> tuple[Any, ...]:
+    def place(self) -> Place:
         return (self.name,)
 
     def __str__(self) -> str:
@@ -493,15 +409,15 @@ class Chain:
         chain = cls(
             family=data.choice("family", FAMILIES, 4),
             table=data.choice("table", ("filter", "mangle", "nat", "raw"), "filter"),
-            name=data.text("name", pattern=r"EXTRUDE-[A-Z0-9-]{1,20}"),
-            hook=data.text("hook", pattern=r"PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING"),
+            name=data.text("name", CHAIN),
+            hook=data.text("hook", HOOK),
             rules=data.strings("rules"),
         )
         data.close()
         return chain
 
     @property
-    def place(self) -> tuple[Any, ...]:
+    def place(self) -> Place:
         return (self.family, self.table, self.name)
 
     def __str__(self) -> str:
@@ -522,8 +438,6 @@ KINDS = tuple(MODELS)
 
 # --- what a host holds ----------------------------------------------------------------------------
 
-Place: TypeAlias = tuple[Any, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -539,10 +453,13 @@ class Device:
 
 @dataclass(frozen=True)
 class Current:
-    """What the host holds. Routes and rules come with their protocol number (who made them)."""
+    """What the host holds. Routes and rules come with their protocol number (who made them).
+
+    Addresses stand in the kernel's order, in which a primary one precedes its secondary ones.
+    """
 
     devices: dict[str, Device] = field(default_factory=dict)
-    addresses: frozenset[Address] = frozenset()
+    addresses: tuple[Address, ...] = ()
     proxies: frozenset[Proxy] = frozenset()
     routes: dict[Place, tuple[Route, int]] = field(default_factory=dict)
     rules: tuple[tuple[Rule, int], ...] = ()
@@ -563,7 +480,7 @@ class Owner:
     @property
     def label(self) -> str:
         """The start of the alias of this owner's tunnels."""
-        return f"extrude:{self.customer}/{self.site}"
+        return f"{LABEL}{self.customer}/{self.site}"
 
     def __str__(self) -> str:
         return f"customer {self.customer}, site {self.site}"
@@ -590,7 +507,7 @@ class State:
         top = Fields(data, where)
         if (schema := top.integer("schema", 1, 2**31, SCHEMA)) != SCHEMA:
             raise top.error("schema", f"{schema} is newer than this version understands ({SCHEMA})")
-        owner = Owner(top.text("customer", pattern=CUSTOMER), top.text("site", pattern=SITE))
+        owner = Owner(top.text("customer", CUSTOMER), top.text("site", SITE))
         objects = [model.parse(item, owner.label) for kind, model in MODELS.items() for item in top.items(kind)]
         reserved = Fields(top.optional("reserved") or {}, f"{where}.reserved" if where else "reserved")
         tables = reserved.integers("tables", 1, _WORD32)
@@ -628,7 +545,8 @@ def needed_by_proxies(state: State) -> tuple[Sysctl, ...]:
 
 def plain(item: Object) -> dict[str, Any]:
     """One object as plain data, without what is not set."""
-    data = {name: value for name, value in asdict(item).items() if value not in (None, "", ())}
+    data: dict[str, Any] = {entry.name: getattr(item, entry.name) for entry in fields(item)}
+    data = {name: value for name, value in data.items() if value not in (None, "", ())}
     if isinstance(item, Tunnel):
         data["wan"] = data.pop("alias").rpartition("/")[2]
     if isinstance(item, Route):
@@ -637,8 +555,5 @@ def plain(item: Object) -> dict[str, Any]:
 
 
 def plain_hop(hop: Nexthop) -> dict[str, Any]:
-    return {name: value for name, value in asdict(hop).items() if value != ""}
-
-
-CUSTOMER = r"[a-z0-9-]{1,32}"
-SITE = r"[^\s/]{1,64}"
+    gateway = {"gateway": hop.gateway} if hop.gateway else {}
+    return {"device": hop.device, **gateway, "weight": hop.weight}

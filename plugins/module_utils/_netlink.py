@@ -1,178 +1,183 @@
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: 2026 The multihome.extrude authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads and writes the kernel's devices, addresses, proxies, routes and rules over rtnetlink.
+"""Writes devices, addresses, proxies, routes and rules through pyroute2; the only file that imports it.
 
-The only file that imports pyroute2, which does the writing; reading is dumps decoded by ``_wire``.
 This module util is private to the collection.
 """
 
 from __future__ import annotations
 
 import errno
+import importlib
+import importlib.util
 import ipaddress
+import itertools
 import os
 import socket
 import struct
-import traceback
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from . import _wire
-from ._model import PROTOCOL, Address, Current, Device, EngineError, Group, Nexthop, Proxy, Route, Rule, Tunnel
-from ._plan import Operation
+from . import _sysctl, _wire
+from ._model import PROTOCOL, Address, Current, EngineError, Group, Nexthop, Proxy, Route, Rule, Tunnel
+from ._request import Operation
 
-try:
-    import pyroute2
-    from pyroute2.netlink.exceptions import NetlinkError
-except ImportError:
-    HAS_PYROUTE2 = False
-    PYROUTE2_ERROR: str | None = traceback.format_exc()
-else:
-    HAS_PYROUTE2 = True
-    PYROUTE2_ERROR = None
-
-KINDS = ("tunnels", "groups", "addresses", "routes", "rules", "proxies")
-"""The kinds of objects that this file reads and writes."""
-
-Item = TypeVar("Item")
+MISSING = "pyroute2 is missing on this host (Debian package python3-pyroute2)"
 
 
-# --- reading ---------------------------------------------------------------------------------------
-
-_GETLINK, _GETADDR, _GETROUTE, _GETNEIGH, _GETRULE = 18, 22, 26, 30, 34
-_SOL_NETLINK, _GET_STRICT_CHK = 270, 12
-_REQUEST_DUMP = 0x301
-_RTEXT_FILTER_SKIP_STATS = 8
-
-
-class DumpInterrupted(Exception):
-    """The kernel's table changed while it was dumped (NLM_F_DUMP_INTR); read again."""
-
-
-def read(tables: Iterable[int]) -> Current:
-    """All devices, addresses, proxies and rules, and the routes of *tables*."""
-    with closing(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)) as channel:
-        channel.setsockopt(_SOL_NETLINK, _GET_STRICT_CHK, 1)
-        mask = struct.pack("=HHI", 8, 29, _RTEXT_FILTER_SKIP_STATS)
-        devices = _wire.devices(_dump(channel, _GETLINK, struct.pack("=BxHiII", 0, 0, 0, 0, 0) + mask))
-        names = {device.index: device.name for device in devices.values()}
-        addresses = _dump(channel, _GETADDR, struct.pack("=BBBBI", 0, 0, 0, 0, 0))
-        rules = _dump(channel, _GETRULE, struct.pack("=8xI", 0))
-        routes = [payload for table in sorted(set(tables)) for payload in _dump_table(channel, table)]
-        channel.setsockopt(_SOL_NETLINK, _GET_STRICT_CHK, 0)  # a strict dump refuses the proxy flag
-        proxies = _dump(channel, _GETNEIGH, struct.pack("=BxxxIHBB", 0, 0, 0, _wire.NTF_PROXY, 0))
-    found = _present(_wire.route(payload, names) for payload in routes)
-    return Current(
-        devices=devices,
-        addresses=frozenset(_present(_wire.address(payload, names) for payload in addresses)),
-        proxies=frozenset(_present(_wire.proxy(payload, names) for payload in proxies)),
-        routes={route.place: (route, protocol) for route, protocol in found},
-        rules=tuple(_present(_wire.rule(payload) for payload in rules)),
-    )
-
-
-def _present(items: Iterable[Item | None]) -> Iterator[Item]:
-    return (item for item in items if item is not None)
-
-
-def _dump_table(channel: socket.socket, table: int) -> list[bytes]:
-    """The routes of one table, chosen by the kernel: the main table may hold a million others."""
-    attribute = struct.pack("=HHI", 8, 15, table)
-    found = []
-    for family in _wire.FAMILIES:
-        try:
-            found += _dump(channel, _GETROUTE, struct.pack("=8BI", family, 0, 0, 0, 0, 0, 0, 0, 0) + attribute)
-        except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.EAFNOSUPPORT, errno.EOPNOTSUPP):
-                raise
-    return found
-
-
-def _dump(channel: socket.socket, kind: int, body: bytes) -> list[bytes]:
-    """The payloads of one dump; read again when the kernel says that its table changed meanwhile."""
-    for _ in range(20):
-        try:
-            return _dump_once(channel, kind, body)
-        except DumpInterrupted:
-            continue
-    raise EngineError("the kernel's tables change faster than they can be read")
-
-
-def _dump_once(channel: socket.socket, kind: int, body: bytes) -> list[bytes]:
-    channel.send(struct.pack("=IHHII", 16 + len(body), kind, _REQUEST_DUMP, 0, 0) + body)
-    found: list[bytes] = []
-    interrupted = False
-    while True:
-        for answer, flags, payload in _wire.messages(channel.recv(1 << 20)):
-            interrupted = interrupted or bool(flags & _wire.NLM_F_DUMP_INTR)
-            if answer not in (_wire.NLMSG_ERROR, _wire.NLMSG_DONE):
-                found.append(payload)
-                continue
-            code = -int.from_bytes(payload[:4], "little", signed=True) if len(payload) >= 4 else 0
-            if code:
-                raise OSError(code, os.strerror(code))
-            if interrupted:
-                raise DumpInterrupted
-            return found
-
-
-# --- writing ---------------------------------------------------------------------------------------
+def has_pyroute2() -> bool:
+    """Whether this host can write. It is not imported here: that takes 0.2 s, and most runs find nothing to write."""
+    return importlib.util.find_spec("pyroute2") is not None
 
 
 class Writer:
-    """Applies single operations through pyroute2; each either happens whole or raises EngineError."""
+    """Applies single operations. Each happens whole and touches nothing else, or raises EngineError."""
 
-    def __init__(self, devices: dict[str, Device]) -> None:
-        if not HAS_PYROUTE2:
-            raise EngineError("pyroute2 is missing on this host (Debian package python3-pyroute2)")
-        self._indexes = {device.name: device.index for device in devices.values()}
+    def __init__(self, current: Current) -> None:
+        try:
+            pyroute2 = importlib.import_module("pyroute2")
+        except ImportError as error:
+            raise EngineError(f"{MISSING}: {error}") from error
+        self._refused: type[Exception] = pyroute2.NetlinkError
         self._ipr: Any = pyroute2.IPRoute(ext_ack=True)
+        self._indexes = {device.name: device.index for device in current.devices.values()}
+        self._rules: defaultdict[tuple[int, int, int], dict[Rule, None]] = defaultdict(dict)
+        for rule, protocol in current.rules:
+            if protocol == PROTOCOL:
+                self._rules[_peers(rule)][rule] = None
 
     def close(self) -> None:
         self._ipr.close()
 
     def apply(self, operation: Operation) -> None:
         item = operation.item
-        with _explained(operation):
+        with _explained(operation, self._refused):
             if isinstance(item, Tunnel):
                 self._tunnel(operation, item)
             elif isinstance(item, Group):
                 group = 0 if operation.action == "delete" else item.group
                 self._ipr.link("set", index=self._index(item.device), group=group)
             elif isinstance(item, Address):
-                self._ipr.addr(_verb(operation), **_address(item, self._index))
+                self._address(operation, item)
             elif isinstance(item, Proxy):
                 self._ipr.neigh(_verb(operation), **_proxy(item, self._index))
             elif isinstance(item, Route):
                 verb = "replace" if operation.action == "change" else _verb(operation)
                 self._ipr.route(verb, **_route(item, self._index, deleting=verb == "del"))
             elif isinstance(item, Rule):
-                self._ipr.rule(_verb(operation), **_rule(item))
+                self._rule(operation, item)
 
     def _tunnel(self, operation: Operation, tunnel: Tunnel) -> None:
         if operation.action == "delete":
             self._ipr.link("del", index=self._indexes.pop(tunnel.name))
             return
-        if operation.action == "add":
-            self._ipr.link("add", ifname=tunnel.name, **_gre(tunnel, self._index), state=_state(tunnel))
-            self._indexes[tunnel.name] = self._ipr.link_lookup(ifname=tunnel.name)[0]
-        else:
-            self._ipr.link("set", index=self._index(tunnel.name), **_gre(tunnel, self._index), state=_state(tunnel))
-        try:  # the kernel takes an alias only from an existing device
-            self._ipr.link("set", index=self._index(tunnel.name), ifalias=tunnel.alias)
-        except NetlinkError:
-            if operation.action == "add":
-                self._ipr.link("del", index=self._indexes.pop(tunnel.name))
+        settings = {**_gre(tunnel, self._index), "state": _state(tunnel)}
+        if operation.action == "change":
+            self._ipr.link("set", index=self._index(tunnel.name), **settings, ifalias=tunnel.alias)
+            return
+        self._ipr.link("add", ifname=tunnel.name, **settings)
+        self._indexes[tunnel.name] = index = socket.if_nametoindex(tunnel.name)
+        try:  # the kernel takes an alias only from a device that is there
+            self._ipr.link("set", index=index, ifalias=tunnel.alias)
+        except self._refused:
+            self._ipr.link("del", index=self._indexes.pop(tunnel.name))
             raise
+
+    def _address(self, operation: Operation, address: Address) -> None:
+        """A change (of an IPv6 prefix length) takes a delete and an add: the kernel knows no other way."""
+        before = operation.before
+        if isinstance(before, Address):
+            with _promoted(before):
+                self._ipr.addr("del", **_address(before, self._index))
+        if operation.action == "delete":
+            return
+        try:
+            self._ipr.addr("add", **_address(address, self._index))
+        except self._refused:
+            if isinstance(before, Address):
+                self._ipr.addr("add", **_address(before, self._index))
+            raise
+
+    def _rule(self, operation: Operation, rule: Rule) -> None:
+        """A delete takes the first rule that has what the delete names, were it more than that.
+
+        So rules of ours that stand before and match more narrowly step aside for the moment.
+        """
+        peers = self._rules[_peers(rule)]
+        if operation.action == "add":
+            self._ipr.rule("add", **_rule(rule))
+            peers[rule] = None
+            return
+        aside = _narrower(rule, peers)
+        for other in [*sorted(aside, key=_narrowness, reverse=True), rule]:
+            self._ipr.rule("del", **_rule(other))
+            peers.pop(other, None)
+        for other in aside:
+            self._ipr.rule("add", **_rule(other))
+            peers[other] = None
 
     def _index(self, name: str) -> int:
         if name not in self._indexes:
             raise EngineError(f"there is no device {name} on this host")
         return self._indexes[name]
 
+
+# --- what the kernel does besides what it is told -----------------------------------------------------
+
+
+@contextmanager
+def _promoted(address: Address) -> Iterator[None]:
+    """Meanwhile the kernel keeps the secondary addresses of a network whose primary one is deleted.
+
+    Source: Documentation/networking/ip-sysctl.rst, ``promote_secondaries``.
+    """
+    name = f"net/ipv4/conf/{address.device}/promote_secondaries"
+    if ":" in address.address or address.address.endswith("/32") or _sysctl.read([name])[name] != "0":
+        yield
+        return
+    _sysctl.write(name, "1")
+    try:
+        yield
+    finally:
+        with suppress(EngineError):  # it is gone when the device is
+            _sysctl.write(name, "0")
+
+
+def _peers(rule: Rule) -> tuple[int, int, int]:
+    """What a delete always names."""
+    return (rule.family, rule.priority, rule.table)
+
+
+def _named(rule: Rule) -> list[Any]:
+    """What a delete names besides; None where it names nothing (net/core/fib_rules.c, rule_find)."""
+    return [
+        rule.source,
+        rule.destination,
+        rule.iif,
+        rule.oif,
+        rule.mark or None,
+        rule.mask,
+        rule.suppress_prefixlength,
+        rule.suppress_ifgroup,
+    ]
+
+
+def _narrowness(rule: Rule) -> int:
+    return sum(value is not None for value in _named(rule))
+
+
+def _narrower(rule: Rule, peers: dict[Rule, None]) -> list[Rule]:
+    """The *peers* that stand before *rule* and have all that a delete of it names."""
+    named = [(place, value) for place, value in enumerate(_named(rule)) if value is not None]
+    before = itertools.takewhile(lambda peer: peer != rule, peers)
+    return [peer for peer in before if all(_named(peer)[place] == value for place, value in named)]
+
+
+# --- what pyroute2 is told ----------------------------------------------------------------------------
 
 Index = Callable[[str], int]
 _NODAD, _PERMANENT, _ANY_SCOPE = 0x02, 0x80, 255
@@ -209,6 +214,8 @@ def _gre(tunnel: Tunnel, index: Index) -> dict[str, Any]:
         "gre_okey": tunnel.key or 0,
         "gre_link": index(tunnel.device) if tunnel.device else 0,
         "gre_encap_type": 0,
+        "gre_ignore_df": 0,
+        "gre_fwmark": 0,
     }
 
 
@@ -308,17 +315,20 @@ _HINTS = (
     _Hint(errno.ENETUNREACH, "routes", "a gateway is not reachable on its device"),
     _Hint(errno.ENETDOWN, "routes", "a device of a next hop is down"),
     _Hint(errno.ENODEV, "", "a device that it needs is gone"),
+    _Hint(errno.ESRCH, "routes", "it is gone"),
+    _Hint(errno.ENOENT, "", "it is gone"),
 )
 
 
 @contextmanager
-def _explained(operation: Operation) -> Iterator[None]:
+def _explained(operation: Operation, refused: type[Exception]) -> Iterator[None]:
     """Turns what pyroute2 and the kernel raise into one sentence that names the operation."""
     try:
         yield
-    except NetlinkError as error:
-        hint = next((h for h in _HINTS if h.code == error.code and h.kind in ("", operation.kind)), None)
-        reason = hint.sentence if hint else error.args[1] if len(error.args) > 1 else os.strerror(error.code)
+    except refused as error:
+        code, *words = error.args
+        hint = next((h for h in _HINTS if h.code == code and h.kind in ("", operation.kind)), None)
+        reason = hint.sentence if hint else words[0] if words else os.strerror(code)
         raise EngineError(f"cannot {operation}: {reason}") from error
     except (OSError, struct.error, KeyError, IndexError) as error:
         raise EngineError(f"cannot {operation}: {type(error).__name__} {error}") from error

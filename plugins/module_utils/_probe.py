@@ -10,7 +10,6 @@ so that the path alone is judged. This module util is private to the collection.
 from __future__ import annotations
 
 import errno
-import ipaddress
 import random
 import selectors
 import socket
@@ -21,8 +20,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from ._fields import Fields, Form
 from ._icmp import HEADERS, REPLY, REQUEST, Echo, build
-from ._model import Fields, family_of
+from ._model import family_of
 from ._rawsocket import ear, hear, mouth, trouble
 
 SMALLEST = 68
@@ -33,7 +33,7 @@ LARGEST = 65535
 LONGEST = 600
 """Seconds that anything here may take."""
 
-TOKEN = r"[!-~]{1,64}"
+TOKEN = Form(r"[!-~]{1,64}", "1 to 64 printable ASCII characters without blank")
 
 RUNGS = 16
 """Into how many steps each round of the search divides what is still open."""
@@ -59,16 +59,14 @@ class Target:
     @classmethod
     def parse(cls, data: Fields) -> Target:
         """A target from plain data; raises InvalidInput."""
-        device, local = data.device("device"), data.parsed("local", ipaddress.ip_address, "address")
-        same = ipaddress.IPv6Address if family_of(local) == 6 else ipaddress.IPv4Address
-        what = f"IPv{family_of(local)} address as local is"
+        device, local = data.device("device"), data.address("local")
         return cls(
-            wan=data.text("wan", default=device),
+            wan=data.optional_text("wan") or device,
             device=device,
             local=local,
-            remote=data.parsed("remote", same, what),
+            remote=data.address("remote", family_of(local)),
             mtu=data.integer("mtu", SMALLEST, LARGEST),
-            source=data.optional_parsed("source", same, what),
+            source=data.optional_address("source", family_of(local)),
         )
 
 
@@ -82,7 +80,7 @@ class Watch:
     @classmethod
     def parse(cls, data: Fields) -> Watch:
         """A watch from plain data; raises InvalidInput."""
-        return cls(data.device("device"), data.text("token", pattern=TOKEN))
+        return cls(data.device("device"), data.text("token", TOKEN))
 
 
 @dataclass(frozen=True)
@@ -97,11 +95,25 @@ class Pace:
     @classmethod
     def parse(cls, data: Fields) -> Pace:
         """A pace from plain data; raises InvalidInput."""
-        for name in ("interval", "timeout"):
-            if not 0 <= data.required(name) <= LONGEST:
-                raise data.error(name, f"{data.required(name)!r} is no time from 0 to {LONGEST} seconds")
-        count, token = data.integer("count", 1, 1000), data.text("token", pattern=TOKEN)
-        return cls(count, data.required("interval"), data.required("timeout"), token)
+        return cls(
+            count=packets(data),
+            interval=duration(data, "interval"),
+            timeout=duration(data, "timeout"),
+            token=data.text("token", TOKEN),
+        )
+
+
+def packets(data: Fields) -> int:
+    """The option ``count``; raises InvalidInput."""
+    return data.integer("count", 1, 1000)
+
+
+def duration(data: Fields, name: str) -> float:
+    """An option in seconds; raises InvalidInput."""
+    value = data.required(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST:
+        raise data.error(name, f"{value!r} is no number of seconds from 0 to {LONGEST}")
+    return float(value)
 
 
 # --- pure: one tunnel -----------------------------------------------------------------------------
@@ -261,7 +273,6 @@ class Probe:
             self._plan_round(sizes, RUNG_INTERVAL, now)
 
     def _plan_round(self, sizes: Sequence[int], interval: float, now: float) -> None:
-        self._came_back.clear()
         for number, size in enumerate(sizes):
             filler = bytes(size - HEADERS[family_of(self.target.local)])
             self._queue.append((now + number * interval, self._echo(self.target.local, filler)))

@@ -13,8 +13,8 @@ import errno
 import socket
 import struct
 
+from ._fields import EngineError
 from ._icmp import HEADERS, Echo, parse
-from ._model import EngineError
 
 ETH_P_ALL, SO_ATTACH_FILTER = 3, 26
 IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_PROBE = 10, 23, 3

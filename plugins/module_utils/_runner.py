@@ -9,18 +9,21 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from . import _host, _netlink
-from ._model import PROTOCOL, Chain, EngineError, Object, State, Sysctl, plain
-from ._plan import Operation, Request, merged
+from . import _dump, _host, _iptables, _netlink
+from ._conflict import Conflict
+from ._model import PROTOCOL, Address, Chain, Current, EngineError, Group, Object, Place, Proxy, State, Sysctl, plain
 from ._record import Records
+from ._request import Operation, Request, merged
+
+Slot: TypeAlias = tuple[str, Place]
+"""Kind and place of an object."""
 
 
 def run_kind(module: AnsibleModule, kind: str, needed: Callable[[State], Sequence[Object]] = lambda _: ()) -> None:
@@ -44,9 +47,12 @@ def run_info(module: AnsibleModule) -> None:
     """What the kernel and the records hold."""
     with _told(module):
         recorded = Records(module.params["directory"]).load()
-        found = _host.survey(Request(recorded, recorded))
+        request = Request(recorded, recorded)
         module.exit_json(
-            **_info(found), applied=[state.plain() for state in recorded], missing_packages=missing_packages()
+            **_held(_host.read(request)),
+            applied=[state.plain() for state in recorded],
+            drift=_drift(request),
+            missing_packages=missing_packages(),
         )
 
 
@@ -69,43 +75,65 @@ def _told(module: AnsibleModule) -> Iterator[None]:
         yield
     except EngineError as error:
         module.fail_json(msg=str(error))
-    except PermissionError as error:
-        module.fail_json(msg=f"not permitted ({error}); it takes root")
+    except OSError as error:
+        module.fail_json(msg=f"the system refused to be read: {error}", exception=error)
+
+
+# --- records ---------------------------------------------------------------------------------------
 
 
 def _apply(records: Records, request: Request, found: _host.Survey) -> None:
+    """Between the two records of a change everything that may be there has an owner."""
     former = {state.owner: state for state in request.former}
-    wanted = [_outcome(state, former.get(state.owner), request) for state in request.desired]
+    strange = _not_ours(found.current, request)
+    wanted = [_outcome(state, former.get(state.owner), request, strange) for state in request.desired]
     if found.operations:
-        both = [merged([former[state.owner], state]) if state.owner in former else state for state in wanted]
-        records.store(both)
+        records.store(merged([former.get(state.owner, state), state]) for state in wanted)
         try:
             _host.apply(request, found)
+        except _host.NotUndone:
+            raise
         except BaseException:
-            records.store([former.get(state.owner, State(state.owner)) for state in wanted])
+            records.store(former.get(state.owner, State(state.owner)) for state in wanted)
             raise
     records.store(wanted)
 
 
-def _outcome(state: State, former: State | None, request: Request) -> State:
+def _outcome(state: State, former: State | None, request: Request, strange: Container[Slot]) -> State:
     """What the record will hold: other kinds stay; so do, without purge, objects that are not listed."""
+    own = replace(state, objects=tuple(item for item in state.objects if (item.KIND, item.place) not in strange))
     if former is None:
-        return state
-    kept = [item for item in former.objects if item.KIND not in request.kinds or not request.purge]
-    return merged([State(state.owner, tuple(kept)), state])
+        return own
+    kept = tuple(item for item in former.objects if item.KIND not in request.kinds or not request.purge)
+    return replace(
+        merged([replace(former, objects=kept), own]),
+        reserved_tables=own.reserved_tables or former.reserved_tables,
+        reserved_priorities=own.reserved_priorities or former.reserved_priorities,
+    )
+
+
+def _not_ours(current: Current, request: Request) -> set[Slot]:
+    """Addresses, proxy entries and link groups that stood there before any run of ours: they never go with us."""
+    groups = [Group(device.name, device.group) for device in current.devices.values() if device.group]
+    present: list[Address | Proxy | Group] = [*current.addresses, *current.proxies, *groups]
+    recorded = {(item.KIND, item.place) for state in request.recorded for item in state.objects}
+    slots = {(item.KIND, item.place) for item in present if item.device not in request.tunnel_names}
+    return slots - recorded
+
+
+# --- packages --------------------------------------------------------------------------------------
 
 
 def missing_packages() -> list[str]:
     """Debian packages that a run needs and the host lacks."""
-    missing = {"python3-pyroute2": not _netlink.HAS_PYROUTE2, "iptables": shutil.which("iptables-restore") is None}
+    missing = {"python3-pyroute2": not _netlink.has_pyroute2(), "iptables": not _iptables.installed()}
     return [name for name, is_missing in missing.items() if is_missing]
 
 
 def _require_pyroute2(module: AnsibleModule) -> None:
-    if not _netlink.HAS_PYROUTE2:
+    if not _netlink.has_pyroute2():
         module.fail_json(
-            msg=missing_required_lib("pyroute2", reason="on the managed host (Debian package python3-pyroute2)"),
-            exception=_netlink.PYROUTE2_ERROR,
+            msg=missing_required_lib("pyroute2", reason="on the managed host (Debian package python3-pyroute2)")
         )
 
 
@@ -133,19 +161,26 @@ def report(operations: Sequence[Operation]) -> dict[str, Any]:
     }
 
 
-def _info(found: _host.Survey) -> dict[str, Any]:
-    current = found.current
-    tunnels = [d.tunnel for d in current.devices.values() if d.tunnel and d.tunnel.alias.startswith("extrude:")]
+def _held(current: Current) -> dict[str, Any]:
+    """What is ours in the kernel, as plain data in a stable order."""
+    tunnels = [device.tunnel for device in current.devices.values() if device.tunnel and device.tunnel.owner]
     names = {tunnel.name for tunnel in tunnels}
     listed: dict[str, Iterable[Object]] = {
         "tunnels": tunnels,
         "addresses": (address for address in current.addresses if address.device in names),
-        "routes": (route for route, protocol in current.routes.values() if protocol == PROTOCOL),
+        "routes": _dump.our_routes(),
         "rules": (rule for rule, protocol in current.rules if protocol == PROTOCOL),
         "proxies": current.proxies,
     }
-    shown = {kind: [plain(item) for item in sorted(objects, key=str)] for kind, objects in listed.items()}
-    return {**shown, "drift": [str(operation) for operation in found.operations]}
+    return {kind: [plain(item) for item in sorted(objects, key=str)] for kind, objects in listed.items()}
+
+
+def _drift(request: Request) -> list[str]:
+    """What the next run would have to do, or why it could not."""
+    try:
+        return [str(operation) for operation in _host.survey(request).operations]
+    except Conflict as conflict:
+        return list(conflict.problems)
 
 
 def _lines(objects: Iterable[Object | None]) -> str:

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ._model import EngineError
+from ._fields import EngineError
 
 ROOT = Path("/proc/sys")
 

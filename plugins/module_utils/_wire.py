@@ -15,7 +15,9 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
+from ._fields import ip_text
 from ._model import ROUTE_TYPES, Address, Device, Nexthop, Proxy, Route, RouteType, Rule, Tunnel, normal_route
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
@@ -58,10 +60,6 @@ def text(data: bytes | None) -> str:
     return "" if data is None else data.rstrip(b"\0").decode(errors="replace")
 
 
-def ip_text(data: bytes) -> str:
-    return socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data)
-
-
 # --- devices ---------------------------------------------------------------------------------------
 
 _GRE_KEY = 0x2000
@@ -94,14 +92,12 @@ def _named(item: Device, names: Mapping[str, str]) -> Device:
     tunnel = item.tunnel
     if tunnel is None or tunnel.device is None:
         return item
-    values = {name: getattr(tunnel, name) for name in tunnel.__dataclass_fields__}
-    underlying = names.get(tunnel.device, f"#{tunnel.device}")
-    return Device(item.name, item.index, item.kind, item.alias, item.group, Tunnel(**{**values, "device": underlying}))
+    return replace(item, tunnel=replace(tunnel, device=names.get(tunnel.device, f"#{tunnel.device}")))
 
 
 def _tunnel(name: str, alias: str, mtu: int, gre: Attributes, faults: list[str]) -> Tunnel:
     flags = [int.from_bytes(gre.get(number, b"\0\0"), "big") for number in (2, 3)]
-    keys = [int.from_bytes(gre.get(number, b"\0" * 4), "big") for number in (5, 6)]
+    keys = [int.from_bytes(gre.get(number, b"\0" * 4), "big") for number in (4, 5)]
     keyed = flags == [_GRE_KEY, _GRE_KEY] and keys[0] == keys[1]
     if not keyed and flags != [0, 0]:
         faults = [*faults, f"flags {flags[0]:#x}/{flags[1]:#x} keys {keys}"]
@@ -207,7 +203,7 @@ def rule(payload: bytes) -> tuple[Rule, int] | None:
     if family not in FAMILIES:
         return None
     found = attributes(payload, 12)
-    mark, mask = found.get(10), found.get(16)
+    marked = 10 in found or 16 in found  # a mark of 0 goes without saying
     prefixlength, ifgroup = u32(found.get(14), _UNSET), u32(found.get(13), _UNSET)
     made = Rule(
         family=FAMILIES[family],
@@ -217,8 +213,8 @@ def rule(payload: bytes) -> tuple[Rule, int] | None:
         destination=f"{ip_text(found[1])}/{destination_length}" if 1 in found else None,
         iif=text(found.get(3)) or None,
         oif=text(found.get(17)) or None,
-        mark=None if mark is None else u32(mark),
-        mask=None if mark is None else u32(mask, _UNSET),
+        mark=u32(found.get(10)) if marked else None,
+        mask=u32(found.get(16), _UNSET) if marked else None,
         suppress_prefixlength=None if prefixlength == _UNSET else prefixlength,
         suppress_ifgroup=None if ifgroup == _UNSET else ifgroup,
     )

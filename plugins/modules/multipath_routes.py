@@ -53,6 +53,7 @@ options:
           device:
             description: Device to send by.
             type: str
+            required: true
           gateway:
             description: Address of the next router. IPv6 wants one in routes of several next hops.
             type: str
@@ -139,7 +140,7 @@ def main() -> None:
             "type": "list",
             "elements": "dict",
             "options": {
-                "device": {"type": "str"},
+                "device": {"type": "str", "required": True},
                 "gateway": {"type": "str"},
                 "weight": {"type": "int", "default": 1},
             },

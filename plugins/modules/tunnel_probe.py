@@ -201,7 +201,7 @@ tunnels:
       type: int
       sample: 5
     source_received:
-      description: Answers to the extruded address, by whichever of the tunnels they came.
+      description: Answers to the extruded address, by whichever of the given tunnels they came.
       type: int
       sample: 5
     error:
@@ -237,8 +237,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError, Fields
-from ansible_collections.multihome.extrude.plugins.module_utils._probe import Pace, Target, Watch, observe, probe
+from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError, Fields
+from ansible_collections.multihome.extrude.plugins.module_utils._probe import (
+    Pace,
+    Target,
+    Watch,
+    duration,
+    observe,
+    packets,
+    probe,
+)
 
 TUNNEL = {
     "wan": {"type": "str"},
@@ -261,7 +269,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
         targets = [Target.parse(item) for item in options.items("tunnels")]
         return {"tunnels": probe(targets, Pace.parse(options))}
     watches = [Watch.parse(item) for item in options.items("observe")]
-    return {"observed": observe(watches, options.duration("seconds"), options.integer("count", 1, 1000))}
+    return {"observed": observe(watches, duration(options, "seconds"), packets(options))}
 
 
 def main() -> None:

@@ -1,0 +1,198 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a request is refused for, before anything is changed. Pure.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ._model import (
+    PROTOCOL,
+    Chain,
+    Current,
+    EngineError,
+    Group,
+    Object,
+    Owner,
+    Place,
+    Route,
+    Rule,
+    Sysctl,
+    Tunnel,
+)
+from ._request import Request, devices_of, doomed, is_known
+
+_SHOWN = 20
+"""Problems that a message spells out; the others are counted."""
+
+
+class Conflict(EngineError):
+    """The wanted objects contradict each other or stand where somebody else's do."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        more = len(problems) - _SHOWN
+        super().__init__("; ".join(problems[:_SHOWN]) + (f"; and {more} more" if more > 0 else ""))
+        self.problems = tuple(problems)
+
+
+def refuse(current: Current, request: Request) -> None:
+    """Raises Conflict with every problem of *request* on a host that holds *current*."""
+    problems = [
+        *_repeated_owners(request),
+        *_contradictions(request),
+        *_equal_tunnels(request),
+        *_foreign_devices(current, request),
+        *_foreign_groups(current, request),
+        *_foreign_routes(current, request),
+        *_foreign_rules(current, request),
+        *_missing_devices(current, request),
+        *_missing_sysctls(current, request),
+    ]
+    if problems:
+        raise Conflict(list(dict.fromkeys(problems)))
+
+
+# --- what is asked for ----------------------------------------------------------------------------
+
+_SHARED = (Rule, Sysctl, Group, Chain)
+"""Kinds of which several owners may hold the same object."""
+
+
+def _repeated_owners(request: Request) -> list[str]:
+    owners = [state.owner for state in request.desired]
+    return [f"{owner} has more than one state here" for owner in request.owners if owners.count(owner) > 1]
+
+
+def _contradictions(request: Request) -> list[str]:
+    """Objects that are asked for twice, or that another owner on this host holds."""
+    problems = []
+    taken: dict[tuple[str, Place], tuple[Object, Owner, str]] = {
+        (item.KIND, item.place): (item, state.owner, "is held by") for state in request.others for item in state.objects
+    }
+    for state in request.desired:
+        for item in (item for item in state.objects if item.KIND in request.kinds):
+            other = taken.get((item.KIND, item.place))
+            if other is None:
+                taken[item.KIND, item.place] = (item, state.owner, "is also asked for by")
+            elif not _may_share(item, state.owner, other[0], other[1]):
+                problems.append(f"{item} of {state.owner} {other[2]} {other[1]}{_unlike(item, other[0])}")
+    return problems
+
+
+def _may_share(item: Object, owner: Owner, other: Object, other_owner: Owner) -> bool:
+    if isinstance(item, Chain):  # each owner has rules of its own in it
+        return owner != other_owner and isinstance(other, Chain) and item.hook == other.hook
+    return isinstance(item, _SHARED) and item == other
+
+
+def _unlike(item: Object, other: Object) -> str:
+    return "" if str(item) == str(other) else f" as {other}"
+
+
+def _equal_tunnels(request: Request) -> list[str]:
+    """Two names for the same endpoints and key: the kernel takes only one of them."""
+    problems: list[str] = []
+    seen: dict[Place, Tunnel] = {}
+    for tunnel in [*request.held(Tunnel).values(), *request.wanted(Tunnel).values()]:
+        first = seen.setdefault(tunnel.identity, tunnel)
+        if first.name != tunnel.name:
+            problems.append(f"{tunnel} has the same endpoints and key as {first.name}")
+    return problems
+
+
+# --- what somebody else has put where an object of the request, or only our own, may stand ----------
+
+
+def _foreign_devices(current: Current, request: Request) -> list[str]:
+    problems = []
+    wanted = request.wanted(Tunnel)
+    takers = {tunnel.identity: tunnel for tunnel in wanted.values()}
+    for device in current.devices.values():
+        tunnel, label = device.tunnel, f" (alias {device.alias})" if device.alias else ""
+        ours = tunnel is not None and request.owns(tunnel)
+        if (device.name,) in wanted and not ours:
+            kind = device.kind or "physical"
+            problems.append(f"device {device.name} is there already and is not ours: kind {kind}{label}")
+        elif tunnel and (taker := takers.get(tunnel.identity)) and taker.name != tunnel.name:
+            if not ours or not (request.purge or tunnel.place in wanted):
+                problems.append(f"{taker} has the same endpoints and key as {tunnel.name}{label}")
+    return problems
+
+
+def _foreign_groups(current: Current, request: Request) -> list[str]:
+    return [
+        f"device {group.device} is in link group {device.group} already, {group.group} was asked for"
+        for place, group in request.wanted(Group).items()
+        if (device := current.devices.get(group.device))
+        and device.group not in (0, group.group)
+        and place not in request.had(Group)
+    ]
+
+
+def _foreign_routes(current: Current, request: Request) -> list[str]:
+    wanted = request.wanted(Route)
+    reserved = {table for state in request.desired for table in state.reserved_tables} if wanted else set()
+    return [
+        f"{route} stands where only ours may and was made by {_protocol_name(protocol)}"
+        for place, (route, protocol) in current.routes.items()
+        if protocol != PROTOCOL and (place in wanted or route.table in reserved)
+    ]
+
+
+def _foreign_rules(current: Current, request: Request) -> list[str]:
+    wanted = request.wanted(Rule)
+    spans = {state.reserved_priorities for state in request.desired if state.reserved_priorities} if wanted else set()
+    return [
+        f"{rule} stands where only ours may and was made by {_protocol_name(protocol)}"
+        for rule, protocol in current.rules
+        if protocol != PROTOCOL
+        and (rule.place in wanted or any(first <= rule.priority <= last for first, last in spans))
+    ]
+
+
+_PROTOCOLS = {
+    0: "hand or an unknown program",
+    2: "the kernel",
+    3: "hand at boot",
+    4: "hand or networkd",
+    12: "BIRD",
+    16: "DHCP",
+}
+
+
+def _protocol_name(number: int) -> str:
+    """Who makes routes and rules of that protocol (include/uapi/linux/rtnetlink.h)."""
+    return f"{_PROTOCOLS[number]} (protocol {number})" if number in _PROTOCOLS else f"protocol {number}"
+
+
+# --- what the host lacks ----------------------------------------------------------------------------
+
+
+def _missing_devices(current: Current, request: Request) -> list[str]:
+    """Devices that are asked for and that neither the host nor this plan has."""
+    present = _future_devices(current, request)
+    return [
+        f"{item}: there is no device {name} on this host"
+        for state in request.desired
+        for item in state.objects
+        if item.KIND in request.kinds
+        for name in devices_of(item)
+        if name not in present
+    ]
+
+
+def _missing_sysctls(current: Current, request: Request) -> list[str]:
+    return [
+        f"{sysctl}: this kernel has no such setting"
+        for sysctl in request.wanted(Sysctl).values()
+        if not sysctl.optional and not is_known(sysctl, current, request)
+    ]
+
+
+def _future_devices(current: Current, request: Request) -> set[str]:
+    stay = current.devices.keys() - {tunnel.name for tunnel in doomed(current, request)}
+    return stay | {tunnel.name for tunnel in request.wanted(Tunnel).values()}

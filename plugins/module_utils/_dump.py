@@ -1,0 +1,123 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads the kernel's devices, addresses, proxies, routes and rules: rtnetlink dumps, decoded by ``_wire``.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from typing import Any, TypeVar
+
+from . import _wire
+from ._model import PROTOCOL, Current, EngineError, Route
+
+Item = TypeVar("Item")
+
+_GETLINK, _GETADDR, _GETROUTE, _GETNEIGH, _GETRULE = 18, 22, 26, 30, 34
+_SOL_NETLINK, _GET_STRICT_CHK = 270, 12
+_REQUEST_DUMP = 0x301
+_RTEXT_FILTER_SKIP_STATS = 8
+_LINKS = bytes(16) + struct.pack("=HHI", 8, 29, _RTEXT_FILTER_SKIP_STATS)
+"""Of all families (struct ifinfomsg), with IFLA_EXT_MASK."""
+
+
+class DumpInterrupted(Exception):
+    """The kernel's table changed while it was dumped (NLM_F_DUMP_INTR); read again."""
+
+
+def read(tables: Iterable[int]) -> Current:
+    """All devices, addresses, proxies and rules, and the routes of *tables*."""
+    with closing(_open()) as channel:
+        devices = _decoded(_wire.devices, _dump(channel, _GETLINK, _LINKS))
+        names = {device.index: device.name for device in devices.values()}
+        addresses = _dump(channel, _GETADDR, bytes(8))
+        rules = _dump(channel, _GETRULE, bytes(12))
+        routes = [payload for table in sorted(set(tables)) for payload in _dump_routes(channel, table=table)]
+        channel.setsockopt(_SOL_NETLINK, _GET_STRICT_CHK, 0)  # a strict dump refuses the proxy flag
+        proxies = _dump(channel, _GETNEIGH, struct.pack("=BxxxIHBB", 0, 0, 0, _wire.NTF_PROXY, 0))
+    return Current(
+        devices=devices,
+        addresses=tuple(_each(_wire.address, addresses, names)),
+        proxies=frozenset(_each(_wire.proxy, proxies, names)),
+        routes={route.place: (route, protocol) for route, protocol in _each(_wire.route, routes, names)},
+        rules=tuple(_each(_wire.rule, rules)),
+    )
+
+
+def our_routes() -> list[Route]:
+    """The routes with our protocol number, of whatever table."""
+    with closing(_open()) as channel:
+        devices = _decoded(_wire.devices, _dump(channel, _GETLINK, _LINKS))
+        names = {device.index: device.name for device in devices.values()}
+        found = _each(_wire.route, _dump_routes(channel, protocol=PROTOCOL), names)
+    return [route for route, protocol in found if protocol == PROTOCOL]
+
+
+def _each(decode: Callable[..., Item | None], payloads: Iterable[bytes], *names: Any) -> list[Item]:
+    """What *decode* makes of each payload, without what is none of ours to look at."""
+    items = _decoded(lambda: [decode(payload, *names) for payload in payloads])
+    return [item for item in items if item is not None]
+
+
+def _decoded(decode: Callable[..., Item], *payloads: Sequence[bytes]) -> Item:
+    try:
+        return decode(*payloads)
+    except (struct.error, ValueError, IndexError) as error:
+        raise EngineError(f"cannot understand the kernel's answer: {error}") from error
+
+
+def _open() -> socket.socket:
+    """A channel on which the kernel filters dumps by table and protocol (Linux >= 4.20)."""
+    channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+    channel.setsockopt(_SOL_NETLINK, _GET_STRICT_CHK, 1)
+    return channel
+
+
+def _dump_routes(channel: socket.socket, table: int = 0, protocol: int = 0) -> list[bytes]:
+    """Routes chosen by the kernel, since the main table may hold a million others; 0: of any."""
+    attribute = struct.pack("=HHI", 8, 15, table) if table else b""
+    found = []
+    for family in _wire.FAMILIES:
+        try:
+            found += _dump(channel, _GETROUTE, struct.pack("=8BI", family, 0, 0, 0, 0, protocol, 0, 0, 0) + attribute)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EAFNOSUPPORT, errno.EOPNOTSUPP):
+                raise
+    return found
+
+
+def _dump(channel: socket.socket, kind: int, body: bytes) -> list[bytes]:
+    """The payloads of one dump; read again when the kernel says that its table changed meanwhile."""
+    for _ in range(20):
+        try:
+            return _dump_once(channel, kind, body)
+        except DumpInterrupted:
+            continue
+    raise EngineError("the kernel's tables change faster than they can be read")
+
+
+def _dump_once(channel: socket.socket, kind: int, body: bytes) -> list[bytes]:
+    channel.send(struct.pack("=IHHII", 16 + len(body), kind, _REQUEST_DUMP, 0, 0) + body)
+    found: list[bytes] = []
+    interrupted = False
+    while True:
+        for answer, flags, payload in _wire.messages(channel.recv(1 << 20)):
+            interrupted = interrupted or bool(flags & _wire.NLM_F_DUMP_INTR)
+            if answer not in (_wire.NLMSG_ERROR, _wire.NLMSG_DONE):
+                found.append(payload)
+                continue
+            code = -int.from_bytes(payload[:4], sys.byteorder, signed=True) if len(payload) >= 4 else 0
+            if code:
+                raise OSError(code, os.strerror(code))
+            if interrupted:
+                raise DumpInterrupted
+            return found

@@ -1,0 +1,212 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is asked for, and the operations that it takes. Pure.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeAlias, cast
+
+from ._model import (
+    KINDS,
+    Action,
+    Address,
+    AnyObject,
+    Current,
+    Group,
+    Object,
+    Owner,
+    Place,
+    Proxy,
+    Route,
+    State,
+    Sysctl,
+    Tunnel,
+    plain,
+)
+
+Places: TypeAlias = dict[str, dict[Place, Object]]
+"""Objects by kind and place."""
+
+
+def by_place(items: Iterable[Object]) -> Places:
+    """Of two objects in one place the later one stays."""
+    places: Places = {kind: {} for kind in KINDS}
+    for item in items:
+        places[item.KIND][item.place] = item
+    return places
+
+
+def of_kind(places: Places, model: type[AnyObject]) -> dict[Place, AnyObject]:
+    return cast("dict[Place, AnyObject]", places[model.KIND])
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: whole states, or some kinds of them.
+
+    ``recorded`` holds the states that were applied on this host before, of every owner. Without
+    ``purge`` nothing is deleted.
+    """
+
+    desired: tuple[State, ...]
+    recorded: tuple[State, ...] = ()
+    kinds: Collection[str] = KINDS
+    purge: bool = True
+
+    @cached_property
+    def owners(self) -> frozenset[Owner]:
+        return frozenset(state.owner for state in self.desired)
+
+    @property
+    def former(self) -> list[State]:
+        """What the owners of this request had."""
+        return [state for state in self.recorded if state.owner in self.owners]
+
+    @property
+    def others(self) -> list[State]:
+        """What everybody else has."""
+        return [state for state in self.recorded if state.owner not in self.owners]
+
+    @cached_property
+    def _desired(self) -> Places:
+        return by_place(item for state in self.desired for item in state.objects if item.KIND in self.kinds)
+
+    @cached_property
+    def _former(self) -> Places:
+        return by_place(item for state in self.former for item in state.objects)
+
+    @cached_property
+    def _others(self) -> Places:
+        return by_place(item for state in self.others for item in state.objects)
+
+    def wanted(self, model: type[AnyObject]) -> dict[Place, AnyObject]:
+        return of_kind(self._desired, model)
+
+    def had(self, model: type[AnyObject]) -> dict[Place, AnyObject]:
+        """What the owners of this request had, of any kind."""
+        return of_kind(self._former, model)
+
+    def held(self, model: type[AnyObject]) -> dict[Place, AnyObject]:
+        """What everybody else has."""
+        return of_kind(self._others, model)
+
+    @cached_property
+    def tunnel_names(self) -> frozenset[str]:
+        return frozenset(tunnel.name for tunnel in self.wanted(Tunnel).values())
+
+    @cached_property
+    def _dropped(self) -> Places:
+        kinds = self.kinds if self.purge else ()
+        dropped = by_place(())
+        for kind in kinds:
+            kept = self._desired[kind].keys() | self._others[kind].keys()
+            dropped[kind] = {place: item for place, item in self._former[kind].items() if place not in kept}
+        return dropped
+
+    def dropped(self, model: type[AnyObject]) -> dict[Place, AnyObject]:
+        """What the owners had, want no more, and nobody else has."""
+        return of_kind(self._dropped, model)
+
+    def drops(self, item: Object) -> bool:
+        return item.place in self._dropped[item.KIND]
+
+    def owns(self, tunnel: Tunnel) -> bool:
+        """Whether a tunnel is of the request's owners: by its alias, or, where the run that made it was
+        cut short before it could set one, by the record."""
+        return tunnel.owner in self._labels if tunnel.alias else tunnel.place in self.had(Tunnel)
+
+    @cached_property
+    def _labels(self) -> frozenset[str]:
+        return frozenset(owner.label for owner in self.owners)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One change of one object: add (no before), change, or delete (no after)."""
+
+    action: Action
+    before: Object | None = None
+    after: Object | None = None
+
+    @property
+    def item(self) -> Object:
+        item = self.before if self.after is None else self.after
+        if item is None:
+            raise ValueError("an operation without an object")
+        return item
+
+    @property
+    def kind(self) -> str:
+        return self.item.KIND
+
+    def inverse(self) -> Operation:
+        opposite: dict[Action, Action] = {"add": "delete", "change": "change", "delete": "add"}
+        return Operation(opposite[self.action], self.after, self.before)
+
+    def __str__(self) -> str:
+        if self.action == "change" and self.before is not None and self.after is not None:
+            return f"change {self.before} ({_difference(self.before, self.after)})"
+        return f"{self.action} {self.item}"
+
+
+def _difference(before: Object, after: Object) -> str:
+    old, new = plain(before), plain(after)
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return ", ".join(f"{name}: {old.get(name, 'unset')} -> {new.get(name, 'unset')}" for name in names)
+
+
+# --- devices ----------------------------------------------------------------------------------------
+
+
+def doomed(current: Current, request: Request) -> list[Tunnel]:
+    """Tunnels of the request's owners that it does not want; whose they are stands in their alias."""
+    if not request.purge or Tunnel.KIND not in request.kinds:
+        return []
+    wanted = request.wanted(Tunnel)
+    tunnels = (device.tunnel for device in current.devices.values())
+    return [tunnel for tunnel in tunnels if tunnel and tunnel.place not in wanted and request.owns(tunnel)]
+
+
+def device_of_sysctl(sysctl: Sysctl, devices: Collection[str]) -> str | None:
+    """The one of *devices* that a setting belongs to, such as ex-dsl of net/ipv4/conf/ex-dsl/rp_filter."""
+    return next((part for part in sysctl.name.split("/") if part in devices), None)
+
+
+def default_of(sysctl: Sysctl, request: Request) -> str | None:
+    """Where a new tunnel gets a setting from: the name of the setting with ``default`` for the device."""
+    device = device_of_sysctl(sysctl, request.tunnel_names)
+    return None if device is None else sysctl.name.replace(f"/{device}/", "/default/", 1)
+
+
+def is_known(sysctl: Sysctl, current: Current, request: Request) -> bool:
+    """Whether the host has a setting, or will have it with a tunnel of this request."""
+    names = (sysctl.name, default_of(sysctl, request))
+    return any(name is not None and current.sysctls.get(name) is not None for name in names)
+
+
+def devices_of(item: Object) -> list[str]:
+    """The devices that an object stands on."""
+    if isinstance(item, Address | Proxy | Group):
+        return [item.device]
+    if isinstance(item, Tunnel):
+        return [item.device] if item.device else []
+    if isinstance(item, Route):
+        return [hop.device for hop in item.nexthops]
+    return []
+
+
+# --- records ----------------------------------------------------------------------------------------
+
+
+def merged(states: Iterable[State]) -> State:
+    """States of one owner as one; of two objects in one place the later one stays."""
+    listed = list(states)
+    objects = {(item.KIND, item.place): item for state in listed for item in state.objects}
+    return replace(listed[-1], objects=tuple(objects.values()))

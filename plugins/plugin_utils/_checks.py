@@ -1,0 +1,169 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks between hosts: what is claimed twice, and what a colo doesn't have. All are linear, but for one sort.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _address
+from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems
+from ansible_collections.multihome.extrude.plugins.plugin_utils._numbers import sites_in
+from ansible_collections.multihome.extrude.plugins.plugin_utils._types import (
+    MAX_SITE_ID,
+    Claim,
+    Colo,
+    Inventory,
+    Site,
+)
+
+if TYPE_CHECKING:
+    from netaddr import IPNetwork
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """The first and last address of a claim, in the order in which claims are compared."""
+
+    version: int
+    first: int
+    last: int
+    position: int
+    site: str
+    path: str
+    text: str
+
+
+def check_inventory(inventory: Inventory, problems: Problems) -> None:
+    """Note what is wrong between hosts."""
+    at: dict[str, list[Site]] = {}
+    for site in inventory.sites.values():
+        at.setdefault(site.colo or f"unknown colo of {site.name}", []).append(site)
+    for name, sites in at.items():
+        spans = _spans(sites)
+        _check_overlaps(spans, problems)
+        if name in inventory.colos:
+            colo = inventory.colos[name]
+            _check_numbers(sites, colo, problems)
+            _check_space(sites, colo, problems)
+            _check_endpoints(sites, spans, colo, problems)
+
+
+def _spans(sites: Sequence[Site]) -> list[Span]:
+    """Return the claims of all sites, sorted by address."""
+    claims = [(site.name, claim) for site in sites for claim in site.claims]
+    return sorted(
+        Span(
+            version=claim.network.version,
+            first=claim.network.first,
+            last=claim.network.last,
+            position=position,
+            site=site,
+            path=claim.path,
+            text=_address.name(claim.network),
+        )
+        for position, (site, claim) in enumerate(claims)
+    )
+
+
+def _check_overlaps(spans: Sequence[Span], problems: Problems) -> None:
+    """Note each claim that overlaps another: at the one that comes later in the inventory."""
+    reach: Span | None = None
+    for span in spans:
+        if reach and reach.version == span.version and span.first <= reach.last:
+            early, late = sorted((reach, span), key=lambda one: one.position)
+            owner = f"{early.site} has in {early.path}"
+            text = (
+                f"{late.text} is claimed twice: {owner}"
+                if early.text == late.text
+                else (f"{late.text} overlaps {early.text}, which {owner}")
+            )
+            problems.add(late.site, late.path, text)
+        if not reach or (span.version, span.last) > (reach.version, reach.last):
+            reach = span
+
+
+def _check_numbers(sites: Sequence[Site], colo: Colo, problems: Problems) -> None:
+    """Note each site id that is not unique at the colo, or that has no room in its inside pools."""
+    owners: dict[int, str] = {}
+    taken = {site.number for site in sites}
+    free = (str(number) for number in range(1, MAX_SITE_ID + 1) if number not in taken)
+    room, room6 = sites_in(colo.pool), sites_in(colo.pool6)
+    for site in sites:
+        if not site.number:
+            continue
+        if (owner := owners.setdefault(site.number, site.name)) != site.name:
+            text = f"{site.number} is also that of {owner} at {colo.name}; the next free one is {next(free, 'none')}"
+            problems.add(site.name, "extrude_site_id", text)
+        if site.number > room:
+            _add_no_room(site, colo, "extrude_inside_pool", colo.pool, room, problems)
+        if site.number > room6 and site.claimed(6):
+            _add_no_room(site, colo, "extrude_inside_pool6", colo.pool6, room6, problems)
+
+
+def _add_no_room(site: Site, colo: Colo, key: str, pool: IPNetwork, room: int, problems: Problems) -> None:
+    held = f"room for site ids 1 to {room}" if room else "room for no site"
+    text = f"{site.number} has no inside addresses: {key} of {colo.name}, {pool}, has {held}"
+    problems.add(site.name, "extrude_site_id", text)
+
+
+def _check_space(sites: Sequence[Site], colo: Colo, problems: Problems) -> None:
+    """Note each claim that the colo can't extrude. Where its prefixes have a problem, all is let through."""
+    prefixes = ", ".join(_address.name(prefix) for prefix in colo.prefixes)
+    for site in sites:
+        for claim in site.claims:
+            what = _address.name(claim.network)
+            around = [prefix for prefix in colo.prefixes if _covers(prefix, claim.network)]
+            if colo.prefixes and not around:
+                text = f"{what} is outside the extrude_prefixes of {colo.name}, {prefixes}"
+                problems.add(site.name, claim.path, text)
+            elif reason := _unusable(claim, colo, around):
+                problems.add(site.name, claim.path, f"{what} {reason}; give another")
+
+
+def _unusable(claim: Claim, colo: Colo, around: Sequence[IPNetwork]) -> str:
+    """Return why no site can have what is claimed; "" where one can."""
+    network = claim.network
+    if _address.overlap(network, colo.address):
+        is_it = "is" if _address.is_single(network) else "holds"
+        return f"{is_it} the colo's own address, the extrude_colo_address of {colo.name}"
+    if not _address.is_single(network):
+        return ""
+    for prefix in around:
+        if prefix.size > 2 and network.value == prefix.first:
+            return f"is the address of the network {prefix} itself"
+        if prefix.size > 2 and network.version == 4 and network.value == prefix.last:
+            return f"is the broadcast address of {prefix}"
+    return ""
+
+
+def _check_endpoints(sites: Sequence[Site], spans: Sequence[Span], colo: Colo, problems: Problems) -> None:
+    """Note each address of a link that is someone else's: the outer address of a tunnel is on one host only."""
+    starts = [(span.version, span.first) for span in spans]
+    owners = {colo.address.first: f"the extrude_colo_address of {colo.name}"}
+    for site in sites:
+        for wan in site.wans:
+            value = int(wan.address.ip)
+            if not value:
+                continue
+            mine = f"that of {site.name} in {wan.path}"
+            owner = owners.setdefault(value, mine)
+            before = bisect_right(starts, (4, value))
+            if before and spans[before - 1].version == 4 and value <= spans[before - 1].last:
+                owner = f"extruded to {spans[before - 1].site}"
+            elif colo.pool.first <= value <= colo.pool.last:
+                owner = f"in the extrude_inside_pool of {colo.name}, {colo.pool}"
+            if owner != mine:
+                problems.add(site.name, f"{wan.path}.address", f"{wan.address.ip} is also {owner}; give the link's own")
+
+
+def _covers(prefix: IPNetwork, network: IPNetwork) -> bool:
+    """Tell whether all of a network is in a prefix."""
+    return bool(prefix.version == network.version and prefix.first <= network.first and network.last <= prefix.last)

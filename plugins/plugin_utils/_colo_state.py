@@ -1,0 +1,102 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of a colo for one of its sites.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils._address import is_single
+from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall import colo_chains
+from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
+    Plain,
+    inside,
+    nexthop,
+    route,
+    tiers,
+    tunnel,
+)
+from ansible_collections.multihome.extrude.plugins.plugin_utils._sysctls import common, sysctl
+
+if TYPE_CHECKING:
+    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site
+
+
+def colo_state(site: Site, colo: Colo) -> Plain:
+    """Return the kernel objects that the colo should hold for a site."""
+    return {
+        "schema": 1,
+        "customer": site.customer,
+        "site": site.name,
+        "tunnels": [
+            tunnel(site.colo_device(wan), str(colo.address.ip), str(wan.address.ip), site, wan) for wan in site.wans
+        ],
+        "groups": [],
+        "addresses": list(_addresses(site, colo)),
+        "proxies": list(_proxies(site, colo)),
+        "routes": list(_routes(site, colo)),
+        "rules": [_rule(colo, version) for version in site.versions],
+        "sysctls": list(_sysctls(site, colo)),
+        "chains": [chain for version in site.versions for chain in colo_chains(site, version)],
+        "reserved": {"tables": [colo.numbers.table], "priorities": colo.numbers.priorities},
+    }
+
+
+def _addresses(site: Site, colo: Colo) -> Iterator[Plain]:
+    """The colo's inside addresses."""
+    for wan in site.wans:
+        device = site.colo_device(wan)
+        yield {"device": device, "address": f"{inside(site, colo, wan, 4)[0]}/31"}
+        if 6 in site.versions:
+            yield {"device": device, "address": f"{inside(site, colo, wan, 6)[0]}/127"}
+
+
+def _proxies(site: Site, colo: Colo) -> Iterator[Plain]:
+    """The addresses that the colo answers ARP and NDP for: the kernel takes single ones only.
+
+    IPv6 prefixes are too large for that; they have to be routed to the colo.
+    """
+    for claim in site.claims:
+        if claim.network.version == 4 or is_single(claim.network):
+            for address in claim.network:
+                yield {"device": colo.interface, "address": str(address)}
+
+
+def _routes(site: Site, colo: Colo) -> Iterator[Plain]:
+    """What is extruded to the site, over its tunnels."""
+    ways = {version: list(_ways(site, colo, version)) for version in site.versions}
+    for claim in site.claims:
+        for metric, hops in ways[claim.network.version]:
+            yield route(str(claim.network), colo.numbers.table, hops, metric=metric)
+
+
+def _ways(site: Site, colo: Colo, version: int) -> Iterator[tuple[int, list[Plain]]]:
+    """The metric and the next hops of each tier."""
+    for metric, tier in tiers(site.wans, "down"):
+        yield (
+            metric,
+            [
+                nexthop(site.colo_device(wan), weight, inside(site, colo, wan, version)[1], version)
+                for wan, weight in tier
+            ],
+        )
+
+
+def _rule(colo: Colo, version: int) -> Plain:
+    """The rule that all sites share. None of main stands before it: the extruded addresses are on-link there."""
+    return {"family": version, "priority": colo.numbers.priority + 90, "table": colo.numbers.table}
+
+
+def _sysctls(site: Site, colo: Colo) -> Iterator[Plain]:
+    """The settings of the colo."""
+    yield from common(site.versions, map(site.colo_device, site.wans))
+    for version in site.versions:
+        # the default lets the first answers wait for up to 0.8 s (arp(7), proxy_delay)
+        yield sysctl(f"ipv{version}/neigh/{colo.interface}/proxy_delay", "0")
+    if 6 in site.versions:
+        yield sysctl(f"ipv6/conf/{colo.interface}/proxy_ndp", "1")

@@ -1,0 +1,74 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The iptables chains of both ends, in the words that iptables-save prints.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain
+from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Site
+
+HEADERS = {4: 40, 6: 60}
+"""Bytes of the IP and TCP headers, without options."""
+REPLIES = "-m conntrack --ctstate RELATED,ESTABLISHED"
+FORWARDED = "-m addrtype ! --src-type LOCAL"
+
+
+def site_chains(site: Site, version: int) -> Iterator[Plain]:
+    """Yield the chains of a site's router for one IP version."""
+    yield _chain(version, "mangle", "FORWARD", _clamp(site, "ex-+", version))
+    if version == 4:
+        yield _chain(version, "nat", "POSTROUTING", _site_nat(site))
+    yield _chain(version, "filter", "FORWARD", _site_forward(site, version))
+
+
+def colo_chains(site: Site, version: int) -> Iterator[Plain]:
+    """Yield a site's part of the chains of its colo for one IP version."""
+    devices = f"ex{site.number}-+"
+    yield _chain(version, "mangle", "FORWARD", _clamp(site, devices, version))
+    yield _chain(version, "filter", "FORWARD", _colo_forward(site, devices, version))
+
+
+def _chain(version: int, table: str, hook: str, rules: Iterator[str]) -> Plain:
+    return {"family": version, "table": table, "name": f"EXTRUDE-{hook}", "hook": hook, "rules": list(rules)}
+
+
+def _clamp(site: Site, devices: str, version: int) -> Iterator[str]:
+    """Both ends of a connection send segments that fit every tunnel of the site, since packets may use any."""
+    size = min(wan.tunnel_mtu for wan in site.wans) - HEADERS[version]
+    for direction in ("-i", "-o"):
+        yield f"{direction} {devices} -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss {size}"
+
+
+def _site_nat(site: Site) -> Iterator[str]:
+    """LANs leave tunnels as the extruded address, hosts that own one as they are; all leave a WAN as its address."""
+    for _interface, network in site.routed(4):
+        yield f"-s {network} -o ex-+ -j RETURN"
+    for address in dict.fromkeys(address for lan in site.lans if lan.mode == "nat" for address in lan.addresses):
+        yield f"-o ex-+ {FORWARDED} -j SNAT --to-source {address.ip}"
+    for wan in site.wans:
+        yield f"-o {wan.interface} {FORWARDED} -j SNAT --to-source {wan.address.ip}"
+
+
+def _site_forward(site: Site, version: int) -> Iterator[str]:
+    """LANs may open connections through tunnels and WANs; from outside only those to hosts that own an address."""
+    yield f"-i ex-+ {REPLIES} -j ACCEPT"
+    for interface, network in site.routed(version):
+        yield f"-d {network} -i ex-+ -o {interface} -j ACCEPT"
+    for interface in dict.fromkeys(lan.interface for lan in site.lans):
+        yield f"-i {interface} -o ex-+ -j ACCEPT"
+        for wan in site.wans:
+            yield f"-i {interface} -o {wan.interface} -j ACCEPT"
+            yield f"-i {wan.interface} -o {interface} {REPLIES} -j ACCEPT"
+
+
+def _colo_forward(site: Site, devices: str, version: int) -> Iterator[str]:
+    """A site's packets come from its addresses only, and only packets to them go to it."""
+    for network in site.claimed(version):
+        yield f"-s {network} -i {devices} -j ACCEPT"
+        yield f"-d {network} -o {devices} -j ACCEPT"

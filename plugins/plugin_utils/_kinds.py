@@ -1,0 +1,134 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kinds of values that variables have: how each is checked, and the words that say what is allowed.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _address
+
+if TYPE_CHECKING:
+    from netaddr import IPNetwork
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """A kind of value: what is allowed (after the word "give"), the check, and what stands for a bad value.
+
+    `convert` returns the value, or raises a ValueError that says what is wrong with it.
+    """
+
+    allowed: str
+    convert: Callable[[Any], T]
+    neutral: T
+
+
+def integer(low: int, high: int) -> Kind[int]:
+    """Whole numbers from `low` to `high`."""
+
+    def convert(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"{describe(value)} is not a whole number")
+        if not low <= value <= high:
+            raise ValueError(f"{value} is out of range")
+        return int(value)
+
+    return Kind(f"a whole number from {low} to {high}", convert, 0)
+
+
+def text(pattern: str, allowed: str) -> Kind[str]:
+    """Texts that match all of `pattern`."""
+    matches = re.compile(pattern).fullmatch
+
+    def convert(value: object) -> str:
+        if not isinstance(value, str) or not matches(value):
+            raise ValueError(f"{describe(value)} does not fit")
+        return str(value)
+
+    return Kind(allowed, convert, "")
+
+
+def choice(*choices: str) -> Kind[str]:
+    """One of some words."""
+
+    def convert(value: object) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise ValueError(f"{describe(value)} is no choice")
+        return str(value)
+
+    return Kind(" or ".join(choices), convert, "")
+
+
+def network(allowed: str, parse: Callable[[str], IPNetwork]) -> Kind[IPNetwork | None]:
+    """Addresses or prefixes: texts that `parse` takes."""
+
+    def convert(value: object) -> IPNetwork:
+        if not isinstance(value, str):
+            raise ValueError(f"{describe(value)} is not a text")
+        return parse(value)
+
+    return Kind(allowed, convert, None)
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{describe(value)} is not a truth value")
+    return value
+
+
+def _rate(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{describe(value)} is not a number")
+    if not 0 < value <= HIGHEST_RATE:
+        raise ValueError(f"{value} is out of range")
+    return float(value)
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{describe(value)} is not a list")
+    return list(value)
+
+
+def describe(value: object) -> str:
+    """Name a value in a sentence, in the words of YAML."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"'{value}'" if len(value) <= LONGEST_SHOWN else f"'{value[:LONGEST_SHOWN]}…'"
+    if isinstance(value, Mapping):
+        return "a dictionary"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return str(value)
+
+
+LONGEST_SHOWN = 60
+HIGHEST_RATE = 1_000_000
+
+FLAG = Kind("true or false", _flag, False)
+RATE: Kind[float | None] = Kind(f"Mbit/s, more than 0 and up to {HIGHEST_RATE}", _rate, None)
+INTERFACE = text(
+    r"(?!lo$|ex[0-9]*-)[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}",
+    "a network device: 1 to 15 of the characters A-Z a-z 0-9 _ . - and neither lo nor one of our tunnels (ex-*)",
+)
+ADDRESS4 = network("one IPv4 address", lambda value: _address.single(value, 4))
+LINK_ADDRESS = network("an IPv4 address, with the prefix length of the link where it has one", _address.interface4)
+NETWORK4 = network("an IPv4 prefix such as 10.254.0.0/15", lambda value: _address.prefix(value, 4))
+NETWORK6 = network("an IPv6 prefix such as fd00:1234:5678::/48", lambda value: _address.prefix(value, 6))
+NETWORK = network("an address or a prefix such as 203.0.113.0/28", _address.prefix)
+
+
+def items(entries: str) -> Kind[list[Any]]:
+    """Lists; `entries` says of what."""
+    return Kind(f"a list of {entries}", _list, [])

@@ -1,0 +1,98 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads the links of a site: ``extrude_wans``.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _address, _kinds
+from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
+from ansible_collections.multihome.extrude.plugins.plugin_utils._types import GRE_OVERHEAD, MAX_SLOT, Wan
+
+if TYPE_CHECKING:
+    from netaddr import IPNetwork
+
+KEYS = ("name", "interface", "slot", "address", "gateway", "up", "down", "weight", "metric", "nat", "ipsec", "mtu")
+NAME = _kinds.text(r"[a-z0-9-]{1,8}", "1 to 8 of the characters a-z 0-9 -")
+SLOT = _kinds.integer(1, MAX_SLOT)
+WEIGHT = _kinds.integer(1, 255)
+METRIC = _kinds.integer(1, 255)
+# 576 is what every IPv4 host has to take (RFC 791), 9216 the largest frame that network cards commonly carry
+MTU = _kinds.integer(576, 9216)
+MTU_IPV6 = 1280 + GRE_OVERHEAD
+
+
+def read_wans(reader: Reader) -> tuple[Wan, ...]:
+    """Read the links of a site."""
+    before = len(reader.problems)
+    wans = tuple(_read_wan(child, index) for index, child in reader.children("extrude_wans", "links"))
+    if not wans and len(reader.problems) == before:
+        reader.problem("extrude_wans", f"is empty; give 1 to {MAX_SLOT} links")
+    if len(wans) > MAX_SLOT:
+        reader.problem("extrude_wans", f"has {len(wans)} links; give 1 to {MAX_SLOT}")
+    _once(reader, "name", ((wan, wan.name) for wan in wans))
+    _once(reader, "interface", ((wan, wan.interface) for wan in wans))
+    _once(reader, "slot", ((wan, wan.slot) for wan in wans))
+    return wans
+
+
+def check_ipv6(reader: Reader, wans: tuple[Wan, ...]) -> None:
+    """Note each link that is too small for IPv6 in its tunnel (RFC 8200 section 5: 1280)."""
+    for wan in wans:
+        if 0 < wan.mtu < MTU_IPV6:
+            allowed = f"give {MTU_IPV6} or more, or extrude IPv4 only"
+            reader.problem(f"{wan.path}.mtu", f"{wan.mtu} leaves IPv6 too little inside the tunnel; {allowed}")
+
+
+def _read_wan(reader: Reader, index: int) -> Wan:
+    """Read one link; its default slot is its position."""
+    reader.only(KEYS)
+    _refuse(reader, "nat")
+    _refuse(reader, "ipsec")
+    address, gateway = _read_addresses(reader)
+    return Wan(
+        path=f"extrude_wans[{index}]",
+        name=reader.read("name", NAME),
+        interface=reader.read("interface", _kinds.INTERFACE),
+        slot=reader.read("slot", SLOT, index + 1 if index < MAX_SLOT else 0),
+        address=address or _address.NOWHERE,
+        gateway=gateway or _address.NOWHERE,
+        mtu=reader.read("mtu", MTU, 1500),
+        metric=reader.read("metric", METRIC, 1),
+        weight=reader.read("weight", WEIGHT, 0) or None,
+        up=reader.read("up", _kinds.RATE, None),
+        down=reader.read("down", _kinds.RATE, None),
+    )
+
+
+def _read_addresses(reader: Reader) -> tuple[IPNetwork | None, IPNetwork | None]:
+    """Read the address of a link and that of its gateway, which may lie outside the link's network."""
+    if reader.lacks("address") and reader.lacks("gateway"):
+        allowed = "give address and gateway"
+        reader.problem("address", f"is missing: a dynamic address is not supported by this version yet; {allowed}")
+        return None, None
+    address = reader.read("address", _kinds.LINK_ADDRESS)
+    gateway = reader.read("gateway", _kinds.ADDRESS4)
+    if address and gateway and gateway.value == address.value:
+        reader.problem("gateway", f"{gateway.ip} is the address of the link itself; give that of the provider's router")
+    return address, gateway
+
+
+def _refuse(reader: Reader, key: str) -> None:
+    """Note a key of the contract that this version can't do."""
+    if reader.read(key, _kinds.FLAG, False):
+        reader.problem(key, "true is not supported by this version yet; leave it out")
+
+
+def _once(reader: Reader, key: str, values: Iterable[tuple[Wan, str | int]]) -> None:
+    """Note each link that has the `key` of an earlier one; neutral values are no one's."""
+    first: dict[str | int, str] = {}
+    for wan, value in values:
+        if value and first.setdefault(value, wan.path) != wan.path:
+            reader.problem(f"{wan.path}.{key}", f"{_kinds.describe(value)} is also the {key} of {first[value]}")

@@ -1,0 +1,128 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads the values of one mapping of the inventory, and notes what is wrong with them.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from difflib import get_close_matches
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from jinja2 import Undefined
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems
+from ansible_collections.multihome.extrude.plugins.plugin_utils._kinds import Kind, describe, items
+
+T = TypeVar("T")
+REQUIRED: Any = object()
+FAILED: Any = object()
+
+
+class Reader:
+    """The variables of a host, or one dictionary in them (its `path` then starts the paths of the keys).
+
+    A value that has a problem is replaced by the neutral value of its kind. Nothing (None) counts as not given.
+    """
+
+    def __init__(self, host: str, values: Mapping[str, Any], problems: Problems, path: str = "") -> None:
+        self.host = host
+        self.path = path
+        self._values = values
+        self._fetched: dict[str, Any] = {}
+        self.problems = problems
+
+    def problem(self, key: str, text: str) -> None:
+        """Note that `key` is wrong."""
+        self.problems.add(self.host, self.path + key, text)
+
+    def note(self, path: str, text: str) -> None:
+        """Note that what stands at a full `path` is wrong."""
+        self.problems.add(self.host, path, text)
+
+    def lacks(self, key: str) -> bool:
+        """Tell whether `key` is not given."""
+        return self._fetch(key) is None
+
+    def read(self, key: str, kind: Kind[T], default: T = REQUIRED) -> T:
+        """Return the value of `key`, or `default` where it is not given; one without a default has to be given."""
+        value = self._fetch(key)
+        if value is not None:
+            return self.convert(key, kind, value)
+        if default is REQUIRED:
+            self.problem(key, f"is missing{self._misspelt(key)}; give {kind.allowed}")
+            return kind.neutral
+        return default
+
+    def convert(self, key: str, kind: Kind[T], value: object) -> T:
+        """Return a value that was found at `key`, checked."""
+        if value is FAILED:
+            return kind.neutral
+        try:
+            if value is None:
+                raise ValueError("is empty")
+            return kind.convert(value)
+        except ValueError as error:
+            self.problem(key, f"{error}; give {kind.allowed}")
+            return kind.neutral
+
+    def each(self, key: str, kind: Kind[T], default: list[Any] = REQUIRED) -> list[tuple[str, T]]:
+        """Return the good entries of a list, each with its path."""
+        entries = self._list(key, f"which each entry is {kind.allowed}", default)
+        read = [
+            (f"{key}[{index}]", self.convert(f"{key}[{index}]", kind, entry)) for index, entry in enumerate(entries)
+        ]
+        return [(self.path + path, value) for path, value in read if value != kind.neutral]
+
+    def children(self, key: str, of_what: str, default: list[Any] = REQUIRED) -> Iterator[tuple[int, Reader]]:
+        """Yield a reader for each dictionary of a list, and its position there."""
+        for index, entry in enumerate(self._list(key, of_what, default)):
+            path = f"{key}[{index}]"
+            if isinstance(entry, Mapping):
+                yield index, Reader(self.host, cast("Mapping[str, Any]", entry), self.problems, f"{self.path}{path}.")
+            elif entry is not FAILED:
+                self.problem(path, "is empty" if entry is None else f"{describe(entry)} is not a dictionary")
+
+    def _list(self, key: str, of_what: str, default: list[Any]) -> list[Any]:
+        return self.read(key, items(of_what), default)
+
+    def only(self, known: Collection[str]) -> None:
+        """Note each key that is not known, with the known one that is like it."""
+        for key in self._values:
+            if key not in known:
+                nearest = get_close_matches(str(key), known, 1)
+                hint = f"the nearest known key is {nearest[0]}" if nearest else f"known are {', '.join(known)}"
+                self.problem(str(key), f"is not known; {hint}")
+
+    def _fetch(self, key: str) -> Any:
+        """Return a value, once, with nothing left to evaluate: the variables of a host are slow templates."""
+        if key not in self._fetched:
+            self._fetched[key] = self._evaluated(key, lambda: self._values.get(key))
+        return self._fetched[key]
+
+    def _evaluated(self, key: str, get: Callable[[], Any]) -> Any:
+        """Return what `get` returns, and all that is in it; FAILED stands for each template that fails."""
+        try:
+            value = get()
+            if isinstance(value, Undefined):
+                str(value)  # raises what the template failed of
+        except Exception as error:  # noqa: BLE001 - a template can fail in any way
+            self.problem(key, f"cannot be evaluated: {' '.join(str(error.__cause__ or error).split())}")
+            return FAILED
+        if isinstance(value, Mapping):
+            return {name: self._evaluated(f"{key}.{name}", partial(value.__getitem__, name)) for name in value}
+        if isinstance(value, list | tuple):
+            return [
+                self._evaluated(f"{key}[{index}]", partial(value.__getitem__, index)) for index in range(len(value))
+            ]
+        return value
+
+    def _misspelt(self, key: str) -> str:
+        """Return a hint where a key like `key` is there."""
+        others = [str(name) for name in self._values if name != key]
+        nearest = get_close_matches(key, others, 1, 0.85)
+        return f" ({nearest[0]} is there: a misspelling?)" if nearest else ""

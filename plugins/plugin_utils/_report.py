@@ -1,0 +1,50 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a verification found, in words.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def report(probed: Iterable[Mapping[str, Any]], observed: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a verdict (`wan`, `ok`, `text`) for each tunnel.
+
+    `probed` is what `tunnel_probe` found at the site, `observed` what it saw at the colo, in the same order.
+    """
+    return [_verdict(tunnel, seen) for tunnel, seen in zip(probed, observed, strict=True)]
+
+
+def _verdict(tunnel: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
+    faults = [*_path_faults(tunnel), *_source_faults(tunnel, seen)]
+    text = "; ".join(faults) if faults else _praise(tunnel)
+    return {"wan": tunnel["wan"], "ok": not faults, "text": f"{tunnel['wan']} {'FAILED' if faults else 'ok'}: {text}"}
+
+
+def _path_faults(tunnel: Mapping[str, Any]) -> list[str]:
+    return [] if tunnel["ok"] else [tunnel["error"] or f"no answer through {tunnel['device']}"]
+
+
+def _source_faults(tunnel: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
+    """Compare the source that the site sent from with those that came out at the colo."""
+    if tunnel["source"] is None:
+        return []
+    if seen["error"]:
+        return [f"the colo could not look: {seen['error']}"]
+    if not seen["sources"]:
+        return [f"nothing from {tunnel['source']} came out of {seen['device']} at the colo"]
+    wrong = sorted(set(seen["sources"]) - {tunnel["source"]})
+    return [f"the colo sees {', '.join(wrong)} where {tunnel['source']} was sent"] if wrong else []
+
+
+def _praise(tunnel: Mapping[str, Any]) -> str:
+    lost = tunnel["sent"] - tunnel["received"]
+    words = [f"{tunnel['mtu']} bytes whole both ways in {tunnel['rtt_ms']['avg']:.1f} ms"]
+    words += [f"{lost} of {tunnel['sent']} lost"] if lost else []
+    words += [f"the colo sees {tunnel['source']}"] if tunnel["source"] else []
+    return ", ".join(words)

@@ -1,0 +1,73 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Routes over the tunnels of a site, for both ends.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _numbers
+from ansible_collections.multihome.extrude.plugins.plugin_utils._weights import weights
+
+if TYPE_CHECKING:
+    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site, Wan
+
+Plain = dict[str, Any]
+"""An object of a state, or the state, as plain data; what is not set is not in it."""
+
+
+def inside(site: Site, colo: Colo, wan: Wan, version: int) -> tuple[str, str]:
+    """Return the inside addresses of a tunnel: the colo's, the site's."""
+    return _numbers.inside(colo.pool if version == 4 else colo.pool6, site.number, wan.slot)
+
+
+def tunnel(name: str, local: str, remote: str, site: Site, wan: Wan) -> Plain:
+    """Return one end of the tunnel of a WAN."""
+    return {
+        "name": name,
+        "local": local,
+        "remote": remote,
+        "key": _numbers.gre_key(site.number, wan.slot),
+        "ttl": 64,
+        "tos": 0,
+        "pmtudisc": True,
+        "mtu": wan.tunnel_mtu,
+        "wan": wan.name,
+    }
+
+
+def tiers(wans: Sequence[Wan], direction: str) -> Iterator[tuple[int, list[tuple[Wan, int]]]]:
+    """Yield each tier: its metric, and its WANs with their weights in the `direction` ("up" or "down").
+
+    The kernel takes a route of a higher metric only where there is none of a lower one.
+    """
+    for metric in sorted({wan.metric for wan in wans}):
+        tier = [wan for wan in wans if wan.metric == metric]
+        yield metric, list(zip(tier, tier_weights(tier, direction), strict=True))
+
+
+def tier_weights(tier: Sequence[Wan], direction: str) -> list[int]:
+    """Return the weight of each WAN of a tier.
+
+    A WAN's own weight goes first. The others follow from the rates where each of the tier has one, else they are 1.
+    """
+    rates = [rate for wan in tier if (rate := wan.up if direction == "up" else wan.down) is not None]
+    derived = weights(tuple(rates)) if len(rates) == len(tier) else (1,) * len(tier)
+    return [wan.weight or number for wan, number in zip(tier, derived, strict=True)]
+
+
+def route(destination: str, table: int, nexthops: Sequence[Plain], **more: int | str | None) -> Plain:
+    """Return a route; `more` are its other keys, of which None are left out."""
+    found = {key: value for key, value in more.items() if value is not None}
+    return {"destination": destination, "table": table, "nexthops": list(nexthops), **found}
+
+
+def nexthop(device: str, weight: int, gateway: str, version: int) -> Plain:
+    """Return one leg of a route. IPv4 needs no gateway on a tunnel; IPv6 takes no legs without one."""
+    leg: Plain = {"device": device, "weight": weight}
+    return leg if version == 4 else {**leg, "gateway": gateway}

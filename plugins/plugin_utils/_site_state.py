@@ -1,0 +1,138 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of a site's router.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall import site_chains
+from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
+    Plain,
+    inside,
+    nexthop,
+    route,
+    tiers,
+    tunnel,
+)
+from ansible_collections.multihome.extrude.plugins.plugin_utils._sysctls import common, loose, sysctl
+
+if TYPE_CHECKING:
+    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site, Wan
+
+MAIN = 254
+WAN_GROUP = 4200
+"""The link group of the WANs' interfaces, by which a rule leaves out their routes (ip-rule(8))."""
+WAN_TABLES = 20
+"""The table of the WAN with slot n is the site's base number + 20 + n."""
+DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
+LAST_METRIC = 4278198272
+"""The metric of a route that stands behind all others (Documentation/networking/vrf.rst)."""
+
+
+def site_state(site: Site, colo: Colo) -> Plain:
+    """Return the kernel objects that the router of a site should hold."""
+    base = site.numbers
+    return {
+        "schema": 1,
+        "customer": site.customer,
+        "site": site.name,
+        "tunnels": [tunnel(wan.tunnel, str(wan.address.ip), str(colo.address.ip), site, wan) for wan in site.wans],
+        "groups": [{"device": wan.interface, "group": WAN_GROUP} for wan in site.wans],
+        "addresses": list(_addresses(site, colo)),
+        "proxies": [],
+        "routes": [*_wan_routes(site), *_extruded_routes(site, colo)],
+        "rules": list(_rules(site)),
+        "sysctls": list(_sysctls(site)),
+        "chains": [chain for version in site.versions for chain in site_chains(site, version)],
+        "reserved": {
+            "tables": [base.table, *(_wan_table(site, wan) for wan in site.wans)],
+            "priorities": base.priorities,
+        },
+    }
+
+
+def _wan_table(site: Site, wan: Wan) -> int:
+    return site.numbers.table + WAN_TABLES + wan.slot
+
+
+def _addresses(site: Site, colo: Colo) -> Iterator[Plain]:
+    """The site's inside addresses, and the extruded ones that the router holds itself."""
+    for wan in site.wans:
+        yield {"device": wan.tunnel, "address": f"{inside(site, colo, wan, 4)[1]}/31"}
+        if 6 in site.versions:
+            yield {"device": wan.tunnel, "address": f"{inside(site, colo, wan, 6)[1]}/127"}
+    for network in site.held:
+        yield {"device": "lo", "address": str(network)}
+
+
+def _wan_routes(site: Site) -> Iterator[Plain]:
+    """The table of each WAN: its own network, its gateway, and by that all else."""
+    for wan in site.wans:
+        table, device = _wan_table(site, wan), {"device": wan.interface, "weight": 1}
+        # the kernel takes a gateway only where a link route leads to it
+        on_link = [str(wan.address.cidr)] if wan.address.prefixlen < 32 else []
+        if not on_link or wan.gateway not in wan.address:
+            on_link.append(str(wan.gateway))
+        for destination in on_link:
+            yield route(destination, table, [device], scope="link")
+        yield route(DEFAULT[4], table, [{**device, "gateway": str(wan.gateway.ip)}])
+
+
+def _extruded_routes(site: Site, colo: Colo) -> Iterator[Plain]:
+    """The extruded table: to hosts that own an address by their LAN, to all else by the tunnels."""
+    table = site.numbers.table
+    for version in site.versions:
+        for interface, network in site.routed(version):
+            device = {"device": interface, "weight": 1}
+            yield route(str(network), table, [device], scope="link" if version == 4 else None)
+        source = next((str(network.ip) for network in site.holds(version)), None)
+        for metric, tier in tiers(site.wans, "up"):
+            hops = [nexthop(wan.tunnel, weight, inside(site, colo, wan, version)[0], version) for wan, weight in tier]
+            yield route(DEFAULT[version], table, hops, metric=metric, source=source)
+        if site.block:
+            yield route(DEFAULT[version], table, [], metric=LAST_METRIC, type="unreachable")
+
+
+def _rules(site: Site) -> Iterator[Plain]:
+    """Which table a packet goes by, the first that matches (the last part of a priority says its job).
+
+    10: from a WAN's own address by that WAN. 30: to what main has a route for, but for the default and the WANs'
+    own networks. 80, 85: what must not enter a tunnel. 90: all else by the tunnels.
+    """
+    first = site.numbers.priority
+    for wan in site.wans:
+        yield {"family": 4, "priority": first + 10, "table": _wan_table(site, wan), "source": f"{wan.address.ip}/32"}
+    for version in site.versions:
+        main = {"family": version, "table": MAIN}
+        extruded = {"family": version, "table": site.numbers.table}
+        yield {**main, "priority": first + 30, "suppress_prefixlength": 0, "suppress_ifgroup": WAN_GROUP}
+        if version == 4:
+            if not site.holds(4):
+                # a router without an extruded address would speak through the tunnels as its inside address
+                yield {**main, "priority": first + 80, "iif": "lo"}
+            yield {**extruded, "priority": first + 90}
+            continue
+        # without NAT only extruded sources may enter a tunnel; all others keep the way that main has
+        for network in site.claimed(6):
+            yield {**extruded, "priority": first + 80, "source": str(network)}
+        yield {**main, "priority": first + 85}
+        if site.holds(6):
+            # what the router itself sends to where main has no way can have its extruded address as the source
+            yield {**extruded, "priority": first + 90, "iif": "lo"}
+
+
+def _sysctls(site: Site) -> Iterator[Plain]:
+    """The settings of the router."""
+    if 6 in site.versions:
+        # before forwarding, which would drop what WANs have learnt from router advertisements
+        for wan in site.wans:
+            yield sysctl(f"ipv6/conf/{wan.interface}/accept_ra", "2")
+    yield from common(site.versions, (wan.tunnel for wan in site.wans))
+    for wan in site.wans:
+        yield loose(wan.interface)

@@ -1,0 +1,148 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an inventory says, once it has been read: frozen values, ready for the states to be made of.
+
+Where a variable has a problem, its value here is left out, or neutral (0, "", NOWHERE). The problem is noted, so no
+state is ever made of such values; they only let the remaining checks go on.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netaddr import IPNetwork
+
+GRE_OVERHEAD = 28
+"""Bytes that a tunnel adds: IPv4 header 20, GRE 4 (RFC 2784), key 4 (RFC 2890)."""
+MAX_SLOT = 16
+MAX_SITE_ID = 4095
+TABLES_USED = 36
+"""The tables of a host are those from `table` to `table` + 36."""
+PRIORITIES_USED = 100
+"""The rules of a host have the priorities from `priority` to `priority` + 99."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An address or prefix, and the path of the variable that claims it."""
+
+    path: str
+    network: IPNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The base numbers of a host's routing tables and rules."""
+
+    table: int
+    priority: int
+
+    @property
+    def priorities(self) -> list[int]:
+        """The first and the last priority that our rules may have."""
+        return [self.priority, self.priority + PRIORITIES_USED - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Colo:
+    """A colo: where tunnels end, and what may be extruded from there."""
+
+    name: str
+    address: IPNetwork
+    interface: str
+    prefixes: tuple[IPNetwork, ...]
+    pool: IPNetwork
+    pool6: IPNetwork
+    numbers: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Wan:
+    """One link of a site. Rates are in Mbit/s; `address` has the prefix length of the link (32: none was given)."""
+
+    path: str
+    name: str
+    interface: str
+    slot: int
+    address: IPNetwork
+    gateway: IPNetwork
+    mtu: int
+    metric: int
+    weight: int | None
+    up: float | None
+    down: float | None
+
+    @property
+    def tunnel(self) -> str:
+        """The name of its tunnel at the site."""
+        return f"ex-{self.name}"
+
+    @property
+    def tunnel_mtu(self) -> int:
+        """The MTU inside its tunnel."""
+        return self.mtu - GRE_OVERHEAD
+
+
+@dataclass(frozen=True, slots=True)
+class Lan:
+    """An entry of ``extrude_lan`` with the addresses that fall to it."""
+
+    interface: str
+    mode: str
+    addresses: tuple[IPNetwork, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site: its links, and what is extruded to it."""
+
+    name: str
+    customer: str
+    number: int
+    colo: str
+    claims: tuple[Claim, ...]
+    wans: tuple[Wan, ...]
+    lans: tuple[Lan, ...]
+    held: tuple[IPNetwork, ...]
+    block: bool
+    numbers: Numbers
+
+    @property
+    def versions(self) -> list[int]:
+        """The IP versions of what is extruded to it."""
+        return sorted({claim.network.version for claim in self.claims})
+
+    def claimed(self, version: int) -> list[IPNetwork]:
+        """What is extruded to it, of IP version 4 or 6."""
+        return [claim.network for claim in self.claims if claim.network.version == version]
+
+    def holds(self, version: int) -> list[IPNetwork]:
+        """The extruded addresses that the router itself holds."""
+        return [network for network in self.held if network.version == version]
+
+    def routed(self, version: int) -> list[tuple[str, IPNetwork]]:
+        """The extruded addresses and prefixes behind its LANs, each with the LAN's interface."""
+        return [
+            (lan.interface, network)
+            for lan in self.lans
+            if lan.mode == "routed"
+            for network in lan.addresses
+            if network.version == version
+        ]
+
+    def colo_device(self, wan: Wan) -> str:
+        """The name of a link's tunnel at the colo."""
+        return f"ex{self.number}-{wan.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All colos and sites by name, in the order of the inventory."""
+
+    colos: dict[str, Colo] = field(default_factory=dict)
+    sites: dict[str, Site] = field(default_factory=dict)

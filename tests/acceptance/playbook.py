@@ -1,0 +1,105 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the collection's playbooks against a lab, as a user would, and keeps what every task answered."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.lab.lab import Lab
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+INVENTORY = CHECKOUT / "inventories" / "lab"
+PLAYBOOK = CHECKOUT / "playbooks" / "extrude.yml"
+CALLBACKS = Path(__file__).parent / "callbacks"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one task said on one host. ``host`` is the one that it ran on, so a colo's where it was delegated."""
+
+    task: str
+    host: str
+    status: str
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run of a playbook."""
+
+    code: int
+    output: str
+    answers: tuple[Answer, ...]
+
+    @property
+    def changed(self) -> int:
+        """How many tasks changed something, or in check mode would."""
+        return sum(answer.result.get("changed") is True for answer in self.answers)
+
+    def operations(self, host: str) -> list[dict[str, Any]]:
+        """What extrude_state did on a host, or in check mode would do."""
+        found = [answer.result["operations"] for answer in self._of(host) if "operations" in answer.result]
+        return [operation for operations in found for operation in operations]
+
+    def diffs(self, host: str) -> list[Any]:
+        """What extrude_state showed as the diff of a host."""
+        return [a.result.get("diff") for a in self._of(host) if "operations" in a.result]
+
+    def failures(self) -> list[str]:
+        """The messages of failed tasks."""
+        return [str(answer.result.get("msg", "")) for answer in self.answers if answer.status == "failed"]
+
+    def words(self) -> list[str]:
+        """What the verification said of each tunnel."""
+        return [
+            text
+            for a in self.answers
+            for text in (a.result.get("ansible_stats") or {}).get("data", {}).get("tunnels", [])
+        ]
+
+    def _of(self, host: str) -> Iterator[Answer]:
+        return (answer for answer in self.answers if answer.host == host)
+
+
+def run(lab: Lab, *arguments: str, inventory: Path = INVENTORY, playbook: Path = PLAYBOOK, timeout: float = 900) -> Run:
+    """Run a playbook to its end. *arguments* are those of ansible-playbook."""
+    with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as results:
+        process = start(lab, *arguments, inventory=inventory, playbook=playbook, results=results.name)
+        output, _ = process.communicate(timeout=timeout)
+        answers = tuple(Answer(**json.loads(line)) for line in results)
+    return Run(process.returncode, output, answers)
+
+
+def start(
+    lab: Lab, *arguments: str, inventory: Path = INVENTORY, playbook: Path = PLAYBOOK, results: str = os.devnull
+) -> subprocess.Popen[str]:
+    """Start a playbook, from a folder that is not the checkout's."""
+    program = Path(sys.executable).with_name("ansible-playbook")
+    settings = {
+        "EXTRUDE_LAB": str(lab.folder),
+        "EXTRUDE_RESULTS": results,
+        "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
+        "ANSIBLE_CALLBACKS_ENABLED": "results",
+        "ANSIBLE_SHOW_CUSTOM_STATS": "1",
+        "ANSIBLE_INJECT_FACT_VARS": "0",
+        "ANSIBLE_PIPELINING": "1",
+        "ANSIBLE_NOCOLOR": "1",
+    }
+    return subprocess.Popen(
+        [str(program), "-i", str(inventory), str(playbook), *arguments],
+        cwd=lab.folder,
+        env={**os.environ, **settings},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )

@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""user-mode-linux: a Linux kernel as a process. The default without KVM."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import tempfile
+from pathlib import Path
+
+from .. import process
+from ..common import LabError, find_program, need_programs, need_root
+from ..process import Process
+from ..sshconfig import Endpoint
+from . import Machine
+
+PROGRAMS = (
+    ("linux.uml", "user-mode-linux"),
+    ("ip", "iproute2"),
+    ("busybox", "busybox-static"),
+    ("ssh", "openssh-client"),
+)
+
+
+class UserModeLinux:
+    """Runs the machine in network and process namespaces of its own: killing its first process ends all of it."""
+
+    name = "uml"
+    kernel = "uml"
+    boot_seconds = 90
+    description = "user-mode-linux"
+
+    def check(self) -> None:
+        """Raise LabError when a program, root or /dev/net/tun is missing."""
+        need_programs(PROGRAMS)
+        need_root()
+        if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+            raise LabError("no /dev/net/tun on this machine: type modprobe tun, or use --backend qemu")
+
+    def start(self, machine: Machine) -> tuple[Process, dict[str, Endpoint]]:
+        """Start the machine; its hosts are reached through its network namespace."""
+        environment = {"HOME": str(machine.folder), "TMPDIR": memory_folder(machine)}
+        started = process.start(uml_command(machine), machine.folder / "console.log", environment)
+        proxy = proxy_command(started.pid)
+        return started, {name: Endpoint(address, proxy=proxy) for name, address in machine.hosts.items()}
+
+
+def uml_command(machine: Machine) -> list[str]:
+    """Return the command that makes the private network with its tap and becomes the kernel in it."""
+    kernel = [
+        find_program("linux.uml") or "linux.uml",
+        f"mem={machine.memory_mib}M",
+        f"uml_dir={machine.folder}/uml/",
+        "umid=lab",
+        f"ubd0r={machine.image.disk}",
+        f"initrd={machine.initramfs}",
+        "vec0:transport=tap,ifname=tap0,depth=128",
+        "con=null",
+        "con0=null,fd:1",
+        "quiet",
+        "audit=0",
+        "apparmor=0",
+    ]
+    script = [
+        "ip link set lo up",
+        "ip tuntap add dev tap0 mode tap",
+        f"ip addr add {machine.gateway}/{machine.prefix_length} dev tap0",
+        "ip link set tap0 up",
+        f"exec {shlex.join(kernel)}",
+    ]
+    return ["unshare", "--net", "--pid", "--fork", "--kill-child", "--", "/bin/sh", "-ec", "\n".join(script)]
+
+
+def proxy_command(pid: int) -> str:
+    """Return ssh's ProxyCommand into the network namespace of process `pid`."""
+    return f"nsenter --net=/proc/{pid}/ns/net {find_program('busybox') or 'busybox'} nc %h %p"
+
+
+def memory_folder(machine: Machine) -> str:
+    """Return where the file behind the machine's memory goes: a tmpfs where one has room, may be executed from."""
+    for folder in (Path("/dev/shm"), Path(tempfile.gettempdir())):
+        if folder.is_dir() and shutil.disk_usage(folder).free > machine.memory_mib << 20:
+            if not os.statvfs(folder).f_flag & os.ST_NOEXEC:
+                return str(folder)
+    return str(machine.folder)

@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
+from ansible_collections.multihome.extrude.plugins.module_utils._icmp import REPLY, REQUEST, Echo, build
+from ansible_collections.multihome.extrude.plugins.module_utils._rawsocket import ear, hear, mouth, trouble
+from tests.unit.netns import Netns, ip, scratch, wait_for_links
+
+ECHOES = {
+    4: Echo(True, "203.0.113.10", "10.254.0.0", 0x1234, 7, b"extrude"),
+    6: Echo(True, "2001:db8::10", "fd65::", 0x1234, 7, b"extrude"),
+}
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Netns, Netns]]:
+    """A site and a colo with a link between them, s0 and c0. Nobody has the extruded addresses."""
+    with scratch() as site, scratch() as colo:
+        with site.entered():
+            ip(
+                f"link add s0 type veth peer c0 netns {colo.path}",
+                "link set s0 up",
+                "address add 10.254.0.1/31 dev s0",
+                "address add fd65::1/127 dev s0 nodad",
+            )
+        with colo.entered():
+            ip("link set c0 up", "address add 10.254.0.0/31 dev c0", "address add fd65::/127 dev c0 nodad")
+            wait_for_links("c0")
+        with site.entered():
+            wait_for_links("s0")
+        yield site, colo
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_packet_with_a_foreign_source_arrives_as_it_was_made(ends: tuple[Netns, Netns], family: int) -> None:
+    site, colo = ends
+    with colo.entered():
+        listening = ear("c0", REQUEST)
+    with site.entered(), mouth("s0", family) as sending:
+        sending.sendto(build(ECHOES[family]), (ECHOES[family].destination, 0))
+    with listening:
+        listening.settimeout(5)
+        assert hear(listening) == ECHOES[family]
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_what_is_not_asked_for_never_reaches_the_socket(ends: tuple[Netns, Netns], family: int) -> None:
+    site, colo = ends
+    echo = ECHOES[family]
+    with colo.entered():
+        requests, replies = ear("c0", REQUEST), ear("c0", REPLY)
+    with site.entered(), mouth("s0", family) as sending, socket.socket(_internet(family), socket.SOCK_DGRAM) as other:
+        other.sendto(b"\x08" * 100, (echo.destination, 9))
+        sending.sendto(build(echo), (echo.destination, 0))
+    with requests, replies:
+        requests.settimeout(5)
+        assert hear(requests) == echo
+        with pytest.raises(BlockingIOError):
+            replies.recv(2048)
+
+
+def _internet(family: int) -> socket.AddressFamily:
+    return socket.AF_INET if family == 4 else socket.AF_INET6
+
+
+def test_what_leaves_by_the_device_is_not_heard(ends: tuple[Netns, Netns]) -> None:
+    with ends[0].entered(), ear("s0", REQUEST) as listening, mouth("s0", 4) as sending:
+        sending.sendto(build(ECHOES[4]), ("10.254.0.0", 0))
+        assert hear(listening) is None
+
+
+@pytest.mark.parametrize(("family", "route"), [(4, "10.254.0.0/32"), (6, "fd65::/128")])
+def test_what_the_kernel_believes_of_the_path_mtu_is_no_limit(
+    ends: tuple[Netns, Netns], family: int, route: str
+) -> None:
+    site = ends[0]
+    large = build(Echo(True, ECHOES[family].source, ECHOES[family].destination, 1, 1, bytes(1400)))
+    with site.entered(), mouth("s0", family) as sending:
+        ip(f"route add {route} dev s0 mtu 1300")
+        assert sending.sendto(large, (ECHOES[family].destination, 0)) == len(large)
+
+
+def test_a_packet_larger_than_the_device_is_refused(ends: tuple[Netns, Netns]) -> None:
+    large = build(Echo(True, "10.254.0.1", "10.254.0.0", 1, 1, bytes(1500)))
+    with ends[0].entered(), mouth("s0", 4) as sending, pytest.raises(OSError, match="Message too long") as caught:
+        sending.sendto(large, ("10.254.0.0", 0))
+    assert caught.value.errno == errno.EMSGSIZE
+
+
+def test_a_device_that_is_not_there_is_said_in_words(ends: tuple[Netns, Netns]) -> None:
+    with ends[0].entered():
+        for attempt in (partial(mouth, "gone0", 4), partial(mouth, "gone0", 6), partial(ear, "gone0", REPLY)):
+            with pytest.raises(OSError, match="No such device") as caught:
+                attempt()
+            assert trouble("gone0", caught.value) == "there is no device gone0"
+
+
+def test_without_permission_one_sentence_says_so() -> None:
+    with scratch() as namespace, namespace.entered():
+        os.seteuid(65534)
+        try:
+            for attempt in (partial(mouth, "lo", 4), partial(ear, "lo", REPLY)):
+                with pytest.raises(EngineError, match="no permission to send and hear raw packets"):
+                    attempt()
+        finally:
+            os.seteuid(0)

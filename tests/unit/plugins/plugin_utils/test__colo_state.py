@@ -1,0 +1,170 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.multihome.extrude.plugins.module_utils._model import State
+from tests.unit.plugins.plugin_utils.samples import Vars, cable, colo, dsl, office, run, shop
+
+
+def state(rack: Vars | None = None, **changes: Any) -> Vars:
+    """Return the colo's state for the sample site with some changes, which the engine takes."""
+    found: Vars = run(rack=rack, office=office(**changes))["colos"]["rack"][0]
+    State.parse(found)
+    return found
+
+
+def test_the_whole_state() -> None:
+    assert state() == {
+        "schema": 1,
+        "customer": "acme",
+        "site": "office",
+        "tunnels": [
+            {
+                "name": "ex1-dsl",
+                "local": "203.0.113.2",
+                "remote": "192.0.2.2",
+                "key": 17,
+                "ttl": 64,
+                "tos": 0,
+                "pmtudisc": True,
+                "mtu": 1472,
+                "wan": "dsl",
+            },
+            {
+                "name": "ex1-cable",
+                "local": "203.0.113.2",
+                "remote": "198.51.100.2",
+                "key": 18,
+                "ttl": 64,
+                "tos": 0,
+                "pmtudisc": True,
+                "mtu": 1472,
+                "wan": "cable",
+            },
+        ],
+        "groups": [],
+        "addresses": [
+            {"device": "ex1-dsl", "address": "10.254.0.0/31"},
+            {"device": "ex1-cable", "address": "10.254.0.2/31"},
+        ],
+        "proxies": [
+            {"device": "eth0", "address": "203.0.113.10"},
+            {"device": "eth0", "address": "203.0.113.11"},
+        ],
+        "routes": [
+            {
+                "destination": destination,
+                "table": 4200,
+                "metric": 1,
+                "nexthops": [{"device": "ex1-dsl", "weight": 1}, {"device": "ex1-cable", "weight": 1}],
+            }
+            for destination in ("203.0.113.10/32", "203.0.113.11/32")
+        ],
+        "rules": [{"family": 4, "priority": 4290, "table": 4200}],
+        "sysctls": [
+            {"name": "net/ipv4/ip_forward", "value": "1", "optional": False},
+            {"name": "net/ipv4/fib_multipath_hash_policy", "value": "1", "optional": False},
+            {"name": "net/ipv6/fib_multipath_hash_policy", "value": "1", "optional": True},
+            {"name": "net/ipv4/rt_cache_rebuild_count", "value": "-1", "optional": True},
+            {"name": "net/ipv4/conf/ex1-dsl/rp_filter", "value": "2", "optional": False},
+            {"name": "net/ipv4/conf/ex1-cable/rp_filter", "value": "2", "optional": False},
+            {"name": "net/ipv4/neigh/eth0/proxy_delay", "value": "0", "optional": False},
+        ],
+        "chains": [
+            {
+                "family": 4,
+                "table": "mangle",
+                "name": "EXTRUDE-FORWARD",
+                "hook": "FORWARD",
+                "rules": [
+                    "-i ex1-+ -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1432",
+                    "-o ex1-+ -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1432",
+                ],
+            },
+            {
+                "family": 4,
+                "table": "filter",
+                "name": "EXTRUDE-FORWARD",
+                "hook": "FORWARD",
+                "rules": [
+                    "-s 203.0.113.10/32 -i ex1-+ -j ACCEPT",
+                    "-d 203.0.113.10/32 -o ex1-+ -j ACCEPT",
+                    "-s 203.0.113.11/32 -i ex1-+ -j ACCEPT",
+                    "-d 203.0.113.11/32 -o ex1-+ -j ACCEPT",
+                ],
+            },
+        ],
+        "reserved": {"tables": [4200], "priorities": [4200, 4299]},
+    }
+
+
+def test_the_colo_weighs_by_what_the_site_can_receive_and_keeps_tiers() -> None:
+    lte = dsl(name="lte", interface="wwan0", address="192.0.2.9", metric=2)
+    wans = [dsl(up=40, down=100), cable(up=50, down=500), lte]
+    routes = state(extrude_wans=wans, extrude_addresses=["203.0.113.10"], extrude_lan=[])["routes"]
+    assert [(route["metric"], route["nexthops"]) for route in routes] == [
+        (1, [{"device": "ex1-dsl", "weight": 1}, {"device": "ex1-cable", "weight": 5}]),
+        (2, [{"device": "ex1-lte", "weight": 1}]),
+    ]
+
+
+def test_ipv4_prefixes_are_proxied_one_by_one_and_ipv6_prefixes_not_at_all() -> None:
+    addresses = ["203.0.113.16/30", "2001:db8:100::10", "2001:db8:100:1::/64"]
+    found = state(extrude_addresses=addresses, extrude_lan=[{"interface": "lan0", "mode": "routed"}])
+    assert [proxy["address"] for proxy in found["proxies"]] == [
+        "203.0.113.16",
+        "203.0.113.17",
+        "203.0.113.18",
+        "203.0.113.19",
+        "2001:db8:100::10",
+    ]
+    assert [route["destination"] for route in found["routes"]] == [
+        "203.0.113.16/30",
+        "2001:db8:100::10/128",
+        "2001:db8:100:1::/64",
+    ]
+
+
+def test_ipv6() -> None:
+    found = state(extrude_addresses=["203.0.113.10", "2001:db8:100::10"], extrude_lan=[])
+    assert found["addresses"][1] == {"device": "ex1-dsl", "address": "fd65:7874:7275::/127"}
+    assert found["routes"][1]["nexthops"] == [
+        {"device": "ex1-dsl", "gateway": "fd65:7874:7275::1", "weight": 1},
+        {"device": "ex1-cable", "gateway": "fd65:7874:7275:1::1", "weight": 1},
+    ]
+    assert found["rules"][1] == {"family": 6, "priority": 4290, "table": 4200}
+    assert {item["name"]: item["value"] for item in found["sysctls"] if "ipv6" in item["name"]} == {
+        "net/ipv6/conf/all/forwarding": "1",
+        "net/ipv6/fib_multipath_hash_policy": "1",
+        "net/ipv6/neigh/eth0/proxy_delay": "0",
+        "net/ipv6/conf/eth0/proxy_ndp": "1",
+    }
+    assert [chain["table"] for chain in found["chains"] if chain["family"] == 6] == ["mangle", "filter"]
+
+
+def test_without_ipv6_its_settings_stay_as_they_are() -> None:
+    assert [item["name"] for item in state()["sysctls"] if "ipv6" in item["name"]] == [
+        "net/ipv6/fib_multipath_hash_policy"
+    ]
+
+
+def test_numbers_and_pools_of_the_colo() -> None:
+    rack = colo(extrude_table=1000, extrude_rule_priority=100, extrude_inside_pool="10.0.0.0/16")
+    found = state(rack)
+    assert found["rules"] == [{"family": 4, "priority": 190, "table": 1000}]
+    assert {route["table"] for route in found["routes"]} == {1000}
+    assert found["reserved"] == {"tables": [1000], "priorities": [100, 199]}
+    assert found["addresses"][0] == {"device": "ex1-dsl", "address": "10.0.0.0/31"}
+
+
+def test_the_rule_is_the_same_object_in_the_states_of_all_sites() -> None:
+    states = run(office=office(), shop=shop())["colos"]["rack"]
+    assert states[0]["rules"] == states[1]["rules"]
+
+
+def test_the_longest_names_fit_the_kernel() -> None:
+    found = state(extrude_site_id=4095, extrude_wans=[dsl(name="a2345678")])
+    assert found["tunnels"][0]["name"] == "ex4095-a2345678"
+    assert len(found["tunnels"][0]["name"]) == 15

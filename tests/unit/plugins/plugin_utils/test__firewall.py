@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.module_utils._iptables import canonical
+from ansible_collections.multihome.extrude.plugins.module_utils._model import Chain, State
+from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, run
+
+LANS = [{"interface": "lan0", "mode": "nat"}, {"interface": "lan1", "mode": "routed"}]
+ADDRESSES = ["203.0.113.10", "203.0.113.16/28", "2001:db8:100:1::/64"]
+
+
+def states(**changes: Any) -> tuple[Vars, Vars]:
+    result = run(office=office(**changes))
+    return result["sites"]["office"], result["colos"]["rack"][0]
+
+
+def rules(state: Vars, family: int, table: str) -> list[str]:
+    chains = [chain for chain in state["chains"] if (chain["family"], chain["table"]) == (family, table)]
+    return [rule for chain in chains for rule in chain["rules"]]
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_the_rules_are_in_the_words_of_iptables_save(end: int) -> None:
+    chains = State.parse(states(extrude_addresses=ADDRESSES, extrude_lan=LANS)[end]).of(Chain)
+    assert set(canonical(chains)) == set(chains)
+
+
+def test_segments_fit_the_smallest_tunnel_of_the_site() -> None:
+    site, colo = states(extrude_addresses=ADDRESSES, extrude_lan=LANS, extrude_wans=[dsl(mtu=1492), cable()])
+    sizes = {
+        (family, rule.split()[-1]) for end in (site, colo) for family in (4, 6) for rule in rules(end, family, "mangle")
+    }
+    assert sizes == {(4, "1424"), (6, "1404")}
+
+
+def test_segments_are_clamped_in_both_directions_on_all_tunnels_of_the_site_only() -> None:
+    site, colo = states()
+    assert [rule.split()[:2] for rule in rules(site, 4, "mangle")] == [["-i", "ex-+"], ["-o", "ex-+"]]
+    assert [rule.split()[:2] for rule in rules(colo, 4, "mangle")] == [["-i", "ex1-+"], ["-o", "ex1-+"]]
+
+
+def test_hosts_that_own_an_address_leave_tunnels_as_they_are_and_others_as_the_router() -> None:
+    site, _colo = states(extrude_addresses=ADDRESSES, extrude_lan=LANS)
+    assert rules(site, 4, "nat")[:2] == [
+        "-s 203.0.113.16/28 -o ex-+ -j RETURN",
+        "-o ex-+ -m addrtype ! --src-type LOCAL -j SNAT --to-source 203.0.113.10",
+    ]
+
+
+def test_two_nat_lans_need_one_rule() -> None:
+    site, _colo = states(extrude_lan=[LANS[0], {"interface": "lan2", "mode": "nat"}])
+    assert len([rule for rule in rules(site, 4, "nat") if "ex-+" in rule]) == 1
+
+
+def test_without_a_nat_lan_nothing_is_translated_in_tunnels() -> None:
+    site, _colo = states(extrude_lan=[])
+    assert all("ex-+" not in rule for rule in rules(site, 4, "nat"))
+    assert len(rules(site, 4, "nat")) == 2
+
+
+def test_from_outside_only_hosts_that_own_an_address_are_reached() -> None:
+    site, _colo = states(extrude_addresses=ADDRESSES, extrude_lan=LANS)
+    for family, network in ((4, "203.0.113.16/28"), (6, "2001:db8:100:1::/64")):
+        inward = [rule for rule in rules(site, family, "filter") if "-i ex-+" in rule and "ESTABLISHED" not in rule]
+        assert inward == [f"-d {network} -i ex-+ -o lan1 -j ACCEPT"]
+
+
+def test_a_lan_with_both_modes_is_let_out_once() -> None:
+    site, _colo = states()
+    assert rules(site, 4, "filter").count("-i lan0 -o ex-+ -j ACCEPT") == 1
+
+
+def test_at_the_colo_a_site_has_its_own_addresses_only() -> None:
+    _site, colo = states(extrude_addresses=ADDRESSES, extrude_lan=LANS)
+    assert rules(colo, 6, "filter") == [
+        "-s 2001:db8:100:1::/64 -i ex1-+ -j ACCEPT",
+        "-d 2001:db8:100:1::/64 -o ex1-+ -j ACCEPT",
+    ]

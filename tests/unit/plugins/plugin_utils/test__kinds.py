@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds
+
+
+def wrong(kind: _kinds.Kind[Any], value: object) -> str:
+    with pytest.raises(ValueError, match=r".") as caught:
+        kind.convert(value)
+    return str(caught.value)
+
+
+def test_integer() -> None:
+    kind = _kinds.integer(1, 16)
+    assert [kind.convert(1), kind.convert(16)] == [1, 16]
+    assert kind.allowed == "a whole number from 1 to 16"
+    assert wrong(kind, 0) == "0 is out of range"
+    assert wrong(kind, 17) == "17 is out of range"
+    assert wrong(kind, "3") == "'3' is not a whole number"
+    assert wrong(kind, 3.0) == "3.0 is not a whole number"
+    assert wrong(kind, True) == "true is not a whole number"
+    assert wrong(kind, [3]) == "a list is not a whole number"
+
+
+def test_text_matches_as_a_whole() -> None:
+    kind = _kinds.text(r"[a-z]{1,3}", "letters")
+    assert kind.convert("abc") == "abc"
+    assert wrong(kind, "abcd") == "'abcd' does not fit"
+    assert wrong(kind, "abc\n") == "'abc\n' does not fit"
+    assert wrong(kind, "") == "'' does not fit"
+    assert wrong(kind, 12) == "12 does not fit"
+
+
+def test_choice() -> None:
+    kind = _kinds.choice("flow", "packet")
+    assert kind.convert("packet") == "packet"
+    assert kind.allowed == "flow or packet"
+    assert wrong(kind, "Flow") == "'Flow' is no choice"
+    assert wrong(kind, ["flow"]) == "a list is no choice"
+
+
+def test_flag() -> None:
+    assert _kinds.FLAG.convert(True) is True
+    assert wrong(_kinds.FLAG, "yes") == "'yes' is not a truth value"
+    assert wrong(_kinds.FLAG, 1) == "1 is not a truth value"
+
+
+@pytest.mark.parametrize("rate", [0.5, 1, 1_000_000])
+def test_rate(rate: float) -> None:
+    assert _kinds.RATE.convert(rate) == rate
+
+
+@pytest.mark.parametrize("rate", [0, -1, 1_000_001, float("nan"), float("inf")])
+def test_rates_out_of_range(rate: float) -> None:
+    assert wrong(_kinds.RATE, rate) == f"{rate} is out of range"
+
+
+def test_rates_of_the_wrong_type() -> None:
+    assert wrong(_kinds.RATE, "100") == "'100' is not a number"
+    assert wrong(_kinds.RATE, True) == "true is not a number"
+
+
+@pytest.mark.parametrize("name", ["eth0", "ppp0", "eth0.100", "br-lan", "wg_0", "enp0s31f6", "exo", "ext-0", "a" * 15])
+def test_interface(name: str) -> None:
+    assert _kinds.INTERFACE.convert(name) == name
+
+
+@pytest.mark.parametrize("name", ["lo", "ex-dsl", "ex7-dsl", "a" * 16, "", "a b", "a/b", "eth+", "eth0:1", ".", "-o"])
+def test_what_is_no_interface_of_the_operator(name: str) -> None:
+    assert wrong(_kinds.INTERFACE, name) == f"'{name}' does not fit"
+
+
+def test_addresses() -> None:
+    assert str(_kinds.ADDRESS4.convert("192.0.2.1")) == "192.0.2.1/32"
+    assert str(_kinds.LINK_ADDRESS.convert("192.0.2.1/24")) == "192.0.2.1/24"
+    assert str(_kinds.NETWORK.convert("2001:db8::/64")) == "2001:db8::/64"
+    assert wrong(_kinds.NETWORK4, "2001:db8::/64") == "'2001:db8::' is not an IPv4 address"
+    assert wrong(_kinds.NETWORK6, "192.0.2.0/24") == "'192.0.2.0' is not an IPv6 address"
+    assert wrong(_kinds.NETWORK, 3232235777) == "3232235777 is not a text"
+
+
+def test_items() -> None:
+    kind = _kinds.items("links")
+    assert kind.convert(("a", "b")) == ["a", "b"]
+    assert kind.allowed == "a list of links"
+    assert wrong(kind, "ab") == "'ab' is not a list"
+    assert wrong(kind, {"a": 1}) == "a dictionary is not a list"
+
+
+def test_long_texts_are_shortened() -> None:
+    assert _kinds.describe("x" * 60) == f"'{'x' * 60}'"
+    assert _kinds.describe("x" * 61) == f"'{'x' * 60}…'"

@@ -1,0 +1,42 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems, TopologyError
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_inventory import read_inventory
+from tests.unit.plugins.plugin_utils.samples import colo, office, shop
+
+HOSTS = {"rack": colo(), "office": office(), "shop": shop(), "printer": {}}
+
+
+def problems(groups: dict[str, list[str]]) -> list[str]:
+    noted = Problems()
+    read_inventory(HOSTS, groups, noted)
+    with pytest.raises(TopologyError) as caught:
+        noted.raise_if_any()
+    return str(caught.value).splitlines()[1:]
+
+
+def test_only_the_hosts_of_the_two_groups_are_read() -> None:
+    noted = Problems()
+    inventory = read_inventory(HOSTS, {"extrude_colos": ["rack"], "extrude_sites": ["shop", "office"]}, noted)
+    assert (list(inventory.colos), list(inventory.sites)) == (["rack"], ["shop", "office"])
+    noted.raise_if_any()
+
+
+def test_no_sites_yet() -> None:
+    assert read_inventory(HOSTS, {"extrude_colos": ["rack"], "extrude_sites": []}, Problems()).sites == {}
+
+
+def test_missing_groups() -> None:
+    assert problems({"all": ["rack"]}) == [
+        "inventory: groups: there is no group extrude_colos; give one with the hosts of that kind",
+        "inventory: groups: there is no group extrude_sites; give one with the hosts of that kind",
+    ]
+
+
+def test_a_host_is_either_colo_or_site() -> None:
+    found = problems({"extrude_colos": ["rack", "office"], "extrude_sites": ["office"]})
+    assert found[0] == "office: groups: is in extrude_colos and in extrude_sites; a host can be only one of them"

@@ -1,0 +1,166 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from netaddr import IPNetwork
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_wans import check_ipv6, read_wans
+from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Wan
+from tests.unit.plugins.plugin_utils.samples import cable, dsl, noted, reader
+
+NAME = "1 to 8 of the characters a-z 0-9 -"
+DEVICE = "a network device: 1 to 15 of the characters A-Z a-z 0-9 _ . - and neither lo nor one of our tunnels (ex-*)"
+LINK = "an IPv4 address, with the prefix length of the link where it has one"
+BYTE = "a whole number from 1 to 255"
+DYNAMIC = "is missing: a dynamic address is not supported by this version yet; give address and gateway"
+RATE = "Mbit/s, more than 0 and up to 1000000"
+
+
+def problems(*wans: Any) -> list[str]:
+    one = reader({"extrude_wans": list(wans)})
+    read_wans(one)
+    return noted(one)
+
+
+def test_a_link_with_its_defaults() -> None:
+    one = reader({"extrude_wans": [dsl(), cable()]})
+    first, second = read_wans(one)
+    assert first == Wan(
+        path="extrude_wans[0]",
+        name="dsl",
+        interface="dsl0",
+        slot=1,
+        address=IPNetwork("192.0.2.2/24"),
+        gateway=IPNetwork("192.0.2.1/32"),
+        mtu=1500,
+        metric=1,
+        weight=None,
+        up=None,
+        down=None,
+    )
+    assert (first.tunnel, first.tunnel_mtu, second.slot) == ("ex-dsl", 1472, 2)
+    assert noted(one) == []
+
+
+def test_a_link_with_all_its_keys() -> None:
+    more = {"slot": 9, "up": 2.5, "down": 10, "weight": 7, "metric": 2, "mtu": 1492, "nat": False, "ipsec": False}
+    one = reader({"extrude_wans": [dsl(**more)]})
+    (wan,) = read_wans(one)
+    assert (wan.slot, wan.up, wan.down, wan.weight, wan.metric, wan.mtu) == (9, 2.5, 10, 7, 2, 1492)
+    assert noted(one) == []
+
+
+@pytest.mark.parametrize(("address", "gateway"), [("192.0.2.2", "192.0.2.1"), ("192.0.2.2/24", "198.51.100.9")])
+def test_a_gateway_may_lie_outside_the_links_network(address: str, gateway: str) -> None:
+    assert problems(dsl(address=address, gateway=gateway)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"name": ...}, f"name: is missing; give {NAME}"),
+        ({"name": "too-long-x"}, f"name: 'too-long-x' does not fit; give {NAME}"),
+        ({"name": "DSL"}, f"name: 'DSL' does not fit; give {NAME}"),
+        ({"name": "a_b"}, f"name: 'a_b' does not fit; give {NAME}"),
+        ({"name": ""}, f"name: '' does not fit; give {NAME}"),
+        ({"name": 5}, f"name: 5 does not fit; give {NAME}"),
+        ({"interface": ...}, f"interface: is missing; give {DEVICE}"),
+        ({"interface": "ex-dsl"}, f"interface: 'ex-dsl' does not fit; give {DEVICE}"),
+        ({"slot": 0}, "slot: 0 is out of range; give a whole number from 1 to 16"),
+        ({"slot": 17}, "slot: 17 is out of range; give a whole number from 1 to 16"),
+        ({"slot": "1"}, "slot: '1' is not a whole number; give a whole number from 1 to 16"),
+        ({"address": ...}, f"address: is missing; give {LINK}"),
+        ({"gateway": ...}, "gateway: is missing; give one IPv4 address"),
+        (
+            {"address": ..., "gateway": ...},
+            f"address: {DYNAMIC}",
+        ),
+        ({"address": "192.0.2.300"}, f"address: '192.0.2.300' is not an IPv4 address; give {LINK}"),
+        ({"address": "192.0.2.2/33"}, f"address: '192.0.2.2/33' has no prefix length from /1 to /32; give {LINK}"),
+        (
+            {"address": "192.0.2.0/24"},
+            f"address: '192.0.2.0/24' is the network's own or its broadcast address, not that of a host; give {LINK}",
+        ),
+        ({"address": "2001:db8::2/64"}, f"address: '2001:db8::2' is not an IPv4 address; give {LINK}"),
+        ({"gateway": "192.0.2.1/24"}, "gateway: '192.0.2.1/24' is not an IPv4 address; give one IPv4 address"),
+        (
+            {"gateway": "192.0.2.2"},
+            "gateway: 192.0.2.2 is the address of the link itself; give that of the provider's router",
+        ),
+        ({"weight": 0}, f"weight: 0 is out of range; give {BYTE}"),
+        ({"weight": 256}, f"weight: 256 is out of range; give {BYTE}"),
+        ({"weight": 1.5}, f"weight: 1.5 is not a whole number; give {BYTE}"),
+        ({"metric": 0}, f"metric: 0 is out of range; give {BYTE}"),
+        ({"metric": 256}, f"metric: 256 is out of range; give {BYTE}"),
+        ({"mtu": 575}, "mtu: 575 is out of range; give a whole number from 576 to 9216"),
+        ({"mtu": 9217}, "mtu: 9217 is out of range; give a whole number from 576 to 9216"),
+        ({"up": 0}, f"up: 0 is out of range; give {RATE}"),
+        ({"down": "100M"}, f"down: '100M' is not a number; give {RATE}"),
+        ({"nat": True}, "nat: true is not supported by this version yet; leave it out"),
+        ({"ipsec": True}, "ipsec: true is not supported by this version yet; leave it out"),
+        ({"ipsec": "no"}, "ipsec: 'no' is not a truth value; give true or false"),
+        ({"gatway": 1}, "gatway: is not known; the nearest known key is gateway"),
+        ({"wieght": 1}, "wieght: is not known; the nearest known key is weight"),
+    ],
+)
+def test_problems_of_a_link(changes: dict[str, Any], problem: str) -> None:
+    assert problems(cable(slot=5), dsl(**{"slot": 1, **changes})) == [f"office: extrude_wans[1].{problem}"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"name": "dsl"}, "name: 'dsl' is also the name of extrude_wans[0]"),
+        ({"interface": "dsl0"}, "interface: 'dsl0' is also the interface of extrude_wans[0]"),
+        ({"slot": 1}, "slot: 1 is also the slot of extrude_wans[0]"),
+    ],
+)
+def test_what_two_links_have_in_common(changes: dict[str, Any], problem: str) -> None:
+    assert problems(dsl(), cable(**changes)) == [f"office: extrude_wans[1].{problem}"]
+
+
+def test_a_slot_that_is_another_links_default() -> None:
+    assert problems(dsl(slot=2), cable()) == ["office: extrude_wans[1].slot: 2 is also the slot of extrude_wans[0]"]
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    return [dsl(name=f"w{n}", interface=f"eth{n}", address=f"192.0.2.{n + 10}") for n in range(count)]
+
+
+def test_sixteen_links_are_the_limit() -> None:
+    assert problems(*many(16)) == []
+    assert problems(*many(17)) == ["office: extrude_wans: has 17 links; give 1 to 16"]
+
+
+@pytest.mark.parametrize(
+    ("wans", "problem"),
+    [
+        ({}, "is missing; give a list of links"),
+        ({"extrude_wans": []}, "is empty; give 1 to 16 links"),
+        ({"extrude_wans": dsl()}, "a dictionary is not a list; give a list of links"),
+        ({"extrude_wans": "dsl"}, "'dsl' is not a list; give a list of links"),
+    ],
+)
+def test_no_links(wans: dict[str, Any], problem: str) -> None:
+    one = reader(wans)
+    assert read_wans(one) == ()
+    assert noted(one) == [f"office: extrude_wans: {problem}"]
+
+
+def test_all_problems_of_a_link_are_noted() -> None:
+    assert problems({"name": "A", "mtu": 1}) == [
+        f"office: extrude_wans[0].address: {DYNAMIC}",
+        f"office: extrude_wans[0].name: 'A' does not fit; give {NAME}",
+        f"office: extrude_wans[0].interface: is missing; give {DEVICE}",
+        "office: extrude_wans[0].mtu: 1 is out of range; give a whole number from 576 to 9216",
+    ]
+
+
+def test_ipv6_needs_1280_bytes_inside() -> None:
+    one = reader({"extrude_wans": [dsl(mtu=1308), cable(mtu=1307)]})
+    check_ipv6(one, read_wans(one))
+    problem = "1307 leaves IPv6 too little inside the tunnel; give 1308 or more, or extrude IPv4 only"
+    assert noted(one) == [f"office: extrude_wans[1].mtu: {problem}"]

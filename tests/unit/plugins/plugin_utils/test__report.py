@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils._report import report
+
+TUNNEL: dict[str, Any] = {
+    "wan": "dsl",
+    "device": "ex-dsl",
+    "ok": True,
+    "sent": 20,
+    "received": 20,
+    "rtt_ms": {"min": 20.1, "avg": 20.44, "max": 22.0},
+    "mtu": 1472,
+    "source": "203.0.113.10",
+    "error": "",
+}
+SEEN: dict[str, Any] = {"device": "ex1-dsl", "sources": ["203.0.113.10"], "packets": 5, "error": ""}
+
+
+def test_a_tunnel_that_works() -> None:
+    text = "dsl ok: 1472 bytes whole both ways in 20.4 ms, the colo sees 203.0.113.10"
+    assert report([TUNNEL], [SEEN]) == [{"wan": "dsl", "ok": True, "text": text}]
+
+
+def test_some_loss_is_told_and_no_failure() -> None:
+    (verdict,) = report([{**TUNNEL, "received": 19}], [SEEN])
+    assert verdict["ok"]
+    assert "1 of 20 lost" in verdict["text"]
+
+
+@pytest.mark.parametrize(
+    ("tunnel", "seen", "text"),
+    [
+        (
+            {"ok": False, "error": "nothing came back through ex-dsl"},
+            {},
+            "dsl FAILED: nothing came back through ex-dsl",
+        ),
+        ({}, {"sources": []}, "dsl FAILED: nothing from 203.0.113.10 came out of ex1-dsl at the colo"),
+        ({}, {"sources": ["192.0.2.2"]}, "dsl FAILED: the colo sees 192.0.2.2 where 203.0.113.10 was sent"),
+        (
+            {},
+            {"error": "there is no device ex1-dsl"},
+            "dsl FAILED: the colo could not look: there is no device ex1-dsl",
+        ),
+    ],
+)
+def test_a_tunnel_that_does_not(tunnel: dict[str, Any], seen: dict[str, Any], text: str) -> None:
+    (verdict,) = report([{**TUNNEL, **tunnel}], [{**SEEN, **seen}])
+    assert (verdict["ok"], verdict["text"]) == (False, text)
+
+
+def test_a_site_without_an_ipv4_source_is_judged_by_its_path() -> None:
+    (verdict,) = report([{**TUNNEL, "source": None}], [{**SEEN, "sources": []}])
+    assert verdict["text"] == "dsl ok: 1472 bytes whole both ways in 20.4 ms"

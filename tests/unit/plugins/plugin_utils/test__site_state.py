@@ -1,0 +1,266 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.module_utils._model import State
+from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, run
+
+V6 = ["203.0.113.10", "203.0.113.16/28", "2001:db8:100::10", "2001:db8:100:1::/64"]
+LANS = [
+    {"interface": "lan0", "mode": "nat"},
+    {"interface": "lan1", "mode": "routed", "addresses": ["203.0.113.16/28", "2001:db8:100:1::/64"]},
+]
+
+
+def state(**changes: Any) -> Vars:
+    """Return the state of the sample site with some changes, which the engine takes."""
+    found: Vars = run(office=office(**changes))["sites"]["office"]
+    State.parse(found)
+    return found
+
+
+def test_the_whole_state() -> None:
+    assert state() == {
+        "schema": 1,
+        "customer": "acme",
+        "site": "office",
+        "tunnels": [
+            {
+                "name": "ex-dsl",
+                "local": "192.0.2.2",
+                "remote": "203.0.113.2",
+                "key": 17,
+                "ttl": 64,
+                "tos": 0,
+                "pmtudisc": True,
+                "mtu": 1472,
+                "wan": "dsl",
+            },
+            {
+                "name": "ex-cable",
+                "local": "198.51.100.2",
+                "remote": "203.0.113.2",
+                "key": 18,
+                "ttl": 64,
+                "tos": 0,
+                "pmtudisc": True,
+                "mtu": 1472,
+                "wan": "cable",
+            },
+        ],
+        "groups": [{"device": "dsl0", "group": 4200}, {"device": "cable0", "group": 4200}],
+        "addresses": [
+            {"device": "ex-dsl", "address": "10.254.0.1/31"},
+            {"device": "ex-cable", "address": "10.254.0.3/31"},
+            {"device": "lo", "address": "203.0.113.10/32"},
+        ],
+        "proxies": [],
+        "routes": [
+            {
+                "destination": "192.0.2.0/24",
+                "table": 4221,
+                "scope": "link",
+                "nexthops": [{"device": "dsl0", "weight": 1}],
+            },
+            {
+                "destination": "0.0.0.0/0",
+                "table": 4221,
+                "nexthops": [{"device": "dsl0", "gateway": "192.0.2.1", "weight": 1}],
+            },
+            {
+                "destination": "198.51.100.0/24",
+                "table": 4222,
+                "scope": "link",
+                "nexthops": [{"device": "cable0", "weight": 1}],
+            },
+            {
+                "destination": "0.0.0.0/0",
+                "table": 4222,
+                "nexthops": [{"device": "cable0", "gateway": "198.51.100.1", "weight": 1}],
+            },
+            {
+                "destination": "203.0.113.11/32",
+                "table": 4200,
+                "scope": "link",
+                "nexthops": [{"device": "lan0", "weight": 1}],
+            },
+            {
+                "destination": "0.0.0.0/0",
+                "table": 4200,
+                "metric": 1,
+                "source": "203.0.113.10",
+                "nexthops": [{"device": "ex-dsl", "weight": 1}, {"device": "ex-cable", "weight": 1}],
+            },
+        ],
+        "rules": [
+            {"family": 4, "priority": 4210, "table": 4221, "source": "192.0.2.2/32"},
+            {"family": 4, "priority": 4210, "table": 4222, "source": "198.51.100.2/32"},
+            {"family": 4, "priority": 4230, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
+            {"family": 4, "priority": 4290, "table": 4200},
+        ],
+        "sysctls": [
+            {"name": "net/ipv4/ip_forward", "value": "1", "optional": False},
+            {"name": "net/ipv4/fib_multipath_hash_policy", "value": "1", "optional": False},
+            {"name": "net/ipv6/fib_multipath_hash_policy", "value": "1", "optional": True},
+            {"name": "net/ipv4/rt_cache_rebuild_count", "value": "-1", "optional": True},
+            {"name": "net/ipv4/conf/ex-dsl/rp_filter", "value": "2", "optional": False},
+            {"name": "net/ipv4/conf/ex-cable/rp_filter", "value": "2", "optional": False},
+            {"name": "net/ipv4/conf/dsl0/rp_filter", "value": "2", "optional": False},
+            {"name": "net/ipv4/conf/cable0/rp_filter", "value": "2", "optional": False},
+        ],
+        "chains": [
+            {
+                "family": 4,
+                "table": "mangle",
+                "name": "EXTRUDE-FORWARD",
+                "hook": "FORWARD",
+                "rules": [
+                    "-i ex-+ -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1432",
+                    "-o ex-+ -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1432",
+                ],
+            },
+            {
+                "family": 4,
+                "table": "nat",
+                "name": "EXTRUDE-POSTROUTING",
+                "hook": "POSTROUTING",
+                "rules": [
+                    "-s 203.0.113.11/32 -o ex-+ -j RETURN",
+                    "-o ex-+ -m addrtype ! --src-type LOCAL -j SNAT --to-source 203.0.113.10",
+                    "-o dsl0 -m addrtype ! --src-type LOCAL -j SNAT --to-source 192.0.2.2",
+                    "-o cable0 -m addrtype ! --src-type LOCAL -j SNAT --to-source 198.51.100.2",
+                ],
+            },
+            {
+                "family": 4,
+                "table": "filter",
+                "name": "EXTRUDE-FORWARD",
+                "hook": "FORWARD",
+                "rules": [
+                    "-i ex-+ -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+                    "-d 203.0.113.11/32 -i ex-+ -o lan0 -j ACCEPT",
+                    "-i lan0 -o ex-+ -j ACCEPT",
+                    "-i lan0 -o dsl0 -j ACCEPT",
+                    "-i dsl0 -o lan0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+                    "-i lan0 -o cable0 -j ACCEPT",
+                    "-i cable0 -o lan0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+                ],
+            },
+        ],
+        "reserved": {"tables": [4200, 4221, 4222], "priorities": [4200, 4299]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("address", "gateway", "on_link"),
+    [
+        ("192.0.2.2/24", "192.0.2.1", ["192.0.2.0/24"]),
+        ("192.0.2.2/31", "192.0.2.3", ["192.0.2.2/31"]),
+        ("192.0.2.2/24", "198.51.100.9", ["192.0.2.0/24", "198.51.100.9/32"]),
+        ("192.0.2.2", "198.51.100.9", ["198.51.100.9/32"]),
+        ("192.0.2.2/32", "198.51.100.9", ["198.51.100.9/32"]),
+    ],
+)
+def test_the_gateway_of_a_link_is_always_behind_a_link_route(address: str, gateway: str, on_link: list[str]) -> None:
+    routes = list(state(extrude_wans=[dsl(address=address, gateway=gateway)])["routes"])
+    own = [route for route in routes if route["table"] == 4221]
+    assert [route["destination"] for route in own] == [*on_link, "0.0.0.0/0"]
+    assert all(route["scope"] == "link" for route in own[:-1])
+    assert own[-1]["nexthops"] == [{"device": "dsl0", "gateway": gateway, "weight": 1}]
+
+
+def test_tiers_have_a_default_route_each() -> None:
+    wans = [dsl(metric=2), cable(metric=7, slot=5)]
+    routes = [route for route in state(extrude_wans=wans)["routes"] if route.get("metric")]
+    assert [(route["metric"], route["nexthops"]) for route in routes] == [
+        (2, [{"device": "ex-dsl", "weight": 1}]),
+        (7, [{"device": "ex-cable", "weight": 1}]),
+    ]
+
+
+def test_the_site_weighs_by_what_it_can_send() -> None:
+    wans = [dsl(up=40, down=100), cable(up=50, down=500)]
+    routes = [route for route in state(extrude_wans=wans)["routes"] if route.get("metric")]
+    assert [hop["weight"] for hop in routes[0]["nexthops"]] == [4, 5]
+
+
+def test_slots_and_base_numbers_make_tables_and_priorities() -> None:
+    found = state(extrude_wans=[dsl(slot=16)], extrude_table=1000, extrude_rule_priority=100)
+    assert found["reserved"] == {"tables": [1000, 1036], "priorities": [100, 199]}
+    assert [(rule["priority"], rule["table"]) for rule in found["rules"]] == [(110, 1036), (130, 254), (190, 1000)]
+    assert {route["table"] for route in found["routes"]} == {1000, 1036}
+    assert found["tunnels"][0]["key"] == 32
+
+
+def test_block_puts_an_unreachable_default_behind_all_others() -> None:
+    found = state(extrude_when_down="block", extrude_addresses=V6, extrude_lan=LANS)
+    assert [route for route in found["routes"] if route.get("type")] == [
+        {"destination": "0.0.0.0/0", "table": 4200, "metric": 4278198272, "type": "unreachable", "nexthops": []},
+        {"destination": "::/0", "table": 4200, "metric": 4278198272, "type": "unreachable", "nexthops": []},
+    ]
+
+
+def test_ipv6() -> None:
+    found = state(extrude_addresses=V6, extrude_lan=LANS)
+    assert found["addresses"] == [
+        {"device": "ex-dsl", "address": "10.254.0.1/31"},
+        {"device": "ex-dsl", "address": "fd65:7874:7275::1/127"},
+        {"device": "ex-cable", "address": "10.254.0.3/31"},
+        {"device": "ex-cable", "address": "fd65:7874:7275:1::1/127"},
+        {"device": "lo", "address": "203.0.113.10/32"},
+        {"device": "lo", "address": "2001:db8:100::10/128"},
+    ]
+    assert [route for route in found["routes"] if ":" in route["destination"]] == [
+        {"destination": "2001:db8:100:1::/64", "table": 4200, "nexthops": [{"device": "lan1", "weight": 1}]},
+        {
+            "destination": "::/0",
+            "table": 4200,
+            "metric": 1,
+            "source": "2001:db8:100::10",
+            "nexthops": [
+                {"device": "ex-dsl", "gateway": "fd65:7874:7275::", "weight": 1},
+                {"device": "ex-cable", "gateway": "fd65:7874:7275:1::", "weight": 1},
+            ],
+        },
+    ]
+    assert [chain["table"] for chain in found["chains"] if chain["family"] == 6] == ["mangle", "filter"]
+
+
+def test_only_extruded_ipv6_sources_enter_a_tunnel_and_others_keep_their_way() -> None:
+    found = state(extrude_addresses=V6, extrude_lan=LANS)
+    assert [rule for rule in found["rules"] if rule["family"] == 6] == [
+        {"family": 6, "priority": 4230, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
+        {"family": 6, "priority": 4280, "table": 4200, "source": "2001:db8:100::10/128"},
+        {"family": 6, "priority": 4280, "table": 4200, "source": "2001:db8:100:1::/64"},
+        {"family": 6, "priority": 4285, "table": 254},
+        {"family": 6, "priority": 4290, "table": 4200, "iif": "lo"},
+    ]
+
+
+def test_a_router_without_an_ipv6_address_of_its_own_does_not_send_through_tunnels() -> None:
+    lan = [{"interface": "lan0", "mode": "routed"}]
+    found = state(extrude_addresses=["203.0.113.10", "2001:db8:100:1::/64"], extrude_lan=lan)
+    assert [rule["priority"] for rule in found["rules"] if rule["family"] == 6] == [4230, 4280, 4285]
+
+
+def test_a_router_without_an_ipv4_address_of_its_own_sends_by_its_wans() -> None:
+    found = state(extrude_lan=[{"interface": "lan0", "mode": "routed"}])
+    assert {"family": 4, "priority": 4280, "table": 254, "iif": "lo"} in found["rules"]
+    assert all("source" not in route for route in found["routes"])
+
+
+def test_router_advertisements_are_kept_before_forwarding_is_switched_on() -> None:
+    names = [item["name"] for item in state(extrude_addresses=V6, extrude_lan=LANS)["sysctls"]]
+    assert names.index("net/ipv6/conf/dsl0/accept_ra") < names.index("net/ipv6/conf/all/forwarding")
+    assert names.index("net/ipv6/conf/cable0/accept_ra") < names.index("net/ipv6/conf/all/forwarding")
+
+
+def test_a_site_with_ipv6_only_leaves_ipv4_alone_but_for_its_tunnels() -> None:
+    found = state(extrude_addresses=["2001:db8:100::10"], extrude_lan=[])
+    assert {route["table"] for route in found["routes"] if ":" not in route["destination"]} == {4221, 4222}
+    assert {rule["priority"] for rule in found["rules"] if rule["family"] == 4} == {4210}
+    assert {chain["family"] for chain in found["chains"]} == {6}

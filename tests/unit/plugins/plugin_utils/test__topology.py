@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import TopologyError
+from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, run, run_all, shop
+
+
+def test_without_a_batch_all_sites_come_in_the_order_of_the_inventory() -> None:
+    result = run(shop=shop(), office=office())
+    assert list(result["sites"]) == ["shop", "office"]
+    assert [state["site"] for state in result["colos"]["rack"]] == ["shop", "office"]
+    assert list(result["checks"]) == ["shop", "office"]
+
+
+def test_a_batch_limits_what_comes() -> None:
+    result = run(batch=["shop"], office=office(), shop=shop())
+    assert list(result["sites"]) == ["shop"]
+    assert [state["customer"] for state in result["colos"]["rack"]] == ["initech"]
+    assert list(result["checks"]) == ["shop"]
+
+
+def test_an_empty_batch() -> None:
+    assert run(batch=[], office=office()) == {"colos": {}, "sites": {}, "checks": {}}
+
+
+def test_a_batch_does_not_limit_what_is_checked() -> None:
+    with pytest.raises(TopologyError, match=r"^the inventory has a problem:\noffice: extrude_customer: is missing"):
+        run(batch=["shop"], office=office(extrude_customer=...), shop=shop())
+
+
+def test_a_site_has_the_same_state_in_any_batch() -> None:
+    both, one = run(office=office(), shop=shop()), run(batch=["shop"], office=office(), shop=shop())
+    assert one["sites"]["shop"] == both["sites"]["shop"]
+    assert one["colos"]["rack"] == both["colos"]["rack"][1:]
+
+
+def test_a_batch_with_other_hosts() -> None:
+    with pytest.raises(TopologyError) as caught:
+        run(batch=["office", "rack"], office=office())
+    problem = "rack: batch: is not in the group extrude_sites; give hosts of that group only"
+    assert str(caught.value).splitlines()[1:] == [problem]
+
+
+def test_checks() -> None:
+    assert run(office=office())["checks"]["office"] == {
+        "colo": "rack",
+        "token": "extrude-1",
+        "tunnels": [
+            {
+                "wan": "dsl",
+                "device": "ex-dsl",
+                "local": "10.254.0.1",
+                "remote": "10.254.0.0",
+                "mtu": 1472,
+                "source": "203.0.113.10",
+            },
+            {
+                "wan": "cable",
+                "device": "ex-cable",
+                "local": "10.254.0.3",
+                "remote": "10.254.0.2",
+                "mtu": 1472,
+                "source": "203.0.113.10",
+            },
+        ],
+        "observe": [{"device": "ex1-dsl", "token": "extrude-1"}, {"device": "ex1-cable", "token": "extrude-1"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("addresses", "source"),
+    [
+        (["203.0.113.16/28"], "203.0.113.17"),
+        (["203.0.113.16/31"], "203.0.113.16"),
+        (["203.0.113.10"], "203.0.113.10"),
+        (["2001:db8:100::1"], None),
+    ],
+)
+def test_the_source_of_a_check_is_an_extruded_ipv4_address(addresses: list[str], source: str | None) -> None:
+    routed = [{"interface": "lan0", "mode": "routed"}]
+    checks = run(shop=shop(extrude_addresses=addresses, extrude_lan=routed))["checks"]["shop"]
+    assert [tunnel["source"] for tunnel in checks["tunnels"]] == [source]
+
+
+def fleet(count: int) -> dict[str, Vars]:
+    """Return sites with two links and two addresses each."""
+    sites = {}
+    for n in range(count):
+        wans = [
+            dsl(address=f"100.64.{n // 200}.{n % 200 + 2}/16"),
+            cable(address=f"100.65.{n // 200}.{n % 200 + 2}/16"),
+        ]
+        addresses = [f"198.18.{n // 100}.{n % 100 * 2 + 10}", f"198.18.{n // 100}.{n % 100 * 2 + 11}"]
+        sites[f"site{n}"] = office(extrude_site_id=n + 1, extrude_wans=wans, extrude_addresses=addresses)
+    return sites
+
+
+def seconds(count: int) -> float:
+    rack = {
+        "extrude_colo_address": "203.0.113.2",
+        "extrude_colo_interface": "eth0",
+        "extrude_prefixes": ["198.18.0.0/16"],
+    }
+    sites = fleet(count)
+    start = time.process_time()
+    run_all(sites, rack)
+    return time.process_time() - start
+
+
+def test_a_thousand_sites_take_at_most_two_seconds_and_cost_grows_with_their_number_only() -> None:
+    small, large = seconds(250), seconds(1000)
+    assert large <= 2
+    assert large <= 4 * small * 2

@@ -1,0 +1,146 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A kernel on paper: takes operations one by one and is as strict about them as the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.multihome.extrude.plugins.module_utils._model import (
+    PROTOCOL,
+    Address,
+    AnyObject,
+    Chain,
+    Current,
+    Device,
+    Group,
+    Object,
+    Proxy,
+    Route,
+    Rule,
+    Sysctl,
+    Tunnel,
+)
+from ansible_collections.multihome.extrude.plugins.module_utils._request import Operation, devices_of
+
+
+class Refused(AssertionError):
+    """The kernel would not do that."""
+
+
+def apply_to(current: Current, operations: Iterable[Operation]) -> Current:
+    for operation in operations:
+        current = _step(current, operation)
+    return current
+
+
+def undone(current: Current, operations: Iterable[Operation]) -> Current:
+    """*current* after the operations are taken back, the last one first."""
+    return apply_to(current, (operation.inverse() for operation in reversed(list(operations))))
+
+
+def same(one: Current, other: Current) -> bool:
+    return _comparable(one) == _comparable(other)
+
+
+def _comparable(current: Current) -> list[Any]:
+    """Without what carries no meaning: numbers of devices, and the order of addresses and rules."""
+    devices = {name: replace(device, index=0) for name, device in current.devices.items()}
+    return [
+        devices,
+        set(current.addresses),
+        current.proxies,
+        current.routes,
+        set(current.rules),
+        current.chains,
+        current.sysctls,
+    ]
+
+
+def _step(current: Current, operation: Operation) -> Current:
+    for item in (operation.before, operation.after):
+        _need(item is None or all(name in current.devices for name in devices_of(item)), operation, "no such device")
+    item = operation.item
+    expected = operation.action != "add" or isinstance(item, Sysctl)  # a new device brings its settings
+    _need(_is_there(current, item) == expected, operation, "is there, or is not")
+    if isinstance(item, Tunnel):
+        return _tunnel(current, operation, item)
+    if isinstance(item, Group):
+        group = 0 if operation.after is None else item.group
+        device = replace(current.devices[item.device], group=group)
+        return replace(current, devices={**current.devices, item.device: device})
+    return _plain(current, operation.before, operation.after)
+
+
+def _need(true: bool, operation: Operation, why: str) -> None:
+    if not true:
+        raise Refused(f"{operation}: {why}")
+
+
+def _is_there(current: Current, item: Object) -> bool:
+    if isinstance(item, Tunnel):
+        return item.name in current.devices
+    if isinstance(item, Group):
+        return current.devices[item.device].group != 0
+    if isinstance(item, Sysctl):
+        return current.sysctls.get(item.name) is not None
+    places: dict[type, Iterable[Any]] = {
+        Address: [address.place for address in current.addresses],
+        Proxy: [proxy.place for proxy in current.proxies],
+        Route: current.routes,
+        Rule: [rule.place for rule, _ in current.rules],
+        Chain: current.chains,
+    }
+    return item.place in places[type(item)]
+
+
+def _tunnel(current: Current, operation: Operation, tunnel: Tunnel) -> Current:
+    devices = dict(current.devices)
+    old = devices.pop(tunnel.name, None)
+    if operation.after is None:
+        standing = [item for item in _all(current) if tunnel.name in devices_of(item)]
+        _need(not standing, operation, f"these stand on it: {standing}")
+        return replace(current, devices=devices, sysctls=_settings(current, tunnel, None))
+    others = {device.tunnel.identity for device in devices.values() if device.tunnel}
+    _need(tunnel.identity not in others, operation, "File exists")
+    devices[tunnel.name] = Device(tunnel.name, 0, "gre", tunnel.alias, old.group if old else 0, tunnel)
+    return replace(current, devices=devices, sysctls=current.sysctls if old else _settings(current, tunnel, "0"))
+
+
+def _all(current: Current) -> list[Object]:
+    routes = [route for route, protocol in current.routes.values() if protocol == PROTOCOL]
+    groups = [Group(device.name, device.group) for device in current.devices.values() if device.group]
+    return [*current.addresses, *current.proxies, *routes, *groups]
+
+
+def _settings(current: Current, tunnel: Tunnel, value: str | None) -> dict[str, str | None]:
+    return {name: value if tunnel.name in name.split("/") else old for name, old in current.sysctls.items()}
+
+
+def _plain(current: Current, before: Object | None, after: Object | None) -> Current:
+    """The kinds that an operation puts in place of what was there."""
+    item = before if after is None else after
+    if isinstance(item, Address):
+        addresses = [address for address in current.addresses if address != before]
+        return replace(current, addresses=(*addresses, *_new(after, Address)))
+    if isinstance(item, Proxy):
+        return replace(current, proxies=(current.proxies - {before}) | set(_new(after, Proxy)))
+    if isinstance(item, Rule):
+        kept = [pair for pair in current.rules if pair != (before, PROTOCOL)]
+        return replace(current, rules=(*kept, *((rule, PROTOCOL) for rule in _new(after, Rule))))
+    if isinstance(item, Sysctl):
+        value = after.value if isinstance(after, Sysctl) else current.sysctls[item.name]
+        return replace(current, sysctls={**current.sysctls, item.name: value})
+    kind = "routes" if isinstance(item, Route) else "chains"
+    places = dict(getattr(current, kind))
+    if item is not None:
+        places.pop(item.place, None)
+    if after is not None:
+        places[after.place] = (after, PROTOCOL) if kind == "routes" else after
+    return replace(current, **{kind: places})
+
+
+def _new(item: Object | None, model: type[AnyObject]) -> list[AnyObject]:
+    return [item] if isinstance(item, model) else []
