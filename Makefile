@@ -3,7 +3,7 @@
 # Each command is a script in tools/ and runs as root or by sudo. Words for it: make units ARGS="-k routes"
 
 # What `make test` runs, in this order: each is a script in tools/ and a command of its own.
-STEPS := lint types units units-pyroute2 sanity ansible-lint docs-lint build
+STEPS := lint types units units-pyroute2 sanity ansible-lint docs-lint build molecule
 
 RUN = @EXTRUDE_COMMAND="$(MAKECMDGOALS)" tools/as-root tools/$@.sh $(ARGS)
 
@@ -44,6 +44,9 @@ docs-lint: setup ## Check the documentation of modules, filters and roles
 	$(RUN)
 
 build: setup ## Build the collection's archive
+	$(RUN)
+
+molecule: setup ## Run the Molecule scenarios in a lab of their own
 	$(RUN)
 
 fresh: ## Prove a command in a fresh minimal Debian 12: make fresh ARGS="make test"

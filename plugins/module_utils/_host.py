@@ -54,7 +54,7 @@ def read(request: Request) -> Current:
     chains = {**request.wanted(Chain), **request.had(Chain)}
     return replace(
         current,
-        sysctls=_sysctl.read(_sysctl_names(request)),
+        sysctls=_sysctl.read(sysctl_names(request)),
         chains=_iptables.read({chain.family for chain in chains.values()}),
     )
 
@@ -66,7 +66,7 @@ def _tables(request: Request) -> set[int]:
     return tables | {table for state in request.desired for table in state.reserved_tables}
 
 
-def _sysctl_names(request: Request) -> set[str]:
+def sysctl_names(request: Request) -> set[str]:
     """The settings that are wanted, that a new device brings, or that may go with one."""
     wanted = request.wanted(Sysctl).values()
     names = [sysctl.name for sysctl in [*wanted, *request.had(Sysctl).values()]]
@@ -151,6 +151,8 @@ def _undo(done: list[Operation], writer: _netlink.Writer, error: BaseException) 
         for part in _parts(operations):
             try:
                 _apply_part(part, writer)
+            except _netlink.Gone:
+                continue
             except EngineError as problem:
                 problems.append(str(problem))
     if problems:

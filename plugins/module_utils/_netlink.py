@@ -29,6 +29,10 @@ from ._request import Operation
 MISSING = "pyroute2 is missing on this host (Debian package python3-pyroute2)"
 
 
+class Gone(EngineError):
+    """What was to be deleted is not there any more."""
+
+
 def has_pyroute2() -> bool:
     """Whether this host can write. It is not imported here: that takes 0.2 s, and most runs find nothing to write."""
     return importlib.util.find_spec("pyroute2") is not None
@@ -315,9 +319,8 @@ _HINTS = (
     _Hint(errno.ENETUNREACH, "routes", "a gateway is not reachable on its device"),
     _Hint(errno.ENETDOWN, "routes", "a device of a next hop is down"),
     _Hint(errno.ENODEV, "", "a device that it needs is gone"),
-    _Hint(errno.ESRCH, "routes", "it is gone"),
-    _Hint(errno.ENOENT, "", "it is gone"),
 )
+_GONE = (errno.ESRCH, errno.ENOENT, errno.EADDRNOTAVAIL, errno.ENODEV)
 
 
 @contextmanager
@@ -327,6 +330,8 @@ def _explained(operation: Operation, refused: type[Exception]) -> Iterator[None]
         yield
     except refused as error:
         code, *words = error.args
+        if operation.action == "delete" and code in _GONE:
+            raise Gone(f"cannot {operation}: it is gone") from error
         hint = next((h for h in _HINTS if h.code == code and h.kind in ("", operation.kind)), None)
         reason = hint.sentence if hint else words[0] if words else os.strerror(code)
         raise EngineError(f"cannot {operation}: {reason}") from error

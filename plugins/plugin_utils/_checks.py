@@ -43,6 +43,7 @@ class Span:
 
 def check_inventory(inventory: Inventory, problems: Problems) -> None:
     """Note what is wrong between hosts."""
+    _check_colos(inventory, problems)
     at: dict[str, list[Site]] = {}
     for site in inventory.sites.values():
         at.setdefault(site.colo or f"unknown colo of {site.name}", []).append(site)
@@ -54,6 +55,15 @@ def check_inventory(inventory: Inventory, problems: Problems) -> None:
             _check_numbers(sites, colo, problems)
             _check_space(sites, colo, problems)
             _check_endpoints(sites, spans, colo, problems)
+
+
+def _check_colos(inventory: Inventory, problems: Problems) -> None:
+    """Note each colo with the address of another."""
+    owners: dict[int, str] = {}
+    for colo in inventory.colos.values():
+        value = colo.address.first
+        if value and (owner := owners.setdefault(value, colo.name)) != colo.name:
+            problems.add(colo.name, "extrude_colo_address", f"{colo.address.ip} is also that of {owner}; give its own")
 
 
 def _spans(sites: Sequence[Site]) -> list[Span]:
@@ -79,13 +89,8 @@ def _check_overlaps(spans: Sequence[Span], problems: Problems) -> None:
     for span in spans:
         if reach and reach.version == span.version and span.first <= reach.last:
             early, late = sorted((reach, span), key=lambda one: one.position)
-            owner = f"{early.site} has in {early.path}"
-            text = (
-                f"{late.text} is claimed twice: {owner}"
-                if early.text == late.text
-                else (f"{late.text} overlaps {early.text}, which {owner}")
-            )
-            problems.add(late.site, late.path, text)
+            relation = "is claimed twice:" if early.text == late.text else f"overlaps {early.text}, which"
+            problems.add(late.site, late.path, f"{late.text} {relation} {early.site} has in {early.path}")
         if not reach or (span.version, span.last) > (reach.version, reach.last):
             reach = span
 

@@ -46,7 +46,11 @@ def _clamp(site: Site, devices: str, version: int) -> Iterator[str]:
 
 
 def _site_nat(site: Site) -> Iterator[str]:
-    """LANs leave tunnels as the extruded address, hosts that own one as they are; all leave a WAN as its address."""
+    """LANs leave tunnels as the extruded address, hosts that own one as they are; all leave a WAN as its address.
+
+    What an IPsec policy of the admin's is about to encrypt stays as it is.
+    """
+    yield "-m policy --dir out --pol ipsec -j RETURN"
     for _interface, network in site.routed(4):
         yield f"-s {network} -o ex-+ -j RETURN"
     for address in dict.fromkeys(address for lan in site.lans if lan.mode == "nat" for address in lan.addresses):

@@ -31,6 +31,8 @@ WAN_GROUP = 4200
 WAN_TABLES = 20
 """The table of the WAN with slot n is the site's base number + 20 + n."""
 DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
+UNBOUND = "0.0.0.0/32"
+"""The source of what the router itself sends before it has chosen one (fib4_rule_match)."""
 LAST_METRIC = 4278198272
 """The metric of a route that stands behind all others (Documentation/networking/vrf.rst)."""
 
@@ -103,28 +105,34 @@ def _rules(site: Site) -> Iterator[Plain]:
     """Which table a packet goes by, the first that matches (the last part of a priority says its job).
 
     10: from a WAN's own address by that WAN. 30: to what main has a route for, but for the default and the WANs'
-    own networks. 80, 85: what must not enter a tunnel. 90: all else by the tunnels.
+    own networks. 80 to 95: what belongs to the extruded space. All else keeps the way that main has, so that
+    addresses and uplinks that the inventory does not know go on working.
     """
-    first = site.numbers.priority
+    first, table = site.numbers.priority, site.numbers.table
     for wan in site.wans:
         yield {"family": 4, "priority": first + 10, "table": _wan_table(site, wan), "source": f"{wan.address.ip}/32"}
     for version in site.versions:
         main = {"family": version, "table": MAIN}
-        extruded = {"family": version, "table": site.numbers.table}
         yield {**main, "priority": first + 30, "suppress_prefixlength": 0, "suppress_ifgroup": WAN_GROUP}
-        if version == 4:
-            if not site.holds(4):
-                # a router without an extruded address would speak through the tunnels as its inside address
-                yield {**main, "priority": first + 80, "iif": "lo"}
-            yield {**extruded, "priority": first + 90}
-            continue
-        # without NAT only extruded sources may enter a tunnel; all others keep the way that main has
-        for network in site.claimed(6):
-            yield {**extruded, "priority": first + 80, "source": str(network)}
-        yield {**main, "priority": first + 85}
-        if site.holds(6):
-            # what the router itself sends to where main has no way can have its extruded address as the source
-            yield {**extruded, "priority": first + 90, "iif": "lo"}
+        for job, match in _extruded_matches(site, version):
+            yield {"family": version, "priority": first + job, "table": table, **match}
+        if version == 6 and site.holds(6):
+            # IPv6 rules see no unbound sender: the router speaks as main has it, else by its extruded address
+            yield {**main, "priority": first + 90}
+            yield {"family": 6, "priority": first + 95, "table": table, "iif": "lo"}
+
+
+def _extruded_matches(site: Site, version: int) -> Iterator[tuple[int, Plain]]:
+    """What belongs to the extruded space: its sources, its destinations, LANs with NAT, and the router itself."""
+    for network in site.claimed(version):
+        yield 80, {"source": str(network)}
+    for _interface, network in site.routed(version):
+        yield 85, {"destination": str(network)}
+    if version == 4:
+        for interface in dict.fromkeys(lan.interface for lan in site.lans if lan.mode == "nat"):
+            yield 90, {"iif": interface}
+        if site.holds(4):
+            yield 95, {"iif": "lo", "source": UNBOUND}
 
 
 def _sysctls(site: Site) -> Iterator[Plain]:

@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,14 +44,21 @@ class Run:
         """How many tasks changed something, or in check mode would."""
         return sum(answer.result.get("changed") is True for answer in self.answers)
 
+    def on(self, host: str) -> list[Answer]:
+        """What tasks of roles said on a host, also by delegation."""
+        return [answer for answer in self.answers if answer.host == host and " : " in answer.task]
+
+    def states(self, host: str) -> list[dict[str, Any]]:
+        """The results of extrude_state on a host."""
+        return [answer.result for answer in self.on(host) if "operations" in answer.result]
+
     def operations(self, host: str) -> list[dict[str, Any]]:
         """What extrude_state did on a host, or in check mode would do."""
-        found = [answer.result["operations"] for answer in self._of(host) if "operations" in answer.result]
-        return [operation for operations in found for operation in operations]
+        return [operation for result in self.states(host) for operation in result["operations"]]
 
-    def diffs(self, host: str) -> list[Any]:
+    def diffs(self, host: str) -> list[dict[str, str]]:
         """What extrude_state showed as the diff of a host."""
-        return [a.result.get("diff") for a in self._of(host) if "operations" in a.result]
+        return [result["diff"] for result in self.states(host)]
 
     def failures(self) -> list[str]:
         """The messages of failed tasks."""
@@ -65,9 +71,6 @@ class Run:
             for a in self.answers
             for text in (a.result.get("ansible_stats") or {}).get("data", {}).get("tunnels", [])
         ]
-
-    def _of(self, host: str) -> Iterator[Answer]:
-        return (answer for answer in self.answers if answer.host == host)
 
 
 def run(lab: Lab, *arguments: str, inventory: Path = INVENTORY, playbook: Path = PLAYBOOK, timeout: float = 900) -> Run:
@@ -82,20 +85,26 @@ def run(lab: Lab, *arguments: str, inventory: Path = INVENTORY, playbook: Path =
 def start(
     lab: Lab, *arguments: str, inventory: Path = INVENTORY, playbook: Path = PLAYBOOK, results: str = os.devnull
 ) -> subprocess.Popen[str]:
-    """Start a playbook, from a folder that is not the checkout's."""
-    program = Path(sys.executable).with_name("ansible-playbook")
+    """Start a playbook."""
+    return command(lab, "ansible-playbook", "-i", str(inventory), str(playbook), *arguments, results=results)
+
+
+def command(lab: Lab, name: str, *arguments: str, results: str) -> subprocess.Popen[str]:
+    """Start one of Ansible's programs, from a folder that is not the checkout's. Answers go to *results*."""
     settings = {
         "EXTRUDE_LAB": str(lab.folder),
         "EXTRUDE_RESULTS": results,
+        "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "playbooks" / "collections"),
         "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
         "ANSIBLE_CALLBACKS_ENABLED": "results",
+        "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
         "ANSIBLE_SHOW_CUSTOM_STATS": "1",
         "ANSIBLE_INJECT_FACT_VARS": "0",
         "ANSIBLE_PIPELINING": "1",
         "ANSIBLE_NOCOLOR": "1",
     }
     return subprocess.Popen(
-        [str(program), "-i", str(inventory), str(playbook), *arguments],
+        [str(Path(sys.executable).with_name(name)), *arguments],
         cwd=lab.folder,
         env={**os.environ, **settings},
         stdin=subprocess.DEVNULL,

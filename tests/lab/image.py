@@ -63,8 +63,7 @@ def ensure(cache: Path) -> Image:
     folder = cache / "rootfs" / image_key(recipe_parts(modules))
     if not (folder / "root.ext4").exists():
         need_root()
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with locked(folder.parent):
+        with locked(cache / "locks" / "rootfs"):
             if not (folder / "root.ext4").exists():
                 _build(folder, modules)
     return Image(folder)

@@ -11,8 +11,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -280,13 +280,9 @@ class Lab:
             raise LabError("; ".join(faults))
         self._control("shape", port, *netem(shape).split())
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Let one command start or stop a lab at a time."""
-        cache = paths.cache_folder()
-        cache.mkdir(parents=True, exist_ok=True)
-        with locked(cache):
-            yield
+    def _locked(self) -> AbstractContextManager[None]:
+        """Let one command at a time start or stop this lab."""
+        return locked(paths.cache_folder() / "locks" / self.folder.name)
 
 
 def changed_shape(shape: Shape, changes: Mapping[str, float | None], *, first: bool) -> Shape:

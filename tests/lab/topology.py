@@ -172,7 +172,8 @@ def parse(data: Mapping[str, Any]) -> Topology:
         )
     except (TypeError, ValueError, AttributeError) as error:
         raise TopologyError(str(error)) from error
-    faults = [*_node_faults(topology), *_link_faults(topology), *_route_faults(topology)]
+    faults = [*_node_faults(topology), *_link_faults(topology)]
+    faults = faults or [*_route_faults(topology)]  # a route's gateway is looked up among sound addresses
     if faults:
         raise TopologyError("\n".join(faults))
     return topology

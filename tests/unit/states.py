@@ -69,7 +69,7 @@ CHAINS = unique(
         {
             "family": st.sampled_from([4, 6]),
             "name": st.sampled_from(["EXTRUDE-FORWARD", "EXTRUDE-INPUT"]),
-            "hook": st.sampled_from(["FORWARD", "INPUT"]),
+            "hook": st.just("FORWARD"),
             "rules": st.lists(st.sampled_from(["-i a0 -j ACCEPT", "-i b0 -j ACCEPT", "-j RETURN"]), unique=True),
         }
     ),
@@ -169,3 +169,24 @@ def plain_states(draw: st.DrawFn, tunnels: bool = True, owner: tuple[str, str] =
 
 def states(tunnels: bool = True, owner: tuple[str, str] = ("acme", "office")) -> st.SearchStrategy[State]:
     return plain_states(tunnels, owner).map(State.parse)
+
+
+def elsewhere(state: Plain) -> Plain:
+    """The same state in places that no state of the strategies above takes, but for what owners may share."""
+    return {
+        **state,
+        "tunnels": [{**t, "name": f"other{t['name']}", "key": 1000 + (t["key"] or 0)} for t in state["tunnels"]],
+        "groups": [],
+        "addresses": [],
+        "sysctls": [],
+        "routes": [
+            {
+                **r,
+                "metric": 1000 + r["metric"],
+                "nexthops": [h for h in r.get("nexthops", []) if h["device"] in DEVICES],
+            }
+            for r in state["routes"]
+            if r["type"] != "unicast" or any(h["device"] in DEVICES for h in r["nexthops"])
+        ],
+        "proxies": [{**p, "address": f"{p['address']}00"} for p in state["proxies"]],
+    }

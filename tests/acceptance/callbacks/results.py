@@ -30,7 +30,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible publishes n
 
     def _write(self, status: str, result: Any) -> None:
         values = result.result
-        host = (values.get("_ansible_delegated_vars") or {}).get("ansible_delegated_host") or result.host.get_name()
+        host = result.task.delegate_to or result.host.get_name()
         line = {"task": result.task.get_name(), "host": host, "status": status, "result": values}
         with Path(os.environ["EXTRUDE_RESULTS"]).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=str) + "\n")

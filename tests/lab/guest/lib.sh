@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-FileCopyrightText: 2026 The multihome.extrude authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
@@ -46,15 +47,18 @@ apply_ports() {
 
 # Gives nodes fresh network namespaces and plugs their cables in. Few processes: each costs 10 to 20 ms here.
 plug() {
-    local node port ports=
+    local node port ports=() more
     {
         for node in "$@"; do echo "netns add $node"; done
         for node in "$@"; do echo "$(< "/lab/net/$node.cables")"; done
     } | ip -batch -
     for node in "$@"; do echo "$(< "/lab/net/$node.wires")"; done | ip -n wires -batch -
-    for node in "$@"; do ports="$ports $(< "/lab/net/$node.ports")"; done
-    for port in $ports; do rm -f "$STATE/shaped.$port"; done
-    apply_ports $ports
+    for node in "$@"; do
+        read -ra more < "/lab/net/$node.ports"
+        ports+=("${more[@]}")
+    done
+    rm -f "${ports[@]/#/$STATE/shaped.}"
+    apply_ports "${ports[@]}"
 }
 
 boots() {

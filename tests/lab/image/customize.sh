@@ -90,6 +90,11 @@ quiet_boot() {
         systemd-ask-password-wall.path systemd-random-seed.service systemd-boot-system-token.service; do
         ln -sf /dev/null "$root/etc/systemd/system/$unit"
     done
+    mkdir -p "$root/etc/systemd/system-generators"
+    for generator in bless-boot cryptsetup debug fstab getty gpt-auto hibernate-resume integritysetup rc-local run \
+        system-update veritysetup; do
+        ln -sf /dev/null "$root/etc/systemd/system-generators/systemd-$generator-generator"
+    done
     ln -sf /lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
     rm -f "$root"/etc/systemd/system/multi-user.target.wants/e2scrub_reap* \
         "$root"/etc/systemd/system/multi-user.target.wants/machines.target \

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import TopologyError
 from ansible_collections.multihome.extrude.plugins.plugin_utils._topology import topology
 from tests.unit.plugins.plugin_utils.samples import Vars, cable, colo, dsl, office, problems, run, shop
 
@@ -181,6 +182,15 @@ def test_numbers_and_addresses_are_unique_at_one_colo_only() -> None:
         ("rack", ["office"]),
         ("rack2", ["shop"]),
     ]
+
+
+def test_two_colos_with_one_address() -> None:
+    hostvars, groups = two_colos()
+    hostvars["rack2"]["extrude_colo_address"] = "203.0.113.2"
+    with pytest.raises(TopologyError) as caught:
+        topology(hostvars, groups)
+    problem = "203.0.113.2 is also that of rack; give its own"
+    assert str(caught.value).splitlines()[1:] == [f"rack2: extrude_colo_address: {problem}"]
 
 
 def test_all_problems_of_all_hosts_come_together() -> None:

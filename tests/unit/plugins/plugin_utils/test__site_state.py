@@ -100,7 +100,11 @@ def test_the_whole_state() -> None:
             {"family": 4, "priority": 4210, "table": 4221, "source": "192.0.2.2/32"},
             {"family": 4, "priority": 4210, "table": 4222, "source": "198.51.100.2/32"},
             {"family": 4, "priority": 4230, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
-            {"family": 4, "priority": 4290, "table": 4200},
+            {"family": 4, "priority": 4280, "table": 4200, "source": "203.0.113.10/32"},
+            {"family": 4, "priority": 4280, "table": 4200, "source": "203.0.113.11/32"},
+            {"family": 4, "priority": 4285, "table": 4200, "destination": "203.0.113.11/32"},
+            {"family": 4, "priority": 4290, "table": 4200, "iif": "lan0"},
+            {"family": 4, "priority": 4295, "table": 4200, "iif": "lo", "source": "0.0.0.0/32"},
         ],
         "sysctls": [
             {"name": "net/ipv4/ip_forward", "value": "1", "optional": False},
@@ -129,6 +133,7 @@ def test_the_whole_state() -> None:
                 "name": "EXTRUDE-POSTROUTING",
                 "hook": "POSTROUTING",
                 "rules": [
+                    "-m policy --dir out --pol ipsec -j RETURN",
                     "-s 203.0.113.11/32 -o ex-+ -j RETURN",
                     "-o ex-+ -m addrtype ! --src-type LOCAL -j SNAT --to-source 203.0.113.10",
                     "-o dsl0 -m addrtype ! --src-type LOCAL -j SNAT --to-source 192.0.2.2",
@@ -191,7 +196,9 @@ def test_the_site_weighs_by_what_it_can_send() -> None:
 def test_slots_and_base_numbers_make_tables_and_priorities() -> None:
     found = state(extrude_wans=[dsl(slot=16)], extrude_table=1000, extrude_rule_priority=100)
     assert found["reserved"] == {"tables": [1000, 1036], "priorities": [100, 199]}
-    assert [(rule["priority"], rule["table"]) for rule in found["rules"]] == [(110, 1036), (130, 254), (190, 1000)]
+    own = {rule["priority"]: rule["table"] for rule in found["rules"] if rule["priority"] < 180}
+    assert own == {110: 1036, 130: 254}
+    assert {rule["table"] for rule in found["rules"] if rule["priority"] >= 180} == {1000}
     assert {route["table"] for route in found["routes"]} == {1000, 1036}
     assert found["tunnels"][0]["key"] == 32
 
@@ -236,8 +243,9 @@ def test_only_extruded_ipv6_sources_enter_a_tunnel_and_others_keep_their_way() -
         {"family": 6, "priority": 4230, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
         {"family": 6, "priority": 4280, "table": 4200, "source": "2001:db8:100::10/128"},
         {"family": 6, "priority": 4280, "table": 4200, "source": "2001:db8:100:1::/64"},
-        {"family": 6, "priority": 4285, "table": 254},
-        {"family": 6, "priority": 4290, "table": 4200, "iif": "lo"},
+        {"family": 6, "priority": 4285, "table": 4200, "destination": "2001:db8:100:1::/64"},
+        {"family": 6, "priority": 4290, "table": 254},
+        {"family": 6, "priority": 4295, "table": 4200, "iif": "lo"},
     ]
 
 
@@ -249,8 +257,15 @@ def test_a_router_without_an_ipv6_address_of_its_own_does_not_send_through_tunne
 
 def test_a_router_without_an_ipv4_address_of_its_own_sends_by_its_wans() -> None:
     found = state(extrude_lan=[{"interface": "lan0", "mode": "routed"}])
-    assert {"family": 4, "priority": 4280, "table": 254, "iif": "lo"} in found["rules"]
+    assert all(rule.get("iif") != "lo" for rule in found["rules"])
     assert all("source" not in route for route in found["routes"])
+
+
+def test_addresses_and_lans_that_the_inventory_does_not_know_keep_the_way_that_main_has() -> None:
+    matches = ("source", "destination", "iif")
+    extruded = [rule for rule in state()["rules"] if rule["table"] == 4200]
+    assert extruded
+    assert all(any(match in rule for match in matches) for rule in extruded)
 
 
 def test_router_advertisements_are_kept_before_forwarding_is_switched_on() -> None:

@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One lab for all acceptance tests, on which the collection is deployed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import testinfra
+
+from tests.acceptance import modules, playbook, snapshot, traffic, watch
+from tests.lab.lab import Lab
+
+HOSTS = ("colo", "office")
+WAN_ADDRESS = "192.0.2.2"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--backend", default="auto", help="what runs the lab: auto, uml or qemu")
+    parser.addoption("--keep", action="store_true", help="leave the lab up, and use it if it is up")
+
+
+@pytest.fixture(scope="session")
+def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
+    """A lab with nothing deployed on it."""
+    made = Lab("accept")
+    keep = pytestconfig.getoption("keep")
+    if not keep:
+        made.down()
+    made.up(pytestconfig.getoption("backend"))
+    traffic.own_the_desk_address(made)
+    yield made
+    if not keep:
+        made.down()
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The first four runs on bare hosts, the hosts before and after the first one, and connections during the second."""
+
+    bare: dict[str, str]
+    bare_after_check: dict[str, str]
+    first_check: playbook.Run
+    first: playbook.Run
+    second_check: playbook.Run
+    second: playbook.Run
+    management: watch.Connection
+    wan: watch.Connection
+
+
+@pytest.fixture(scope="session")
+def deployment(lab: Lab) -> Deployment:
+    """Deploys; all tests that need a deployed lab share this."""
+    bare = {host: snapshot.take(lab, host) for host in HOSTS}
+    first_check = playbook.run(lab, "--check", "--diff")
+    after = {host: snapshot.take(lab, host) for host in HOSTS}
+    with watch.connection(lab, "internet", "office", WAN_ADDRESS) as wan:
+        first = playbook.run(lab, "--diff")
+    second_check = playbook.run(lab, "--check", "--diff")
+    second = playbook.run(lab, "--diff")
+    return Deployment(bare, after, first_check, first, second_check, second, wan, wan)
+
+
+@pytest.fixture(scope="session")
+def deployed(lab: Lab, request: pytest.FixtureRequest) -> Lab:
+    """The lab with the collection deployed."""
+    if not request.config.getoption("keep") or any(modules.plan(lab, host).texts for host in HOSTS):
+        done: Deployment = request.getfixturevalue("deployment")
+        if done.first.code != 0:
+            pytest.fail(f"the deployment failed:\n{done.first.output}")
+    return lab
+
+
+@pytest.fixture
+def mended(deployed: Lab) -> Iterator[Lab]:
+    """For tests that disturb the deployment: puts it back afterwards, whatever the test has found."""
+    yield deployed
+    for link in ("dsl", "cable", "rack"):
+        deployed.heal(link)
+    for host in HOSTS:
+        result = modules.apply(deployed, host)
+        if result.failed:
+            pytest.exit(f"{host} cannot be put back: {result.message}", 1)
+
+
+@pytest.fixture(scope="session")
+def hosts(lab: Lab) -> dict[str, Any]:
+    """The managed hosts, for questions by testinfra over SSH."""
+    return {name: testinfra.get_host(f"ssh://{name}", ssh_config=str(lab.ssh_config)) for name in HOSTS}

@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The first runs: a check on bare hosts, the real one, and both again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.acceptance import playbook, snapshot
+from tests.acceptance.conftest import HOSTS, Deployment
+
+ROLES = playbook.CHECKOUT / "roles"
+PARTS = {"site": ("site", "host", "verify"), "colo": ("colo", "host")}
+MOST_TASKS = 20
+
+core = pytest.mark.core
+
+
+@core
+def test_the_first_check_on_bare_hosts_works_and_changes_nothing(deployment: Deployment) -> None:
+    assert deployment.first_check.code == 0, deployment.first_check.output
+    for host in HOSTS:
+        assert not snapshot.difference(deployment.bare[host], deployment.bare_after_check[host])
+
+
+@core
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_first_check_says_which_packages_are_missing(deployment: Deployment, host: str) -> None:
+    (missing,) = [result["missing_packages"] for result in deployment.first_check.states(host)]
+    assert "python3-pyroute2" in missing
+    (missing,) = [result["missing_packages"] for result in deployment.first.states(host)]
+    assert missing == []
+
+
+@core
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_first_run_does_exactly_what_the_check_said(deployment: Deployment, host: str) -> None:
+    assert deployment.first.code == 0, deployment.first.output
+    kinds = {operation["kind"] for operation in deployment.first.operations(host)}
+    assert kinds >= {"tunnels", "addresses", "sysctls", "chains", "routes", "rules"}
+    assert deployment.first.operations(host) == deployment.first_check.operations(host)
+    assert deployment.first.diffs(host) == deployment.first_check.diffs(host)
+    assert deployment.first.diffs(host)[0]["after"] != ""
+
+
+@core
+def test_a_second_check_and_a_second_run_find_nothing_to_do(deployment: Deployment) -> None:
+    for run in (deployment.second_check, deployment.second):
+        assert run.code == 0, run.output
+        assert run.changed == 0, run.output
+        for host in HOSTS:
+            assert run.operations(host) == []
+            assert [diff["before"] + diff["after"] for diff in run.diffs(host)] == [""]
+
+
+@core
+def test_the_recap_says_in_words_that_each_tunnel_works(deployment: Deployment) -> None:
+    (dsl, cable) = deployment.first.words()
+    assert dsl.startswith("dsl ok")
+    assert cable.startswith("cable ok")
+    assert "203.0.113.10" in dsl
+    assert dsl in deployment.first.output.partition("PLAY RECAP")[2]
+
+
+@core
+def test_a_connection_to_a_wan_address_lives_through_the_deployment(deployment: Deployment) -> None:
+    assert deployment.wan.whole
+    assert deployment.wan.answers > 20
+    assert deployment.wan.longest < 5
+
+
+@core
+@pytest.mark.parametrize("host", HOSTS)
+def test_what_is_on_the_hosts(deployment: Deployment, hosts: dict[str, Any], host: str) -> None:
+    assert deployment.first.code == 0
+    there = hosts[host]
+    assert there.package("python3-pyroute2").is_installed
+    for wan in ("dsl", "cable"):
+        device = f"ex-{wan}" if host == "office" else f"ex1-{wan}"
+        assert there.interface(device).exists
+        assert f"alias extrude:acme/office/{wan}" in there.check_output(f"ip link show {device}")
+        assert there.sysctl(f"net.ipv4.conf.{device}.rp_filter") == 2
+    assert there.sysctl("net.ipv4.ip_forward") == 1
+    assert there.file("/var/lib/extrude/acme.json").exists
+    assert "ManageForeignRoutes=no" in there.file("/etc/systemd/networkd.conf.d/50-extrude.conf").content_string
+    assert there.check_output("systemctl is-active systemd-networkd") == "active"
+
+
+@pytest.mark.parametrize("end", PARTS)
+def test_a_host_costs_few_tasks_and_no_task_loops_over_objects(end: str) -> None:
+    tasks = [task for role in PARTS[end] for task in _tasks(ROLES / role / "tasks" / "main.yml")]
+    assert 0 < len(tasks) <= MOST_TASKS
+    assert not [task for task in tasks if any(key == "loop" or key.startswith("with_") for key in task)]
+
+
+@core
+def test_no_host_sees_more_tasks_than_that(deployment: Deployment) -> None:
+    for host in HOSTS:
+        assert 0 < len(deployment.first.on(host)) <= MOST_TASKS
+
+
+def _tasks(path: Path) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for task in listed:
+        assert not {"block", "import_tasks", "include_tasks"} & {key.rpartition(".")[2] for key in task}, "count these too"
+    return listed

@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host in a scratch namespace, and what its kernel holds as other programs tell it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.unit.netns import Netns, ip, output, scratch
+
+
+@contextmanager
+def host() -> Iterator[Netns]:
+    """A namespace, entered, with the devices a0 (10.1.0.1/24) and b0 (10.2.0.1/24) and things of its administrator."""
+    with scratch() as namespace, namespace.entered():
+        ip(
+            "link add a0 type veth peer name b0",
+            "link set a0 addrgenmode none",
+            "link set b0 addrgenmode none",
+            "link set a0 up",
+            "link set b0 up",
+            "addr add 10.1.0.1/24 dev a0",
+            "addr add 10.2.0.1/24 dev b0",
+            "addr add 2001:db8:ffff::1/64 dev a0 nodad",
+            "route add 198.51.100.0/24 via 10.1.0.7 proto static",
+            "route add 192.0.2.128/25 dev b0 table 77 proto 12",
+            "rule add priority 5210 lookup 52 protocol 4",
+            "neigh add proxy 192.0.2.77 dev b0",
+        )
+        ip6("rule add priority 5210 lookup 52 protocol 4")
+        yield namespace
+
+
+def ip6(*lines: str) -> None:
+    """Run each line with ``ip -6``, in the namespace that the caller is in."""
+    for line in lines:
+        output("ip", "-6", *line.split())
+
+
+def snapshot() -> dict[str, Any]:
+    """Everything that the engine writes, but for the order in which the kernel lists it."""
+    return {
+        "links": _sorted(_without(_json("link"), "stats64")),
+        "addresses": sorted(
+            (link["ifname"], json.dumps(_without([address], "secondary")[0], sort_keys=True))
+            for link in _json("addr")
+            for address in link["addr_info"]
+        ),
+        "routes": _sorted(_json("-4", "route", "show", "table", "all") + _json("-6", "route", "show", "table", "all")),
+        "rules": _sorted(_json("-4", "rule") + _json("-6", "rule")),
+        "proxies": _sorted(_json("neigh", "show", "proxy") + _json("-6", "neigh", "show", "proxy")),
+        "chains": [line for program in ("iptables-save", "ip6tables-save") for line in _rules(output(program))],
+        "sysctls": {
+            str(path): path.read_text() for pattern in _SYSCTLS for path in Path("/proc/sys/net").glob(pattern)
+        },
+    }
+
+
+_SYSCTLS = ("ipv4/conf/*/*", "ipv6/conf/*/proxy_ndp", "ipv4/neigh/*/proxy_delay", "ipv4/ip_forward")
+
+
+def _json(*words: str) -> list[Any]:
+    return list(json.loads(output("ip", "-j", "-d", *words) or "[]"))
+
+
+def _without(items: list[Any], *names: str) -> list[Any]:
+    return [{name: value for name, value in item.items() if name not in names} for item in items]
+
+
+def _sorted(items: list[Any]) -> list[str]:
+    return sorted(json.dumps(item, sort_keys=True) for item in items)
+
+
+def _rules(text: str) -> list[str]:
+    """Without the lines that come up by looking at a table."""
+    lines = [re.sub(r" \[\d+:\d+\]", "", line) for line in text.splitlines()]
+    return [line for line in lines if not re.match(r"[#*]|COMMIT|:[A-Z]+ ACCEPT", line)]

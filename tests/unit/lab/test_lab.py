@@ -1,0 +1,167 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.lab import cli, common, preparation, process, topology
+from tests.lab.lab import Lab, changed_shape
+from tests.lab.process import Process
+from tests.lab.show import parse_report, show_text
+from tests.lab.topology import Shape
+
+REPORT = """\
+link dsl cut
+link cable up
+shape cable.0 delay 15ms rate 10000kbit limit 100
+host colo on 1
+host office off
+address office lo UNKNOWN 127.0.0.1/8
+address colo eth0 UP 203.0.113.2/24 fe80::1/64
+address desk eth0 LOWERLAYERDOWN 192.168.10.2/24
+missing wireguard
+"""
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EXTRUDE_CACHE", str(tmp_path))
+    return tmp_path / "lab"
+
+
+def write_state(cache: Path, dead_or_alive: Process) -> None:
+    (cache / "run-lab").mkdir(parents=True)
+    state = {"description": "a test", "process": vars(dead_or_alive), "sockets": str(cache / "run-lab" / "ssh")}
+    data = topology.load(topology.DEFAULT).as_data()
+    (cache / "run-lab" / "state.json").write_text(json.dumps({**state, "topology": data}), encoding="utf-8")
+
+
+def itself() -> Process:
+    started = process.start_time(os.getpid())
+    assert started is not None
+    return Process(os.getpid(), started)
+
+
+def test_show_says_what_is_cut_shaped_off_and_missing() -> None:
+    text = show_text("title", topology.load(topology.DEFAULT), parse_report(REPORT), Path("/run/ssh_config"))
+    lines = text.splitlines()
+    assert lines[0] == "title"
+    assert "  colo       host       eth0 203.0.113.2/24" in lines
+    assert "  office     host, off  " in lines
+    assert "  desk       namespace  eth0 192.168.10.2/24 (no carrier)" in lines
+    assert "  link dsl          cut         isp-dsl:office0 -- office:dsl0" in lines
+    assert any("link cable" in line and "(to isp-cable: delay 15ms rate 10000kbit)" in line for line in lines)
+    assert "  this kernel lacks: wireguard" in lines
+    assert lines[-1] == "  type: ssh -F /run/ssh_config office"
+
+
+def test_changed_shape_keeps_what_is_not_given() -> None:
+    shape = Shape(rate=50, delay=10)
+    assert changed_shape(shape, {"loss": 1}, first=True) == Shape(rate=50, delay=10, loss=1)
+    assert changed_shape(shape, {"rate": None}, first=True) == Shape(delay=10)
+
+
+def test_changed_rates_go_by_direction() -> None:
+    changes = {"down": 7.0, "up": 3.0}
+    assert changed_shape(Shape(), changes, first=True).rate == 3
+    assert changed_shape(Shape(), changes, first=False).rate == 7
+
+
+@pytest.mark.parametrize("name", ["", "Lab", "a/b", "x" * 17])
+def test_bad_names_are_refused(name: str) -> None:
+    with pytest.raises(common.LabError, match="a lab's name is"):
+        Lab(name)
+
+
+def test_commands_without_a_lab_say_what_to_type(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["show"]) == 1
+    assert capsys.readouterr().err == "lab: lab is not up: type tests/lab/lab up\n"
+    assert not (cache / "run-lab").exists()
+
+
+def test_down_without_a_lab_is_no_error(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--name", "other", "down"]) == 0
+    assert "other is not up" in capsys.readouterr().err
+    assert not (cache / "run-other").exists()
+
+
+def test_dead_lab_is_told_and_removed(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_state(cache, Process(os.getpid(), started=1))
+    assert cli.main(["show"]) == 1
+    assert "lab has died" in capsys.readouterr().err
+    assert cli.main(["down"]) == 0
+    assert not (cache / "run-lab").exists()
+
+
+def test_up_leaves_a_running_lab_alone(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_state(cache, itself())
+    Lab().up()
+    assert "lab is already up" in capsys.readouterr().err
+
+
+def test_up_refuses_to_change_a_running_lab(cache: Path, tmp_path: Path) -> None:
+    write_state(cache, itself())
+    with pytest.raises(common.LabError, match="lab is up on a test: type tests/lab/lab down first"):
+        Lab().up(backend="uml")
+    other = tmp_path / "other.toml"
+    other.write_text('[nodes.alone]\nkind = "host"\n', encoding="utf-8")
+    with pytest.raises(common.LabError, match="with another topology"):
+        Lab().up(topology_file=other)
+
+
+def test_unknown_nodes_and_ends_are_named(cache: Path) -> None:
+    write_state(cache, itself())
+    with pytest.raises(common.LabError, match="no node nobody; there are: colo, office, desk"):
+        Lab().exec_command("nobody", ["true"])
+    with pytest.raises(common.LabError, match="no host desk; there are: colo, office"):
+        Lab().reboot("desk")
+    with pytest.raises(common.LabError, match="link dsl doesn't end at desk"):
+        Lab().shape("dsl", toward="desk")
+
+
+def test_words_of_a_command_reach_the_node_unchanged(cache: Path) -> None:
+    write_state(cache, itself())
+    command = Lab().exec_command("desk", ["sh", "-c", "echo 'a  b' $HOME"])
+    assert command[-2] == "labvm"
+    assert command[-1] == "/lab/control exec desk sh -c 'echo '\"'\"'a  b'\"'\"' $HOME'"
+
+
+def test_missing_programs_are_named_with_what_to_type() -> None:
+    with pytest.raises(common.LabError, match="pkg-x is not installed: type apt-get install pkg-x"):
+        common.need_programs([("sh", "dash"), ("no-such-program-x", "pkg-x")])
+
+
+def test_root_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(common.LabError, match="with sudo in front"):
+        common.need_root()
+
+
+def test_guest_files_are_packed_as_roots(tmp_path: Path) -> None:
+    preparation.write_tree(tmp_path / "tree" / "lab", {"net/a": "text\n"})
+    archive = preparation.pack(tmp_path / "tree")
+    listed = subprocess.run(["cpio", "--quiet", "-tvn"], input=archive, capture_output=True, check=True).stdout.decode()
+    assert [line.split()[-1] for line in listed.splitlines()] == ["lab", "lab/net", "lab/net/a"]
+    assert all(line.split()[2:4] == ["0", "0"] for line in listed.splitlines())
+
+
+def test_process_is_known_by_its_start(tmp_path: Path) -> None:
+    started = process.start(["sleep", "60"], tmp_path / "log", {})
+    assert started.alive()
+    assert not Process(started.pid, started.started + 1).alive()
+    started.kill()
+    assert not started.alive()
+
+
+def test_controller_packages_cover_the_programs_that_are_asked_for() -> None:
+    from tests.lab import image  # noqa: PLC0415 (only here)
+    from tests.lab.backends import qemu, uml  # noqa: PLC0415
+
+    listed = {line.split()[0] for line in (Path(image.__file__).parent / "packages.txt").read_text().splitlines()}
+    asked = {package for _program, package in (*image.PROGRAMS, *uml.PROGRAMS, *qemu.PROGRAMS)}
+    assert asked <= listed

@@ -1,0 +1,121 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab import topology
+from tests.lab.topology import Shape, TopologyError
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def small() -> dict[str, Any]:
+    return {
+        "management": {"network": "10.0.2.0/24"},
+        "nodes": {
+            "router": {"kind": "host", "routes": [{"to": "0.0.0.0/0", "via": "192.0.2.1", "metric": 10}]},
+            "isp": {"kind": "namespace", "forward": True, "services": ["http"]},
+        },
+        "links": {
+            "line": {
+                "ends": [
+                    {"node": "isp", "device": "eth0", "addresses": ["192.0.2.1/24"], "accept": ["192.0.2.0/24"]},
+                    {"node": "router", "device": "wan0", "addresses": ["192.0.2.2/24"]},
+                ],
+                "down": 50,
+                "up": 20,
+                "delay": 10,
+            }
+        },
+    }
+
+
+def test_default_topology_is_sound() -> None:
+    default = topology.load(topology.DEFAULT)
+    assert default.hosts == ("colo", "office")
+    assert {"internet", "transit-a", "transit-b", "upstream", "isp-dsl", "isp-cable", "desk"} <= set(default.namespaces)
+
+
+def test_data_survives_a_round_trip() -> None:
+    parsed = topology.parse(small())
+    assert topology.parse(parsed.as_data()) == parsed
+
+
+def test_management_addresses_start_at_ten() -> None:
+    assert topology.parse(small()).management_addresses == {"labvm": "10.0.2.10", "router": "10.0.2.11"}
+
+
+def test_first_end_receives_up_and_the_others_down() -> None:
+    link = topology.parse(small()).link("line")
+    assert link.shape(0) == Shape(rate=20, delay=10)
+    assert link.shape(1) == Shape(rate=50, delay=10)
+
+
+def test_links_of_a_node_are_all_that_end_there() -> None:
+    default = topology.load(topology.DEFAULT)
+    assert [link.name for link in default.links_of("transit-a")] == ["core-ta", "ta-rack"]
+    assert [link.name for link in default.links_of("dsl")] == ["dsl"]
+
+
+def test_unknown_link_is_named_with_what_there_is() -> None:
+    with pytest.raises(TopologyError, match="no link nosuch; there are: line"):
+        topology.parse(small()).links_of("nosuch")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda data: data["nodes"]["router"].update(kind="vm"), "node router: kind is 'vm'"),
+        (lambda data: data["nodes"]["router"].update(colour="red"), "node router: unknown key colour"),
+        (lambda data: data["nodes"]["isp"].pop("kind"), "node isp: kind is missing"),
+        (lambda data: data["nodes"].update({"a-much-too-long-name": {"kind": "host"}}), "a name is up to 13"),
+        (lambda data: data["nodes"].update(wires={"kind": "namespace"}), "node wires: a name is"),
+        (lambda data: data["nodes"]["isp"].update(services=["ftp"]), "service 'ftp' is not one of http, iperf3"),
+        (lambda data: data["nodes"]["router"].update(services=["http"]), "service 'http' is not one of"),
+        (lambda data: data["nodes"]["router"]["routes"][0].update(via="198.51.100.1"), "is in no network of router"),
+        (lambda data: data["nodes"]["router"]["routes"][0].update(to="0.0.0.0/33"), "'0.0.0.0/33' is not a network"),
+        (lambda data: data["links"]["line"]["ends"].pop(), "link line: needs at least two ends"),
+        (lambda data: data["links"]["line"]["ends"][1].update(node="nobody"), "link line: no node nobody"),
+        (lambda data: data["links"]["line"]["ends"][1].update(device="mgmt0"), "'mgmt0' is not a free device name"),
+        (lambda data: data["links"]["line"]["ends"][1].update(addresses=["192.0.2.300"]), "is not an address"),
+        (lambda data: data["links"]["line"]["ends"][0].update(accept=["192.0.2.2/24"]), "is not a network"),
+        (lambda data: data["links"]["line"].update(down=0), "link line: rate 0 is not above 0"),
+        (lambda data: data["links"]["line"].update(delay=-1), "delay and jitter can't be negative"),
+        (lambda data: data["links"]["line"].update(loss=101), "loss 101 is not a percentage"),
+        (lambda data: data["links"].update(isp=data["links"]["line"]), "link isp: a name is up to 12"),
+        (lambda data: data["links"].update(copy=data["links"]["line"]), "router has a second device wan0"),
+        (lambda data: data["management"].update(network="10.0.2.0/29"), "10.0.2.0/29 is too small"),
+        (lambda data: data.pop("nodes"), "no nodes"),
+    ],
+)
+def test_faults_are_named(change: Change, complaint: str) -> None:
+    data = small()
+    change(data)
+    with pytest.raises(TopologyError, match=complaint):
+        topology.parse(data)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    data = small()
+    data["nodes"]["router"]["kind"] = "vm"
+    data["links"]["line"]["loss"] = 200
+    with pytest.raises(TopologyError) as raised:
+        topology.parse(data)
+    assert len(str(raised.value).splitlines()) >= 2
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TopologyError, match=r"none\.toml: No such file"):
+        topology.load(tmp_path / "none.toml")
+
+
+def test_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text("nodes = [", encoding="utf-8")
+    with pytest.raises(TopologyError, match=r"bad\.toml: "):
+        topology.load(path)

@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from tests.lab import topology, wiring
+from tests.lab.topology import Route, Shape
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, str]:
+    return wiring.guest_files(topology.load(topology.DEFAULT))
+
+
+@pytest.mark.parametrize(
+    ("shape", "parameters"),
+    [
+        (Shape(), ""),
+        (Shape(delay=10), "delay 10ms limit 20000"),
+        (Shape(delay=10, jitter=2.5), "delay 10ms 2.5ms limit 20000"),
+        (Shape(loss=1), "loss 1% limit 20000"),
+        (Shape(rate=50, delay=10), "delay 10ms rate 50000kbit limit 289"),
+        (Shape(rate=0.1), "rate 100kbit limit 32"),
+    ],
+)
+def test_netem(shape: Shape, parameters: str) -> None:
+    assert wiring.netem(shape) == parameters
+
+
+def test_mac_addresses_are_local_stable_and_differ() -> None:
+    first = wiring.mac_address("colo", "eth0")
+    assert first == wiring.mac_address("colo", "eth0")
+    assert first != wiring.mac_address("desk", "eth0")
+    assert int(first.split(":")[0], 16) & 3 == 2
+
+
+def test_every_end_is_plugged_in_once(files: dict[str, str]) -> None:
+    default = topology.load(topology.DEFAULT)
+    plugged = [port for node in default.nodes for port in files[f"net/{node.name}.ports"].split()]
+    assert sorted(plugged) == sorted(port for link in default.links for port in link.ports)
+
+
+def test_device_names_fit_the_kernel(files: dict[str, str]) -> None:
+    words = [line.split() for name, text in files.items() if name.endswith(".cables") for line in text.splitlines()]
+    names = [line[index + 1] for line in words for index, word in enumerate(line) if word == "name"]
+    assert names
+    assert all(len(name) <= 15 for name in names)
+
+
+def test_isps_drop_foreign_sources_of_both_families(files: dict[str, str]) -> None:
+    assert files["net/isp-dsl.filter4"].splitlines()[2:4] == [
+        "-A FORWARD -i office0 -s 192.0.2.0/24 -j ACCEPT",
+        "-A FORWARD -i office0 -j DROP",
+    ]
+    assert "ACCEPT\n-A" not in files["net/isp-dsl.filter6"]
+    assert "-A FORWARD -i office0 -j DROP" in files["net/isp-dsl.filter6"]
+    assert "net/core.filter4" not in files
+
+
+def test_networkd_has_each_route_at_the_device_of_its_gateway(files: dict[str, str]) -> None:
+    dsl = files["files/office/etc/systemd/network/20-dsl0.network"]
+    cable = files["files/office/etc/systemd/network/20-cable0.network"]
+    assert "Gateway=192.0.2.1\nMetric=100\n" in dsl
+    assert "Gateway=198.51.100.1\nMetric=200\n" in cable
+    assert "198.51.100" not in dsl
+
+
+def test_management_network_has_no_route_on_hosts(files: dict[str, str]) -> None:
+    assert "[Route]" not in files["files/office/etc/systemd/network/10-mgmt0.network"]
+
+
+def test_networkd_unit_is_what_an_administrator_writes() -> None:
+    unit = wiring.networkd_unit("wan0", ("192.0.2.2/24",), (Route("0.0.0.0/0", "192.0.2.1"),))
+    assert unit == (
+        "[Match]\nName=wan0\n\n[Network]\nIPv6AcceptRA=no\nAddress=192.0.2.2/24\n\n"
+        "[Route]\nDestination=0.0.0.0/0\nGateway=192.0.2.1\n"
+    )
+
+
+def test_only_routers_forward(files: dict[str, str]) -> None:
+    assert "net/ipv4/ip_forward 1" in files["net/core.sysctl"]
+    assert "ip_forward" not in files["net/desk.sysctl"]
+
+
+def test_hosts_have_machine_ids_of_their_own(files: dict[str, str]) -> None:
+    ids = {files[f"files/{host}/etc/machine-id"] for host in ("colo", "office")}
+    assert len(ids) == 2
+    assert all(len(text) == 33 for text in ids)

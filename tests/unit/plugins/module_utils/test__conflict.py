@@ -1,0 +1,311 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.module_utils._conflict import Conflict, refuse
+from ansible_collections.multihome.extrude.plugins.module_utils._model import (
+    Current,
+    Device,
+    Route,
+    Rule,
+    State,
+    Tunnel,
+)
+from ansible_collections.multihome.extrude.plugins.module_utils._request import Request
+from tests.unit.states import Plain
+
+TUNNEL = {"name": "ex-dsl", "local": "192.0.2.2", "remote": "203.0.113.2", "key": 17}
+ROUTE = {"destination": "198.18.0.0/15", "table": 4200, "nexthops": [{"device": "a0"}]}
+RULE = {"priority": 4290, "table": 4200}
+NO_C0 = "there is no device c0 on this host"
+RESERVED = {"tables": [4200], "priorities": [4200, 4299]}
+HOST = Current(devices={name: Device(name, index) for index, name in enumerate(["lo", "a0", "b0"], 1)})
+
+
+def state(owner: str = "acme", **lists: object) -> State:
+    return State.parse({"customer": owner, "site": "office", **lists})
+
+
+def problems(request: Request, current: Current = HOST) -> tuple[str, ...]:
+    try:
+        refuse(current, request)
+    except Conflict as conflict:
+        return conflict.problems
+    return ()
+
+
+def with_tunnel(tunnel: Plain, alias: str, **more: object) -> Current:
+    made = replace(state(tunnels=[tunnel]).of(Tunnel)[0], alias=alias)
+    device = replace(Device(made.name, 9, "gre", alias, 0, made), **more)  # type: ignore[arg-type]
+    return replace(HOST, devices={**HOST.devices, made.name: device})
+
+
+# --- what is asked for ----------------------------------------------------------------------------
+
+
+def test_a_state_without_problems_is_taken() -> None:
+    wanted = state(
+        tunnels=[TUNNEL],
+        addresses=[{"device": "ex-dsl", "address": "10.254.0.1/31"}],
+        routes=[ROUTE, {**ROUTE, "metric": 9, "nexthops": [{"device": "ex-dsl"}]}],
+        rules=[RULE],
+        reserved=RESERVED,
+    )
+    assert problems(Request((wanted,))) == ()
+
+
+@pytest.mark.parametrize(
+    ("lists", "problem"),
+    [
+        (
+            {"tunnels": [TUNNEL, TUNNEL]},
+            (
+                "tunnel ex-dsl 192.0.2.2 -> 203.0.113.2 key 17 of customer acme, site office is also asked for"
+                " customer acme, site office"
+            ),
+        ),
+        (
+            {"tunnels": [TUNNEL, {**TUNNEL, "name": "ex-2"}]},
+            "tunnel ex-2 192.0.2.2 -> 203.0.113.2 key 17 has the same endpoints and key as ex-dsl",
+        ),
+        (
+            {"routes": [ROUTE, {**ROUTE, "nexthops": [{"device": "b0"}]}]},
+            (
+                "route 198.18.0.0/15 table 4200 metric 0 dev b0 weight 1 of customer acme, site office is also asked"
+                " for by customer acme, site office as route 198.18.0.0/15 table 4200 metric 0 dev a0 weight 1"
+            ),
+        ),
+        (
+            {"sysctls": [{"name": "net/ipv4/x", "value": 1}, {"name": "net/ipv4/x", "value": 2}]},
+            (
+                "sysctl net/ipv4/x = 2 of customer acme, site office is also asked for by customer acme, site office as"
+                " sysctl net/ipv4/x = 1"
+            ),
+        ),
+        (
+            {"chains": [{"name": "EXTRUDE-A", "hook": "INPUT"}, {"name": "EXTRUDE-A", "hook": "INPUT"}]},
+            (
+                "iptables chain EXTRUDE-A in filter, 0 rules of customer acme, site office is also asked for"
+                " customer acme, site office"
+            ),
+        ),
+    ],
+)
+def test_what_contradicts_itself_is_refused(lists: Plain, problem: str) -> None:
+    assert problem in problems(Request((state(**lists),)))
+
+
+def test_an_owner_has_one_state() -> None:
+    assert problems(Request((state(), state()))) == ("customer acme, site office has more than one state here",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "item"),
+    [
+        ("tunnels", TUNNEL),
+        ("routes", ROUTE),
+        ("addresses", {"device": "lo", "address": "203.0.113.10/32"}),
+        ("proxies", {"device": "a0", "address": "203.0.113.10"}),
+    ],
+)
+def test_what_another_owner_holds_is_an_error_that_names_it(kind: str, item: Plain) -> None:
+    (problem,) = problems(Request((state(**{kind: [item]}),), (state("other", **{kind: [item]}),)))
+    assert problem.endswith("of customer acme, site office is held by customer other, site office")
+
+
+def test_two_owners_in_one_request_collide_too() -> None:
+    (problem,) = problems(Request((state(routes=[ROUTE]), state("other", routes=[ROUTE]))))
+    assert problem.endswith("of customer other, site office is also asked for by customer acme, site office")
+
+
+def test_another_owners_endpoints_and_key_are_an_error_that_names_the_tunnel() -> None:
+    mine = state(tunnels=[TUNNEL])
+    theirs = state("other", tunnels=[{**TUNNEL, "name": "ex9-dsl"}])
+    assert problems(Request((mine,), (theirs,))) == (
+        "tunnel ex-dsl 192.0.2.2 -> 203.0.113.2 key 17 has the same endpoints and key as ex9-dsl",
+    )
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        {"rules": [RULE]},
+        {"sysctls": [{"name": "net/ipv4/ip_forward", "value": 1}]},
+        {"groups": [{"device": "a0", "group": 4200}]},
+        {"chains": [{"name": "EXTRUDE-A", "hook": "INPUT", "rules": ["-j RETURN"]}]},
+    ],
+)
+def test_owners_may_share_rules_settings_groups_and_chains(lists: Plain) -> None:
+    host = replace(HOST, sysctls={"net/ipv4/ip_forward": "0"})
+    assert problems(Request((state(**lists),), (state("other", **lists),)), host) == ()
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        ({"groups": [{"device": "a0", "group": 1}]}, {"groups": [{"device": "a0", "group": 2}]}),
+        (
+            {"chains": [{"name": "EXTRUDE-A", "hook": "INPUT"}]},
+            {"chains": [{"name": "EXTRUDE-A", "hook": "FORWARD"}]},
+        ),
+    ],
+)
+def test_what_is_shared_has_to_be_alike(mine: Plain, theirs: Plain) -> None:
+    assert len(problems(Request((state(**mine),), (state("other", **theirs),)))) == 1
+
+
+def test_other_kinds_than_those_of_the_request_are_no_matter() -> None:
+    request = Request((state(routes=[ROUTE]),), (state("other", routes=[ROUTE]),), kinds={"rules"})
+    assert problems(request) == ()
+
+
+# --- what stands there ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        (Device("ex-dsl", 9, "bridge"), "kind bridge"),
+        (Device("ex-dsl", 9), "kind physical"),
+        (
+            Device("ex-dsl", 9, "gre", "mine", 0, Tunnel("ex-dsl", "192.0.2.9", "192.0.2.8", alias="mine")),
+            "(alias mine)",
+        ),
+    ],
+)
+def test_somebody_elses_device_is_never_taken_over(device: Device, words: str) -> None:
+    host = replace(HOST, devices={**HOST.devices, "ex-dsl": device})
+    (problem,) = problems(Request((state(tunnels=[TUNNEL]),)), host)
+    assert problem.startswith("device ex-dsl is there already and is not ours: kind")
+    assert words in problem
+
+
+def test_another_owners_tunnel_in_the_kernel_is_named_by_its_alias() -> None:
+    host = with_tunnel(TUNNEL, "extrude:other/x/dsl")
+    assert problems(Request((state(tunnels=[TUNNEL]),)), host) == (
+        "device ex-dsl is there already and is not ours: kind gre (alias extrude:other/x/dsl)",
+    )
+
+
+def test_endpoints_and_key_of_somebody_elses_tunnel_are_an_error_that_names_it() -> None:
+    host = with_tunnel({**TUNNEL, "name": "admins"}, "")
+    assert problems(Request((state(tunnels=[TUNNEL]),)), host) == (
+        "tunnel ex-dsl 192.0.2.2 -> 203.0.113.2 key 17 has the same endpoints and key as admins",
+    )
+
+
+def test_a_tunnel_of_ours_may_hand_its_endpoints_on_when_it_goes() -> None:
+    host = with_tunnel({**TUNNEL, "name": "ex-old"}, "extrude:acme/office/old")
+    assert problems(Request((state(tunnels=[TUNNEL]),)), host) == ()
+    assert len(problems(Request((state(tunnels=[TUNNEL]),), purge=False), host)) == 1
+
+
+def test_a_link_group_of_somebody_else_stays() -> None:
+    host = replace(HOST, devices={**HOST.devices, "a0": Device("a0", 2, group=7)})
+    wanted = state(groups=[{"device": "a0", "group": 4200}])
+    assert problems(Request((wanted,)), host) == ("device a0 is in link group 7 already, 4200 was asked for",)
+    assert problems(Request((wanted,), (state(groups=[{"device": "a0", "group": 7}]),)), host) == ()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "words"),
+    [
+        (4, "hand or networkd (protocol 4)"),
+        (12, "BIRD (protocol 12)"),
+        (77, "protocol 77"),
+        (2, "the kernel (protocol 2)"),
+    ],
+)
+def test_a_strangers_route_is_named_with_its_maker(protocol: int, words: str) -> None:
+    item = state(routes=[ROUTE]).of(Route)[0]
+    host = replace(HOST, routes={item.place: (item, protocol)})
+    text = f"route 198.18.0.0/15 table 4200 metric 0 dev a0 weight 1 stands where only ours may and was made by {words}"
+    assert problems(Request((state(routes=[ROUTE]),)), host) == (text,)
+    in_reserved = state(routes=[{**ROUTE, "destination": "0.0.0.0/0"}], reserved=RESERVED)
+    assert problems(Request((in_reserved,)), host) == (text,)
+
+
+def test_routes_elsewhere_are_no_matter() -> None:
+    item = state(routes=[ROUTE]).of(Route)[0]
+    host = replace(HOST, routes={item.place: (item, 4)})
+    assert problems(Request((state(routes=[{**ROUTE, "metric": 5}]),)), host) == ()
+    assert problems(Request((state(rules=[RULE], reserved=RESERVED),)), host) == ()
+
+
+def test_a_strangers_rule_is_named() -> None:
+    host = replace(HOST, rules=((Rule(4, 0, 255), 2), (Rule(4, 4250, 9, iif="a0"), 0), (Rule(4, 32766, 254), 2)))
+    (problem,) = problems(Request((state(rules=[RULE], reserved=RESERVED),)), host)
+    assert problem == (
+        "rule 4250: iif a0 lookup 9 stands where only ours may and was made by hand or an unknown program (protocol 0)"
+    )
+    assert problems(Request((state(rules=[RULE]),)), host) == ()
+    same = replace(HOST, rules=((Rule(4, 4290, 4200), 4),))
+    assert len(problems(Request((state(rules=[RULE]),)), same)) == 1
+
+
+def test_our_own_routes_and_rules_may_stand_there() -> None:
+    item = state(routes=[ROUTE]).of(Route)[0]
+    host = replace(HOST, routes={item.place: (item, 120)}, rules=((Rule(4, 4250, 9), 120),))
+    assert problems(Request((state(routes=[ROUTE], rules=[RULE], reserved=RESERVED),)), host) == ()
+
+
+# --- what is missing ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lists", "problem"),
+    [
+        (
+            {"routes": [{**ROUTE, "nexthops": [{"device": "a0"}, {"device": "c0"}]}]},
+            f"route 198.18.0.0/15 table 4200 metric 0 dev a0 weight 1 dev c0 weight 1: {NO_C0}",
+        ),
+        (
+            {"proxies": [{"device": "c0", "address": "192.0.2.1"}]},
+            f"proxy 192.0.2.1 on c0: {NO_C0}",
+        ),
+        ({"groups": [{"device": "c0", "group": 1}]}, f"group 1 of c0: {NO_C0}"),
+        (
+            {"addresses": [{"device": "c0", "address": "192.0.2.1"}]},
+            f"address 192.0.2.1/32 on c0: {NO_C0}",
+        ),
+        (
+            {"tunnels": [{**TUNNEL, "device": "c0"}]},
+            f"tunnel ex-dsl 192.0.2.2 -> 203.0.113.2 key 17: {NO_C0}",
+        ),
+        (
+            {"sysctls": [{"name": "net/ipv4/nonsense", "value": 1}]},
+            "sysctl net/ipv4/nonsense = 1: this kernel has no such setting",
+        ),
+        (
+            {"tunnels": [TUNNEL], "sysctls": [{"name": "net/ipv4/conf/ex-dsl/nonsense", "value": 1}]},
+            "sysctl net/ipv4/conf/ex-dsl/nonsense = 1: this kernel has no such setting",
+        ),
+    ],
+)
+def test_missing_devices_and_settings_are_named(lists: Plain, problem: str) -> None:
+    assert problems(Request((state(**lists),))) == (problem,)
+
+
+def test_a_device_that_goes_is_missing() -> None:
+    host = with_tunnel({**TUNNEL, "name": "ex-old"}, "extrude:acme/office/old")
+    wanted = state(addresses=[{"device": "ex-old", "address": "10.254.0.1/31"}])
+    assert len(problems(Request((wanted,)), host)) == 1
+    assert problems(Request((wanted,), purge=False), host) == ()
+
+
+def test_optional_settings_may_be_missing() -> None:
+    assert problems(Request((state(sysctls=[{"name": "net/ipv4/x", "value": 1, "optional": True}]),))) == ()
+
+
+def test_all_problems_are_told_at_once_and_many_are_counted() -> None:
+    wanted = state(proxies=[{"device": "c0", "address": f"192.0.2.{number}"} for number in range(30)])
+    with pytest.raises(Conflict) as conflict:
+        refuse(HOST, Request((wanted,)))
+    assert len(conflict.value.problems) == 30
+    assert str(conflict.value).count("there is no device") == 20
+    assert str(conflict.value).endswith("; and 10 more")
