@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from . import _dump, _host, _iptables, _netlink
 from ._conflict import Conflict
@@ -49,6 +49,7 @@ def run_info(module: AnsibleModule) -> None:
         recorded = Records(module.params["directory"]).load()
         request = Request(recorded, recorded)
         module.exit_json(
+            changed=False,
             **_held(_host.read(request)),
             applied=[state.plain() for state in recorded],
             drift=_drift(request),
@@ -58,8 +59,8 @@ def run_info(module: AnsibleModule) -> None:
 
 def _run(module: AnsibleModule, request: Request) -> None:
     records = Records(module.params["directory"])
-    if not module.check_mode:
-        _require_pyroute2(module)
+    if not module.check_mode and not _netlink.has_pyroute2():
+        raise EngineError(_netlink.MISSING)
     with nullcontext() if module.check_mode else records.locked():
         request = replace(request, recorded=records.load())
         found = _host.survey(request)
@@ -128,13 +129,6 @@ def missing_packages() -> list[str]:
     """Debian packages that a run needs and the host lacks."""
     missing = {"python3-pyroute2": not _netlink.has_pyroute2(), "iptables": not _iptables.installed()}
     return [name for name, is_missing in missing.items() if is_missing]
-
-
-def _require_pyroute2(module: AnsibleModule) -> None:
-    if not _netlink.has_pyroute2():
-        module.fail_json(
-            msg=missing_required_lib("pyroute2", reason="on the managed host (Debian package python3-pyroute2)")
-        )
 
 
 # --- what the user sees ----------------------------------------------------------------------------

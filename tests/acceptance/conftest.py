@@ -39,7 +39,7 @@ def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
 
 @dataclass(frozen=True)
 class Deployment:
-    """The first four runs on bare hosts, the hosts before and after the first one, and connections during the second."""
+    """The first four runs on bare hosts, what the hosts held around the first, and a connection during the second."""
 
     bare: dict[str, str]
     bare_after_check: dict[str, str]
@@ -47,7 +47,6 @@ class Deployment:
     first: playbook.Run
     second_check: playbook.Run
     second: playbook.Run
-    management: watch.Connection
     wan: watch.Connection
 
 
@@ -61,7 +60,7 @@ def deployment(lab: Lab) -> Deployment:
         first = playbook.run(lab, "--diff")
     second_check = playbook.run(lab, "--check", "--diff")
     second = playbook.run(lab, "--diff")
-    return Deployment(bare, after, first_check, first, second_check, second, wan, wan)
+    return Deployment(bare, after, first_check, first, second_check, second, wan)
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.multihome.extrude.plugins.plugin_utils._topology import topology
 
+from ansible_collections.multihome.extrude.plugins.plugin_utils._topology import topology
 from tests.acceptance.playbook import INVENTORY
 
 Variables = dict[str, Any]
@@ -45,15 +45,13 @@ def write(folder: Path, sites: dict[str, Variables], **colo: Any) -> Path:
     (folder / "group_vars").mkdir(parents=True)
     common = (INVENTORY / "group_vars" / "all.yml").read_text(encoding="utf-8")
     (folder / "group_vars" / "all.yml").write_text(common, encoding="utf-8")
-    (folder / "hosts.yml").write_text(
-        yaml.safe_dump({"all": {"children": groups}}, sort_keys=False), encoding="utf-8"
-    )
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": groups}}, sort_keys=False), encoding="utf-8")
     return folder
 
 
-def states(sites: dict[str, Variables] | None = None) -> dict[str, list[Variables]]:
-    """What the hosts should hold, by host; without *sites* for the lab's own inventory."""
+def states(sites: dict[str, Variables] | None = None, **colo: Any) -> dict[str, list[Variables]]:
+    """What the hosts should hold, by host: for *sites* (or the lab's own), some variables of the colo changed."""
     wanted = copy.deepcopy(sites) if sites is not None else {"office": lab_host("office")}
     groups = {"extrude_colos": ["colo"], "extrude_sites": list(wanted)}
-    made = topology({"colo": lab_host("colo"), **wanted}, groups)
+    made = topology({"colo": {**lab_host("colo"), **colo}, **wanted}, groups)
     return {**made["colos"], **{name: [state] for name, state in made["sites"].items()}}

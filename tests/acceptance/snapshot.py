@@ -21,13 +21,12 @@ ip -6 neigh show proxy
 iptables-save
 ip6tables-save
 sysctl -a -r '^net\.(ipv4|ipv6)\.(conf|neigh|route|ip_|fib_)' 2>/dev/null
-find /etc /usr /var/lib/dpkg /var/lib/extrude /var/lib/systemd -xdev -type f -printf '%p %T@ %s\n' 2>/dev/null |
+find /etc /usr/lib/python3 /var/lib/dpkg /var/lib/extrude -xdev -type f -printf '%p %T@ %s\n' 2>/dev/null |
     grep -v __pycache__ | sort
 """
 _MOVES = (
     (r"^#.*$", ""),  # iptables-save's dates
     (r"\[\d+:\d+\]", ""),  # counters
-    (r"^/var/lib/systemd/timers/.*$", ""),
 )
 
 

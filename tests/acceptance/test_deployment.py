@@ -106,5 +106,7 @@ def test_no_host_sees_more_tasks_than_that(deployment: Deployment) -> None:
 def _tasks(path: Path) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
     for task in listed:
-        assert not {"block", "import_tasks", "include_tasks"} & {key.rpartition(".")[2] for key in task}, "count these too"
+        assert not {"block", "import_tasks", "include_tasks"} & {key.rpartition(".")[2] for key in task}, (
+            "count these too"
+        )
     return listed

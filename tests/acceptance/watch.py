@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tests.lab.lab import Lab
 
-STOP = "/tmp/watched"  # noqa: S108 (in the lab)
+STOP = "/tmp/watched"
 _SERVER = """
 import socket
 with socket.create_server(("", 2222)) as server:
@@ -72,7 +72,7 @@ class Capture:
 def capture(lab: Lab, node: str, device: str, expression: str) -> Iterator[Capture]:
     """Capture during the body; the packets are known after it."""
     seen = Capture()
-    file = f"/tmp/{node}-{device}"  # noqa: S108 (in the lab)
+    file = f"/tmp/{node}-{device}"
     listen = f"exec tcpdump -n -v -U --immediate-mode -i {device} -w {file}.pcap '{expression}' 2>{file}.log"
     lab.exec(node, ["rm", "-f", f"{file}.pcap", f"{file}.log"])
     dump = lab.popen(node, ["sh", "-c", f"echo $$ >{file}.pid; {listen}"])

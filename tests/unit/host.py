@@ -51,7 +51,15 @@ def snapshot() -> dict[str, Any]:
             for link in _json("addr")
             for address in link["addr_info"]
         ),
-        "routes": _sorted(_json("-4", "route", "show", "table", "all") + _json("-6", "route", "show", "table", "all")),
+        # those of IPv6 that the kernel itself makes follow their address a little later
+        "routes": _sorted(
+            [
+                route
+                for family in ("-4", "-6")
+                for route in _json(family, "route", "show", "table", "all")
+                if route.get("protocol") != "kernel"
+            ]
+        ),
         "rules": _sorted(_json("-4", "rule") + _json("-6", "rule")),
         "proxies": _sorted(_json("neigh", "show", "proxy") + _json("-6", "neigh", "show", "proxy")),
         "chains": [line for program in ("iptables-save", "ip6tables-save") for line in _rules(output(program))],

@@ -133,13 +133,11 @@ def _plain(current: Current, before: Object | None, after: Object | None) -> Cur
     if isinstance(item, Sysctl):
         value = after.value if isinstance(after, Sysctl) else current.sysctls[item.name]
         return replace(current, sysctls={**current.sysctls, item.name: value})
-    kind = "routes" if isinstance(item, Route) else "chains"
-    places = dict(getattr(current, kind))
-    if item is not None:
-        places.pop(item.place, None)
-    if after is not None:
-        places[after.place] = (after, PROTOCOL) if kind == "routes" else after
-    return replace(current, **{kind: places})
+    if isinstance(item, Route):
+        routes = {place: pair for place, pair in current.routes.items() if place != item.place}
+        return replace(current, routes={**routes, **{route.place: (route, PROTOCOL) for route in _new(after, Route)}})
+    chains = {place: chain for place, chain in current.chains.items() if item is None or place != item.place}
+    return replace(current, chains={**chains, **{chain.place: chain for chain in _new(after, Chain)}})
 
 
 def _new(item: Object | None, model: type[AnyObject]) -> list[AnyObject]:

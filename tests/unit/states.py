@@ -150,7 +150,7 @@ def route(draw: st.DrawFn, devices: Sequence[str]) -> Plain:
 def plain_states(draw: st.DrawFn, tunnels: bool = True, owner: tuple[str, str] = ("acme", "office")) -> Plain:
     """A whole state as plain data; without *tunnels* every kernel can hold it."""
     made = draw(TUNNELS) if tunnels else []
-    devices = [*DEVICES, *(tunnel["name"] for tunnel in made)]
+    devices = [*DEVICES, *(str(tunnel["name"]) for tunnel in made)]
     sysctls = [{"name": f"net/ipv4/conf/{t['name']}/rp_filter", "value": "2"} for t in made if draw(st.booleans())]
     return {
         "customer": owner[0],

@@ -62,7 +62,7 @@ def qemu_command(machine: Machine, accelerator: str, ports: Mapping[str, int]) -
         *("-machine", "q35", *ACCELERATORS[accelerator], "-smp", str(PROCESSORS), "-m", f"{machine.memory_mib}M"),
         *("-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"),
         *("-kernel", str(machine.image.kernel), "-initrd", str(machine.initramfs), "-append", options),
-        *("-drive", f"file={machine.image.disk},format=raw,if=none,id=disk,readonly=on,cache=unsafe"),
+        *("-drive", f"file={machine.image.disk},format=raw,if=none,id=disk,readonly=on,cache=unsafe,file.locking=off"),
         *("-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci"),
         *("-netdev", f"user,id=net,restrict=on,ipv6=off,net={network},host={machine.gateway}{forwards}"),
         *("-device", "virtio-net-pci,netdev=net,romfile="),

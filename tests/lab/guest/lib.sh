@@ -61,6 +61,15 @@ plug() {
     apply_ports "${ports[@]}"
 }
 
+# Pulls the cables of host NODE out and drops its network namespace. Cables first: the namespace goes in its own time.
+unplug() {
+    local node=$1 ports port
+    read -ra ports < "/lab/net/$node.ports"
+    for port in "${ports[@]}"; do echo "link del $port"; done | ip -n wires -force -batch -
+    ip link del "m.$node"
+    ip netns del "$node"
+}
+
 boots() {
     local count=0
     [ -e "$STATE/boots.$1" ] && read -r count < "$STATE/boots.$1"

@@ -114,7 +114,7 @@ def test_an_owner_has_one_state() -> None:
     ],
 )
 def test_what_another_owner_holds_is_an_error_that_names_it(kind: str, item: Plain) -> None:
-    (problem,) = problems(Request((state(**{kind: [item]}),), (state("other", **{kind: [item]}),)))
+    (problem,) = problems(Request((state("acme", **{kind: [item]}),), (state("other", **{kind: [item]}),)))
     assert problem.endswith("of customer acme, site office is held by customer other, site office")
 
 

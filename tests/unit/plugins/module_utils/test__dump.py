@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _dump
+from ansible_collections.multihome.extrude.plugins.module_utils import _dump, _wire
 from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Address,
     EngineError,
@@ -178,4 +178,4 @@ def test_errors_of_the_kernel_come_through(kind: int) -> None:
 
 def test_what_cannot_be_understood_is_one_sentence() -> None:
     with pytest.raises(EngineError, match=r"^cannot understand the kernel's answer: "):
-        _dump._each(_dump._wire.rule, [b"\x02"])
+        _dump._each(_wire.rule, [b"\x02"])

@@ -123,6 +123,7 @@ DEFAULT = normal_route(
     source="10.1.0.1",
     nexthops=[Nexthop("a0", weight=15), Nexthop("b0", "10.2.0.9", 4)],
 )
+DEFAULT6 = Route("::/0", 4200, 1024, nexthops=(Nexthop("a0", "2001:db8:ffff::9", 3), Nexthop("b0", "fe80::8")))
 ITEMS: list[Object] = [
     Group("b0", 4200),
     Address("lo", "203.0.113.10/32"),
@@ -130,7 +131,7 @@ ITEMS: list[Object] = [
     Address("a0", "2001:db8::1/64"),
     DEFAULT,
     Route("198.18.0.0/15", 4200, type="unreachable"),
-    Route("::/0", 4200, 1024, nexthops=(Nexthop("a0", "2001:db8:ffff::9", 3), Nexthop("b0", "fe80::8"))),
+    DEFAULT6,
     Route("2001:db8:9::/48", 4200, 1024, nexthops=(Nexthop("b0"),)),
     Route("2001:db8:8::/48", 4200, 1, type="blackhole"),
     Rule(4, 4210, 4221, "192.0.2.2/32", mark=0, mask=0x3F000000),
@@ -159,8 +160,8 @@ def test_what_is_added_is_there_and_what_is_deleted_leaves_no_trace(writer: Writ
     [
         (DEFAULT, replace(DEFAULT, type="unreachable", scope="global", nexthops=(), source=None)),
         (DEFAULT, replace(DEFAULT, nexthops=(Nexthop("b0", "10.2.0.9"),), scope="global")),
-        (ITEMS[6], replace(ITEMS[6], nexthops=(Nexthop("b0"),))),  # type: ignore[type-var]
-        (ITEMS[6], replace(ITEMS[6], nexthops=(), type="blackhole")),  # type: ignore[type-var]
+        (DEFAULT6, replace(DEFAULT6, nexthops=(Nexthop("b0"),))),
+        (DEFAULT6, replace(DEFAULT6, nexthops=(), type="blackhole")),
     ],
     ids=str,
 )

@@ -21,6 +21,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Route,
     Rule,
     State,
+    Sysctl,
     Tunnel,
 )
 from ansible_collections.multihome.extrude.plugins.module_utils._plan import merged_chains, plan
@@ -92,7 +93,7 @@ def test_what_is_cut_off_anywhere_can_be_undone_or_finished(first: State, second
 @given(states())
 def test_what_was_applied_can_be_taken_away_without_a_trace(wanted: State) -> None:
     gone = after(after(HOST, Request((wanted,))), Request((state(),), (wanted,)))
-    settings = {**HOST.sysctls, **{item.name: "any" for item in wanted.objects if item.KIND == "sysctls"}}
+    settings = {**HOST.sysctls, **{item.name: "any" for item in wanted.of(Sysctl)}}
     assert same(replace(gone, sysctls={}), replace(HOST, sysctls={}))
     assert {name for name, value in gone.sysctls.items() if value} <= settings.keys()
 

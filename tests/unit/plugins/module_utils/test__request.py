@@ -86,7 +86,7 @@ def test_operations_have_inverses() -> None:
     for operation in (add, change, add.inverse()):
         assert operation.inverse().inverse() == operation
     with pytest.raises(ValueError, match="without an object"):
-        assert Operation("add").item
+        print(Operation("add").item)
 
 
 def test_operations_say_what_they_do() -> None:

@@ -70,7 +70,7 @@ def test_interface(name: str) -> None:
     assert _kinds.INTERFACE.convert(name) == name
 
 
-@pytest.mark.parametrize("name", ["lo", "ex-dsl", "ex7-dsl", "a" * 16, "", "a b", "a/b", "eth+", "eth0:1", ".", "-o"])
+@pytest.mark.parametrize("name", ["lo", "ex-dsl", "ex10-dsl", "a" * 16, "", "a b", "a/b", "eth+", "eth0:1", ".", "-o"])
 def test_what_is_no_interface_of_the_operator(name: str) -> None:
     assert wrong(_kinds.INTERFACE, name) == f"'{name}' does not fit"
 

@@ -87,6 +87,12 @@ def test_the_source_of_a_check_is_an_extruded_ipv4_address(addresses: list[str],
     assert [tunnel["source"] for tunnel in checks["tunnels"]] == [source]
 
 
+def test_the_source_of_a_check_is_rather_one_that_the_router_holds() -> None:
+    routed = [{"interface": "lan0", "mode": "routed", "addresses": ["203.0.113.16/28"]}]
+    site = shop(extrude_addresses=["203.0.113.16/28", "203.0.113.10"], extrude_lan=routed)
+    assert run(shop=site)["checks"]["shop"]["tunnels"][0]["source"] == "203.0.113.10"
+
+
 def fleet(count: int) -> dict[str, Vars]:
     """Return sites with two links and two addresses each."""
     sites = {}

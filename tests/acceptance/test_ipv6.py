@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""IPv6 addresses beside the IPv4 ones, through the same tunnels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance import inventory, modules, traffic
+from tests.acceptance.conftest import HOSTS
+from tests.acceptance.inventory import Variables
+from tests.acceptance.traffic import DESK_ADDRESS
+from tests.lab.lab import Lab
+
+ROUTER, DESK, INTERNET = "2001:db8:113::10", "2001:db8:113::11", "2001:db8:18::10"
+
+
+@pytest.fixture
+def both(mended: Lab) -> Iterator[tuple[Lab, dict[str, list[Variables]]]]:
+    """The lab with an IPv6 address for the router and one for the LAN host, and what its hosts should hold."""
+    office = inventory.lab_host("office")
+    office["extrude_addresses"] += [ROUTER, DESK]
+    office["extrude_lan"][1]["addresses"].append(DESK)
+    states = inventory.states({"office": office}, extrude_prefixes=["203.0.113.0/24", "2001:db8:113::/64"])
+    for host in HOSTS:
+        result = modules.apply(mended, host, states[host])
+        assert not result.failed, result.message
+    mended.exec("desk", ["ip", "address", "add", f"{DESK}/128", "dev", "eth0", "nodad"])
+    mended.exec("desk", ["ip", "-6", "route", "add", "default", "via", _link_local(mended, "lan0"), "dev", "eth0"])
+    yield mended, states
+    mended.exec("desk", ["ip", "-6", "route", "del", "default"])
+    mended.exec("desk", ["ip", "address", "del", f"{DESK}/128", "dev", "eth0"])
+
+
+def test_ipv6_addresses_are_extruded_too(both: tuple[Lab, dict[str, list[Variables]]]) -> None:
+    lab, states = both
+    for address in (ROUTER, DESK):
+        assert traffic.reaches(lab, "internet", address)
+        assert traffic.neighbour(lab, "upstream", address) == traffic.mac(lab, "colo", "eth0")
+    assert traffic.fetch(lab, "internet", f"http://[{DESK}]/name") == "desk"
+    assert traffic.fetch(lab, "desk", f"http://[{INTERNET}]/ip") == DESK
+    assert traffic.fetch(lab, "office", f"http://[{INTERNET}]/ip") == ROUTER
+    assert traffic.reaches(lab, "internet", DESK_ADDRESS)
+    for host in HOSTS:
+        assert modules.plan(lab, host, states[host]).texts == []
+
+
+def _link_local(lab: Lab, device: str) -> str:
+    shown = lab.exec("office", ["ip", "-j", "-6", "address", "show", "dev", device, "scope", "link"]).stdout
+    return str(json.loads(shown)[0]["addr_info"][0]["local"])

@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs that are cut short, reboots, and other programs that load rules of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.acceptance import kill, modules, playbook, traffic
+from tests.acceptance.conftest import HOSTS
+from tests.acceptance.traffic import DESK_ADDRESS, ROUTER_ADDRESS
+from tests.lab.lab import Lab
+
+NOTHING = [{"customer": "acme", "site": "office"}]
+# as dockerd does (docs.docker.com, packet filtering and firewalls)
+DOCKERS_RULES = """*filter
+:FORWARD DROP
+:DOCKER-USER -
+:DOCKER-FORWARD -
+-A DOCKER-USER -j RETURN
+-A DOCKER-FORWARD -i docker0 -j ACCEPT
+-I FORWARD 1 -j DOCKER-FORWARD
+-I FORWARD 1 -j DOCKER-USER
+COMMIT
+"""
+NO_DOCKER = "iptables -P FORWARD ACCEPT; iptables -D FORWARD -j DOCKER-USER; iptables -D FORWARD -j DOCKER-FORWARD"
+
+
+@pytest.mark.parametrize("point", kill.POINTS)
+def test_a_module_that_is_killed_half_way_is_run_again(mended: Lab, point: str) -> None:
+    assert not modules.apply(mended, "office", NOTHING).failed
+    killer = kill.arm(mended, "office", point)
+    assert modules.apply(mended, "office").failed
+    assert killer.has_killed()
+    again = modules.apply(mended, "office")
+    assert not again.failed, again.message
+    assert any(text.startswith("add rule") for text in again.texts), "the kill came too late"
+    assert not any(text.startswith("add tunnel ex-dsl") for text in again.texts), "the kill came too early"
+    assert modules.plan(mended, "office").texts == []
+    assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
+
+
+def test_hosts_that_rebooted_and_a_playbook_that_is_killed_are_put_right_by_the_next_run(mended: Lab) -> None:
+    mended.reboot("office", hard=True)
+    mended.reboot("colo")
+    assert not traffic.reaches(mended, "internet", DESK_ADDRESS, 1)
+    killed = playbook.start(mended)
+    _wait_for_device(mended, "colo", "ex1-cable")
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate(timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    run = playbook.run(mended)
+    assert run.code == 0, run.output
+    assert run.operations("office")
+    assert all(modules.plan(mended, host).texts == [] for host in HOSTS)
+    assert traffic.reaches(mended, "internet", DESK_ADDRESS)
+    assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
+
+
+def test_networkd_restarted_leaves_what_is_ours(mended: Lab) -> None:
+    for host in HOSTS:
+        mended.exec(host, ["systemctl", "restart", "systemd-networkd"])
+        mended.exec(host, ["/lib/systemd/systemd-networkd-wait-online", "--quiet", "--timeout=30", "-i", "mgmt0"])
+    assert all(modules.plan(mended, host).texts == [] for host in HOSTS)
+    assert traffic.reaches(mended, "internet", DESK_ADDRESS)
+
+
+def test_chains_that_docker_puts_in_front_and_its_policy_leave_ours_at_work(mended: Lab) -> None:
+    for host in HOSTS:
+        mended.exec(host, ["iptables-restore", "--noflush"], stdin=DOCKERS_RULES)
+    try:
+        assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
+        assert traffic.fetch(mended, "internet", f"http://{DESK_ADDRESS}/name") == "desk"
+        assert all(modules.plan(mended, host).texts == [] for host in HOSTS)
+    finally:
+        for host in HOSTS:
+            mended.exec(host, ["sh", "-c", NO_DOCKER])
+
+
+def test_ufw_reloaded_leaves_what_is_ours(mended: Lab) -> None:
+    mended.exec("office", ["apt-get", "install", "-y", "-qq", "ufw"], timeout=180)
+    try:
+        mended.exec("office", ["ufw", "allow", "22/tcp"], timeout=60)
+        mended.exec("office", ["ufw", "--force", "enable"], timeout=60)
+        mended.exec("office", ["ufw", "reload"], timeout=60)
+        assert "-P FORWARD DROP" in mended.exec("office", ["iptables", "-S", "FORWARD"]).stdout
+        assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
+        assert traffic.fetch(mended, "internet", f"http://{DESK_ADDRESS}/name") == "desk"
+        assert modules.plan(mended, "office").texts == []
+    finally:
+        mended.exec("office", ["ufw", "disable"], timeout=60)
+
+
+def _wait_for_device(lab: Lab, host: str, device: str) -> None:
+    end = time.monotonic() + 120
+    while lab.exec(host, ["ip", "link", "show", device], check=False).returncode != 0:
+        assert time.monotonic() < end, f"{device} never came on {host}"
+        time.sleep(0.1)

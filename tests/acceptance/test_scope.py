@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run may touch: --limit, a canary that is not there, and a colo that holds two customers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance import inventory, modules, playbook, traffic
+from tests.acceptance.traffic import DESK_ADDRESS
+from tests.lab.lab import Lab
+
+VALIDATE = "Validate the inventory and work out both ends"
+
+
+@pytest.fixture
+def shared_colo(mended: Lab) -> Iterator[Lab]:
+    """The lab's colo holds another customer's site too, from that customer's own inventory."""
+    result = modules.apply(mended, "colo", inventory.states({"branch": inventory.branch()})["colo"])
+    assert not result.failed, result.message
+    yield mended
+    modules.apply(mended, "colo", [{"customer": "globex", "site": "branch"}])
+
+
+def test_a_limited_run_changes_that_site_at_both_ends_and_nothing_else(shared_colo: Lab, tmp_path: Path) -> None:
+    office, branch = inventory.lab_host("office"), inventory.branch()
+    office["extrude_wans"][0].update(up=40, down=90)
+    branch["extrude_addresses"] = ["203.0.113.21"]
+    folder = inventory.write(tmp_path / "both", {"branch": branch, "office": office})
+    before = _of_branch(shared_colo)
+    assert before
+    run = playbook.run(shared_colo, "--limit", "office", inventory=folder)
+    assert run.code == 0, run.output
+    assert {operation["kind"] for host in ("colo", "office") for operation in run.operations(host)} == {"routes"}
+    assert run.operations("colo")
+    assert run.operations("office")
+    assert _of_branch(shared_colo) == before
+    assert modules.plan(shared_colo, "colo", inventory.states({"branch": inventory.branch()})["colo"]).texts == []
+    assert traffic.reaches(shared_colo, "internet", DESK_ADDRESS)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("extrude_addresses", ["203.0.113.10"], "203.0.113.10"),
+        ("extrude_site_id", 1, "key 17"),
+    ],
+    ids=["address", "site id"],
+)
+def test_what_another_customer_holds_is_an_error_that_names_the_owner(
+    mended: Lab, variable: str, value: Any, named: str
+) -> None:
+    claimed = {**inventory.branch(), variable: value}
+    claimed["extrude_wans"][0].update(name="dsl", address="192.0.2.2/24")
+    result = modules.plan(mended, "colo", inventory.states({"branch": claimed})["colo"])
+    assert named in result.message
+    assert "acme/office" in result.message
+
+
+def test_a_bad_value_of_any_site_stops_a_run_limited_to_another(lab: Lab, tmp_path: Path) -> None:
+    branch = {**inventory.branch(), "extrude_site_id": "two"}
+    folder = inventory.write(tmp_path / "bad", {"branch": branch, "office": inventory.lab_host("office")})
+    run = playbook.run(lab, "--limit", "office", inventory=folder)
+    assert run.code != 0
+    (message,) = run.failures()
+    assert "branch: extrude_site_id" in message
+    assert [answer.task for answer in run.answers] == [VALIDATE]
+
+
+def test_a_canary_that_is_not_reached_stops_the_run_before_the_next_site(deployed: Lab, tmp_path: Path) -> None:
+    office = inventory.lab_host("office")
+    office["extrude_wans"][0].update(up=40, down=90)
+    branch = {**inventory.branch(), "ansible_host": "192.0.2.77"}
+    folder = inventory.write(tmp_path / "canary", {"branch": branch, "office": office})
+    run = playbook.run(deployed, "-e", '{"extrude_connect_timeout": 2}', inventory=folder)
+    assert run.code != 0
+    assert {answer.host for answer in run.answers} == {"branch"}
+    assert [answer.status for answer in run.answers if answer.task != VALIDATE] == ["failed"]
+    assert all(modules.plan(deployed, host).texts == [] for host in ("colo", "office"))
+
+
+def _of_branch(lab: Lab) -> list[str]:
+    """Everything at the colo that belongs to the other customer."""
+    shown = ("ip -d link", "ip address", "ip route show table 4200", "ip neigh show proxy", "iptables-save")
+    lines = lab.exec("colo", ["sh", "-c", "; ".join([*shown, "cat /var/lib/extrude/globex.json"])]).stdout.splitlines()
+    return [line for line in lines if "ex2-" in line or "203.0.113.20" in line or "192.0.2.77" in line]

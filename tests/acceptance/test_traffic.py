@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What users feel, and that it really goes the way that it should."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.acceptance import traffic, watch
+from tests.acceptance.traffic import DESK_ADDRESS, INTERNET_ADDRESS, ROUTER_ADDRESS
+from tests.lab.lab import Lab
+
+WANS = {"dsl": (4221, "0x11"), "cable": (4222, "0x12")}
+"""Routing table and key of each tunnel."""
+ENDS = (("office", "ex-{}"), ("colo", "ex1-{}"))
+MSS = 1432
+LARGEST = 1472
+
+core = pytest.mark.core
+
+
+@core
+@pytest.mark.parametrize("address", [ROUTER_ADDRESS, DESK_ADDRESS])
+def test_the_internet_reaches_the_address_and_the_upstream_router_finds_it_at_the_colo(
+    deployed: Lab, address: str
+) -> None:
+    deployed.exec("upstream", ["ip", "neigh", "flush", "dev", "rack0"])
+    assert traffic.reaches(deployed, "internet", address)
+    assert traffic.neighbour(deployed, "upstream", address) == traffic.mac(deployed, "colo", "eth0") != ""
+
+
+@core
+def test_the_address_of_a_lan_host_leads_to_that_host(deployed: Lab) -> None:
+    assert traffic.fetch(deployed, "internet", f"http://{DESK_ADDRESS}/name") == "desk"
+
+
+@core
+@pytest.mark.parametrize(
+    ("node", "source", "seen"),
+    [("desk", None, ROUTER_ADDRESS), ("desk", DESK_ADDRESS, DESK_ADDRESS), ("office", None, ROUTER_ADDRESS)],
+    ids=["LAN host", "LAN host by its extruded address", "router"],
+)
+def test_the_source_seen_outside_is_an_extruded_one(deployed: Lab, node: str, source: str | None, seen: str) -> None:
+    assert traffic.source_seen_outside(deployed, node, source) == seen
+
+
+@core
+def test_each_link_carries_its_share_in_both_directions(deployed: Lab) -> None:
+    shares = traffic.shares(deployed)
+    assert shares.up["dsl"] == pytest.approx(67, abs=12)
+    assert shares.down["dsl"] == pytest.approx(62, abs=12)
+
+
+def test_one_transit_provider_is_enough(deployed: Lab) -> None:
+    deployed.cut("transit-a")
+    try:
+        assert traffic.reaches(deployed, "internet", DESK_ADDRESS, 5)
+        assert traffic.source_seen_outside(deployed, "desk") == ROUTER_ADDRESS
+    finally:
+        deployed.heal("transit-a")
+
+
+@pytest.mark.parametrize(("gone", "left"), [("dsl", "cable"), ("cable", "dsl")])
+def test_one_link_alone_carries_everything(mended: Lab, gone: str, left: str) -> None:
+    mended.cut(gone)
+    for node, device in ENDS:
+        mended.exec(node, ["ip", "link", "set", device.format(gone), "down"])
+    shares = traffic.shares(mended)
+    assert shares == traffic.Shares({left: 100, gone: 0}, {left: 100, gone: 0})
+    assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
+    assert traffic.fetch(mended, "internet", f"http://{DESK_ADDRESS}/name") == "desk"
+    for node, device in ENDS:
+        mended.exec(node, ["ip", "link", "set", device.format(gone), "up"])
+
+
+@core
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_full_segments_pass_whole_and_nobody_has_to_say_that_they_do_not_fit(deployed: Lab, direction: str) -> None:
+    wanted = "tcp port 5201 or icmp[icmptype] == icmp-unreach"
+    command = ["iperf3", "-c", INTERNET_ADDRESS, "-B", DESK_ADDRESS, "-n", "100K", "-l", "10K"]
+    with (
+        watch.capture(deployed, "desk", "eth0", wanted) as desk,
+        watch.capture(deployed, "internet", "eth0", wanted) as internet,
+    ):
+        deployed.exec("desk", [*command, *(["-R"] if direction == "down" else [])], timeout=60)
+    receiver = internet if direction == "up" else desk
+    assert max(_length(line) for line in receiver.lines) == LARGEST
+    for end, sender in ((internet, DESK_ADDRESS), (desk, INTERNET_ADDRESS)):
+        openings = [line for line in end.lines if "Flags [S" in line and f" {sender}." in line.partition(" > ")[0]]
+        assert openings
+        assert all(f"mss {MSS}," in line for line in openings)
+        assert all("flags [DF]" in line for line in end.lines if "proto TCP" in line)
+        assert not [line for line in end.lines if "proto ICMP" in line]
+
+
+@core
+def test_what_is_extruded_crosses_the_providers_in_tunnels_with_the_right_keys_only(deployed: Lab) -> None:
+    wanted = f"ip proto 47 or host {ROUTER_ADDRESS} or host {DESK_ADDRESS}"
+    with (
+        watch.capture(deployed, "isp-dsl", "office0", wanted) as dsl,
+        watch.capture(deployed, "isp-cable", "office0", wanted) as cable,
+    ):
+        traffic.shares(deployed)
+        assert traffic.source_seen_outside(deployed, "desk") == ROUTER_ADDRESS
+    for lines, (_table, key) in zip((dsl.lines, cable.lines), WANS.values(), strict=True):
+        assert len([line for line in lines if DESK_ADDRESS in line]) > traffic.FLOWS
+        assert {_key(line) for line in lines} == {key}
+
+
+@pytest.mark.parametrize("wan", WANS)
+def test_the_providers_drop_extruded_sources_so_only_tunnels_explain_what_arrives(deployed: Lab, wan: str) -> None:
+    way = ["priority", "100", "from", ROUTER_ADDRESS, "lookup", str(WANS[wan][0])]
+    ping = ["ping", "-c", "3", "-i", "0.2", "-W", "1", "-I", ROUTER_ADDRESS, INTERNET_ADDRESS]
+    deployed.exec("office", ["ip", "rule", "add", *way])
+    try:
+        with (
+            watch.capture(deployed, f"isp-{wan}", "office0", f"icmp and src {ROUTER_ADDRESS}") as before,
+            watch.capture(deployed, f"isp-{wan}", "core0", f"icmp and src {ROUTER_ADDRESS}") as behind,
+        ):
+            assert deployed.exec("office", ping, check=False).returncode == 1
+    finally:
+        deployed.exec("office", ["ip", "rule", "del", *way])
+    assert len(before.lines) == 3
+    assert behind.lines == []
+    assert deployed.exec("office", ping).returncode == 0
+
+
+def _length(line: str) -> int:
+    """The length of an IP packet in bytes."""
+    found = re.search(r"length (\d+)\)", line)
+    return int(found[1]) if found else 0
+
+
+def _key(line: str) -> str:
+    """The GRE key of a packet."""
+    found = re.search(r"GREv0, Flags \[key present\], key=(0x[0-9a-f]+)", line)
+    return found[1] if found else f"no tunnel: {line}"

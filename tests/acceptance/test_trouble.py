@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wrong, in the inventory or on a host, is told in words; or it is put right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.acceptance import inventory, modules, playbook, snapshot, traffic
+from tests.acceptance.conftest import HOSTS
+from tests.acceptance.traffic import DESK_ADDRESS, ROUTER_ADDRESS
+from tests.lab.lab import Lab
+
+ADMINS_RULES = """*filter
+[7:700] -I FORWARD 1 -s 192.0.2.200/32 -j DROP
+[8:800] -A INPUT -s 192.0.2.201/32 -j ACCEPT
+COMMIT
+"""
+
+
+def test_all_errors_of_the_inventory_are_shown_together_before_any_host_is_touched(lab: Lab, tmp_path: Path) -> None:
+    office = inventory.lab_host("office")
+    office["extrude_addresses"].append("203.0.114.7")
+    office["extrude_wans"][1]["name"] = "dsl"
+    run = playbook.run(lab, inventory=inventory.write(tmp_path / "wrong", {"office": office}))
+    assert run.code != 0
+    (message,) = run.failures()
+    assert "203.0.114.7" in message
+    assert "extrude_wans[1].name" in message
+    assert len(run.answers) == 1, "only the validation has run"
+
+
+def test_what_others_put_into_our_places_is_named_and_nothing_is_changed(mended: Lab) -> None:
+    route, rule = "198.51.100.128/25", "10.9.9.0/24"
+    mended.exec("office", ["ip", "route", "add", route, "via", "192.168.10.2", "table", "4200"])
+    mended.exec("office", ["ip", "rule", "add", "priority", "4250", "from", rule, "lookup", "main"])
+    mended.exec("office", ["ip", "link", "set", "ex-dsl", "alias", "of somebody else"])
+    try:
+        before = {host: snapshot.take(mended, host) for host in HOSTS}
+        run = playbook.run(mended)
+        after = {host: snapshot.take(mended, host) for host in HOSTS}
+    finally:
+        mended.exec("office", ["ip", "route", "del", route, "table", "4200"])
+        mended.exec("office", ["ip", "rule", "del", "priority", "4250"])
+        mended.exec("office", ["ip", "link", "set", "ex-dsl", "alias", "extrude:acme/office/dsl"])
+    assert run.code != 0
+    (message,) = run.failures()
+    assert f"{route} table 4200" in message
+    assert f"4250: from {rule}" in message
+    assert "device ex-dsl is there already and is not ours" in message
+    assert "of somebody else" in message
+    for host in HOSTS:
+        assert not snapshot.difference(before[host], after[host])
+
+
+def test_one_run_puts_right_what_changed_since_and_leaves_the_admins_rules(mended: Lab) -> None:
+    mended.exec("office", ["iptables-restore", "--noflush", "--counters"], stdin=ADMINS_RULES)
+    mended.exec("office", ["iptables", "-I", "EXTRUDE-FORWARD", "1", "-d", DESK_ADDRESS, "-j", "DROP"])
+    mended.exec("colo", ["iptables", "-D", "FORWARD", "-j", "EXTRUDE-FORWARD"])
+    _bounce_the_rack_link(mended)
+    assert not traffic.reaches(mended, "internet", DESK_ADDRESS, 1)
+    run = playbook.run(mended, "--diff")
+    assert run.code == 0, run.output
+
+    assert {o["text"] for o in run.operations("colo")} >= {
+        f"add proxy {address} on eth0" for address in (ROUTER_ADDRESS, DESK_ADDRESS)
+    }
+    assert "chains" in {operation["kind"] for operation in run.operations("colo")}
+    assert [operation["kind"] for operation in run.operations("office")] == ["chains"]
+    (diff,) = run.diffs("office")
+    assert f"EXTRUDE-FORWARD   1: -d {DESK_ADDRESS}/32 -j DROP" in diff["before"]
+    assert "DROP" not in diff["after"]
+    assert f"-d {DESK_ADDRESS}/32 -j DROP" in run.output
+
+    rules = mended.exec("office", ["iptables-save", "--counters", "-t", "filter"]).stdout
+    assert "[7:700] -A FORWARD -s 192.0.2.200/32 -j DROP" in rules
+    assert "[8:800] -A INPUT -s 192.0.2.201/32 -j ACCEPT" in rules
+    assert rules.index("-A FORWARD -s 192.0.2.200") < rules.index("-A FORWARD -j EXTRUDE-FORWARD")
+    assert traffic.reaches(mended, "internet", DESK_ADDRESS)
+    mended.exec("office", ["iptables", "-D", "FORWARD", "-s", "192.0.2.200/32", "-j", "DROP"])
+    mended.exec("office", ["iptables", "-D", "INPUT", "-s", "192.0.2.201/32", "-j", "ACCEPT"])
+
+
+def test_a_device_of_that_name_is_an_error_for_a_new_wan(mended: Lab) -> None:
+    office = inventory.lab_host("office")
+    office["extrude_wans"].append(
+        {"name": "lte", "interface": "lan0", "address": "192.0.2.130/30", "gateway": "192.0.2.129"}
+    )
+    mended.exec("office", ["ip", "link", "add", "ex-lte", "type", "dummy"])
+    try:
+        result = modules.plan(mended, "office", inventory.states({"office": office})["office"])
+    finally:
+        mended.exec("office", ["ip", "link", "del", "ex-lte"])
+    assert "device ex-lte is there already and is not ours: kind dummy" in result.message
+
+
+def _bounce_the_rack_link(lab: Lab) -> None:
+    """Down and up again: the kernel forgets the proxy entries, networkd configures the address again."""
+    lab.exec("colo", ["ip", "link", "set", "eth0", "down"])
+    lab.exec("colo", ["ip", "link", "set", "eth0", "up"])
+    lab.exec("colo", ["sh", "-c", "until ip route get 198.18.0.10 | grep -q eth0; do sleep 0.2; done"], timeout=30)

@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.unit.host import snapshot
+from tests.unit.netns import ip
+
+Run = Callable[..., dict[str, Any]]
+STATE: dict[str, Any] = {
+    "customer": "acme",
+    "site": "office",
+    "addresses": [{"device": "lo", "address": "203.0.113.10/32"}],
+    "routes": [{"destination": "198.18.0.0/15", "table": 4200, "type": "unreachable"}],
+    "rules": [{"priority": 4290, "table": 4200}],
+    "proxies": [{"device": "a0", "address": "203.0.113.11"}],
+    "reserved": {"tables": [4200], "priorities": [4200, 4299]},
+}
+
+
+def test_a_host_without_records_has_nothing_of_ours(run: Run, folder: Path) -> None:
+    before = snapshot()
+    result = run("extrude_info")
+    assert {name: result[name] for name in ("applied", "drift", "tunnels", "addresses", "routes", "rules")} == {
+        "applied": [],
+        "drift": [],
+        "tunnels": [],
+        "addresses": [],
+        "routes": [],
+        "rules": [],
+    }
+    assert result["proxies"] == [{"device": "b0", "address": "192.0.2.77"}]
+    assert result["changed"] is False
+    assert not folder.exists()
+    assert snapshot() == before
+
+
+def test_what_was_applied_is_shown_as_it_was_asked_for_and_as_it_is(run: Run) -> None:
+    run("extrude_state", states=[STATE])
+    result = run("extrude_info")
+    assert result["drift"] == []
+    (applied,) = result["applied"]
+    assert applied["proxies"] == STATE["proxies"]
+    assert applied["reserved"] == STATE["reserved"]
+    assert run("extrude_state", states=result["applied"])["changed"] is False
+    (route,) = result["routes"]
+    assert (route["destination"], route["type"]) == ("198.18.0.0/15", "unreachable")
+    assert result["rules"] == [{"family": 4, "priority": 4290, "table": 4200}]
+
+
+def test_drift_says_what_the_next_run_would_do(run: Run) -> None:
+    run("extrude_state", states=[STATE])
+    ip("neigh del proxy 203.0.113.11 dev a0", "rule del priority 4290")
+    assert run("extrude_info")["drift"] == ["add rule 4290: lookup 4200", "add proxy 203.0.113.11 on a0"]
+
+
+def test_what_stands_in_the_way_is_drift_too(run: Run) -> None:
+    run("extrude_state", states=[STATE])
+    ip("route add 192.0.2.0/25 dev a0 table 4200 proto 4", "link set a0 name c0")
+    assert run("extrude_info")["drift"] == [
+        (
+            "route 192.0.2.0/25 table 4200 metric 0 dev c0 weight 1 stands where only ours may and was made by"
+            " hand or networkd (protocol 4)"
+        ),
+        "proxy 203.0.113.11 on a0: there is no device a0 on this host",
+    ]
+
+
+def test_routes_of_ours_in_tables_that_no_record_names_are_shown(run: Run) -> None:
+    ip("route add 192.0.2.0/25 dev a0 table 999 proto 120")
+    assert [route["table"] for route in run("extrude_info")["routes"]] == [999]
+
+
+def test_a_corrupt_record_is_named(run: Run, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "acme.json").write_text("[]")
+    assert run("extrude_info")["msg"].startswith(f"{folder}/acme.json is no record of what was applied")

@@ -1,0 +1,279 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.module_utils import _netlink
+from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError
+from tests.unit.host import snapshot
+from tests.unit.netns import ip, output
+
+Run = Callable[..., dict[str, Any]]
+STATE: dict[str, Any] = {
+    "customer": "acme",
+    "site": "office",
+    "groups": [{"device": "b0", "group": 4200}],
+    "addresses": [{"device": "lo", "address": "203.0.113.10/32"}],
+    "sysctls": [{"name": "net/ipv4/conf/a0/rp_filter", "value": "2"}],
+    "chains": [{"name": "EXTRUDE-FORWARD", "hook": "FORWARD", "rules": ["-d 203.0.113.10 -j ACCEPT"]}],
+    "routes": [{"destination": "0.0.0.0/0", "table": 4200, "nexthops": [{"device": "a0"}, {"device": "b0"}]}],
+    "rules": [{"priority": 4290, "table": 4200}],
+    "proxies": [{"device": "a0", "address": "203.0.113.11"}],
+    "reserved": {"tables": [4200], "priorities": [4200, 4299]},
+}
+EMPTY = {"customer": "acme", "site": "office"}
+
+
+def texts(result: dict[str, Any]) -> list[str]:
+    return [operation["text"] for operation in result["operations"]]
+
+
+def test_check_mode_says_exactly_what_the_run_does_and_touches_nothing(run: Run, folder: Path) -> None:
+    steps = [
+        [STATE],
+        [{**STATE, "proxies": [], "routes": [{"destination": "0.0.0.0/0", "table": 4200, "type": "unreachable"}]}],
+        [EMPTY],
+    ]
+    for states in steps:
+        before = snapshot()
+        stored = {path.name: path.read_bytes() for path in folder.glob("*")}
+        planned = run("extrude_state", states=states, check=True)
+        assert snapshot() == before
+        assert {path.name: path.read_bytes() for path in folder.glob("*")} == stored
+        done = run("extrude_state", states=states)
+        assert planned == done
+        assert done["changed"] is True
+        assert run("extrude_state", states=states)["operations"] == []
+
+
+def test_check_mode_needs_no_folder(run: Run, folder: Path) -> None:
+    assert run("extrude_state", states=[STATE], check=True)["changed"] is True
+    assert not folder.exists()
+
+
+def test_what_a_state_lists_no_more_goes_without_a_trace(run: Run, folder: Path) -> None:
+    before = snapshot()
+    run("extrude_state", states=[STATE])
+    run("extrude_state", states=[EMPTY])
+    after = snapshot()
+    assert {**after, "sysctls": {}} == {**before, "sysctls": {}}
+    assert list(folder.glob("*.json")) == []
+
+
+def test_addresses_and_groups_that_were_there_before_stay(run: Run) -> None:
+    ip("addr add 203.0.113.10/32 dev lo", "link set b0 group 4200", "neigh add proxy 203.0.113.11 dev a0")
+    before = snapshot()
+    run("extrude_state", states=[STATE])
+    run("extrude_state", states=[STATE])
+    run("extrude_state", states=[EMPTY])
+    assert {**snapshot(), "sysctls": {}} == {**before, "sysctls": {}}
+
+
+def test_a_strange_chain_rule_is_put_right_and_shown(run: Run) -> None:
+    run("extrude_state", states=[STATE])
+    output("iptables", "-I", "EXTRUDE-FORWARD", "-j", "DROP")
+    result = run("extrude_state", states=[STATE])
+    assert result["diff"] == {
+        "before": "iptables -t filter EXTRUDE-FORWARD   1: -j DROP\n"
+        "iptables -t filter EXTRUDE-FORWARD   2: -d 203.0.113.10/32 -j ACCEPT\n"
+        "iptables -t filter EXTRUDE-FORWARD: from FORWARD\n",
+        "after": "iptables -t filter EXTRUDE-FORWARD   1: -d 203.0.113.10/32 -j ACCEPT\n"
+        "iptables -t filter EXTRUDE-FORWARD: from FORWARD\n",
+    }
+    assert run("extrude_state", states=[STATE])["changed"] is False
+
+
+def test_an_error_undoes_all_kinds_and_leaves_the_record(run: Run, folder: Path) -> None:
+    run("extrude_state", states=[STATE])
+    before, record = snapshot(), (folder / "acme.json").read_text()
+    bad = {**STATE, "addresses": [], "routes": [{**STATE["routes"][0], "source": "192.0.2.99"}], "rules": []}
+    result = run("extrude_state", states=[bad])
+    assert result["msg"] == (
+        "cannot change route 0.0.0.0/0 table 4200 metric 0 dev a0 weight 1 dev b0 weight 1"
+        " (source: unset -> 192.0.2.99): Invalid prefsrc address"
+    )
+    assert snapshot() == before
+    assert (folder / "acme.json").read_text() == record
+
+
+def test_an_undo_that_fails_leaves_everything_on_record(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = _netlink.Writer.apply
+
+    def failing(writer: _netlink.Writer, operation: Any) -> None:
+        if operation.kind == "rules" or operation.action == "delete":
+            raise EngineError("refused")
+        real(writer, operation)
+
+    monkeypatch.setattr(_netlink.Writer, "apply", failing)
+    result = run("extrude_state", states=[STATE])
+    assert result["msg"].startswith("refused; and not all of it could be undone: refused; ")
+    monkeypatch.undo()
+    assert "203.0.113.10/32" in (folder / "acme.json").read_text()
+    run("extrude_state", states=[EMPTY])
+    assert "203.0.113.10" not in output("ip", "addr")
+
+
+def test_states_of_several_owners_are_one_transaction(run: Run) -> None:
+    other = {
+        "customer": "other",
+        "site": "x",
+        "rules": STATE["rules"],
+        "chains": [{**STATE["chains"][0], "rules": ["-d 203.0.113.20 -j ACCEPT"]}],
+    }
+    run("extrude_state", states=[STATE, other])
+    assert output("iptables", "-S", "EXTRUDE-FORWARD").count("ACCEPT") == 2
+    run("extrude_state", states=[EMPTY])
+    assert "203.0.113.20/32" in output("iptables", "-S", "EXTRUDE-FORWARD")
+    assert "4290" in output("ip", "rule")
+    run("extrude_state", states=[{"customer": "other", "site": "x"}])
+    assert "4290" not in output("ip", "rule")
+
+
+@pytest.mark.parametrize(
+    ("states", "message"),
+    [
+        ([STATE, STATE], "customer acme, site office has more than one state here"),
+        (["acme"], "Elements value for option 'states' is of type"),
+        ([STATE, {**EMPTY, "site": "x", "rules": [{"priority": 1}]}], "states[1].rules[0].table: is missing"),
+        ([{"customer": "acme"}], "states[0].site: is missing"),
+        ([{**EMPTY, "adresses": []}], "states[0].adresses: is not known here; known are addresses, chains"),
+    ],
+)
+def test_bad_states_are_one_sentence(run: Run, states: list[Any], message: str) -> None:
+    result = run("extrude_state", states=states)
+    assert result["failed"]
+    assert message in result["msg"]
+
+
+def test_a_hand_made_route_in_our_table_is_an_error_that_names_it(run: Run) -> None:
+    ip("route add 192.0.2.0/25 dev a0 table 4200 proto 0", "rule add priority 4201 lookup main")
+    before = snapshot()
+    for check in (True, False):
+        result = run("extrude_state", states=[STATE], check=check)
+        assert result["msg"].startswith("route 192.0.2.0/25 table 4200 metric 0 dev a0 weight 1 stands where only ours")
+        assert "; rule 4201: lookup 254 stands where only ours may" in result["msg"]
+    assert snapshot() == before
+
+
+def test_a_corrupt_record_is_named(run: Run, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "acme.json").write_text("{")
+    result = run("extrude_state", states=[STATE])
+    assert result["msg"].startswith(f"{folder}/acme.json is no record of what was applied, mend it or remove it: ")
+
+
+# --- as processes of their own ----------------------------------------------------------------------
+
+
+def module_process(folder: Path, states: list[Any], *, check: bool = False, first: str = "") -> subprocess.Popen[str]:
+    """The module as a process of its own; *first* is run in it before."""
+    args = {"states": states, "directory": str(folder), "_ansible_check_mode": check}
+    code = (
+        f"import json, os, signal, sys\nfrom ansible.module_utils.testing import patch_module_args\n"
+        f"from ansible_collections.multihome.extrude.plugins.modules import extrude_state\n{first}\n"
+        f"with patch_module_args(json.load(sys.stdin)): extrude_state.main()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(args))
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def finished(process: subprocess.Popen[str]) -> dict[str, Any]:
+    out, err = process.communicate(timeout=60)
+    assert out, err
+    result: dict[str, Any] = json.loads(out)
+    return result
+
+
+AT_STEP = """
+from ansible_collections.multihome.extrude.plugins.module_utils import _host
+real, seen = _host._apply_part, []
+def part(operations, writer):
+    seen.append(operations)
+    if len(seen) == {number}: {act}
+    real(operations, writer)
+_host._apply_part = part
+"""
+
+
+@pytest.mark.parametrize("number", range(1, 8))
+def test_a_run_that_is_killed_leaves_nothing_without_an_owner(run: Run, folder: Path, number: int) -> None:
+    before = snapshot()
+    kill = AT_STEP.format(number=number, act="os.kill(os.getpid(), signal.SIGKILL)")
+    process = module_process(folder, [STATE], first=kill)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    if number % 2:
+        run("extrude_state", states=[STATE])
+        assert run("extrude_state", states=[STATE])["operations"] == []
+    run("extrude_state", states=[EMPTY])
+    assert {**snapshot(), "sysctls": {}} == {**before, "sysctls": {}}
+
+
+def test_a_run_that_is_told_to_end_undoes_what_it_did(run: Run, folder: Path) -> None:
+    before = snapshot()
+    end = AT_STEP.format(number=5, act="os.kill(os.getpid(), signal.SIGTERM)")
+    assert finished(module_process(folder, [STATE], first=end))["msg"] == "stopped by SIGTERM"
+    assert snapshot() == before
+    assert list(folder.glob("*.json")) == []
+
+
+def test_a_bare_host_can_be_planned_but_not_changed(run: Run, folder: Path) -> None:
+    """Without pyroute2 and iptables, as before the first run."""
+    expected = run("extrude_state", states=[{**STATE, "chains": []}], check=True)
+    bare = (
+        "from ansible_collections.multihome.extrude.plugins.module_utils import _iptables\n"
+        "sys.modules['pyroute2'] = None\n_iptables._find = lambda program: None\n"
+    )
+    planned = finished(module_process(folder, [{**STATE, "chains": []}], check=True, first=bare))
+    assert planned["operations"] == expected["operations"]
+    assert planned["missing_packages"] == ["python3-pyroute2", "iptables"]
+    assert "chains" in {
+        operation["kind"]
+        for operation in finished(module_process(folder, [STATE], check=True, first=bare))["operations"]
+    }
+    real = finished(module_process(folder, [STATE], first=bare))
+    assert real["msg"] == "pyroute2 is missing on this host (Debian package python3-pyroute2)"
+
+
+def test_people_without_rights_get_one_sentence(run: Run, tmp_path: Path) -> None:
+    for path in (tmp_path, *tmp_path.parents[:3]):
+        path.chmod(0o755)
+    nobody = "os.setuid(65534)"
+    result = finished(module_process(tmp_path / "records", [STATE], first=nobody))
+    assert result["msg"] == f"cannot write {tmp_path}/records/.lock: Permission denied; it takes root"
+    plain = {**STATE, "chains": []}
+    assert (
+        run("extrude_state", states=[plain], check=True)["operations"]
+        == (finished(module_process(tmp_path / "records", [plain], check=True, first=nobody))["operations"])
+    )
+
+
+def test_a_second_run_waits_for_the_first(run: Run, folder: Path) -> None:
+    slow = AT_STEP.format(number=3, act="__import__('time').sleep(1)")
+    processes = [module_process(folder, [STATE], first=slow) for _number in range(2)]
+    results = [finished(process) for process in processes]
+    assert sorted(len(result["operations"]) for result in results) == [0, 7]
