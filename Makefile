@@ -8,7 +8,7 @@ STEPS := lint types units units-pyroute2 sanity ansible-lint docs-lint build mol
 RUN = @EXTRUDE_COMMAND="$(MAKECMDGOALS)" tools/as-root tools/$@.sh $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test clean fresh lock $(STEPS)
+.PHONY: bench help demo setup test clean fresh lock $(STEPS)
 
 help: ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 18
@@ -47,6 +47,9 @@ build: setup ## Build the collection's archive
 	$(RUN)
 
 molecule: setup ## Run the Molecule scenarios in a lab of their own
+	$(RUN)
+
+bench: setup ## Measure the engine beside ip(8); leave the machine alone meanwhile
 	$(RUN)
 
 fresh: ## Prove a command in a fresh minimal Debian 12: make fresh ARGS="make test"

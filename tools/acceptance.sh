@@ -6,4 +6,4 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 need_setup
 
-python -m pytest -o cache_dir="$CACHE/pytest" tests/acceptance "$@"
+python -m pytest -o cache_dir="$CACHE/pytest" -o testpaths=tests/acceptance "$@"

@@ -147,10 +147,10 @@ def _flush_caches(operations: Sequence[Operation]) -> None:
 def _undo(done: list[Operation], writer: _netlink.Writer, error: BaseException) -> None:
     """Reverses *done*, last first. What cannot be reversed is told together with the error."""
     problems = []
-    for operations in _batches(operation.inverse() for operation in reversed(done)):
-        for part in _parts(operations):
+    for operations in reversed(list(_batches(done))):
+        for part in reversed(_parts(operations)):
             try:
-                _apply_part(part, writer)
+                _apply_part([operation.inverse() for operation in part], writer)
             except _netlink.Gone:
                 continue
             except EngineError as problem:

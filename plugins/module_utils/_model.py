@@ -548,7 +548,8 @@ def plain(item: Object) -> dict[str, Any]:
     data: dict[str, Any] = {entry.name: getattr(item, entry.name) for entry in fields(item)}
     data = {name: value for name, value in data.items() if value not in (None, "", ())}
     if isinstance(item, Tunnel):
-        data["wan"] = data.pop("alias").rpartition("/")[2]
+        alias = data.pop("alias", "")  # one that was made by a run that was cut short has none yet
+        data.update({"wan": alias.rpartition("/")[2]} if alias else {})
     if isinstance(item, Route):
         data["nexthops"] = [plain_hop(hop) for hop in item.nexthops]
     return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}

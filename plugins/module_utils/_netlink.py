@@ -19,7 +19,7 @@ import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import _sysctl, _wire
@@ -107,22 +107,30 @@ class Writer:
             raise
 
     def _rule(self, operation: Operation, rule: Rule) -> None:
-        """A delete takes the first rule that has what the delete names, were it more than that.
+        """The kernel takes what is left out for any value: a delete hits the first rule that has what is
+        named, were it more than that, and an add finds such a rule "there already".
 
-        So rules of ours that stand before and match more narrowly step aside for the moment.
+        So rules of ours that are narrower step aside for the moment.
         """
         peers = self._rules[_peers(rule)]
-        if operation.action == "add":
-            self._ipr.rule("add", **_rule(rule))
-            peers[rule] = None
-            return
-        aside = _narrower(rule, peers)
-        for other in [*sorted(aside, key=_narrowness, reverse=True), rule]:
-            self._ipr.rule("del", **_rule(other))
-            peers.pop(other, None)
+        adding = operation.action == "add"
+        aside = sorted(_hit_by_add(rule, peers) if adding else _hit_by_delete(rule, peers), key=_narrowness)
+        for other in reversed(aside):
+            self._drop(other)
+        if adding:
+            self._put(rule)
+        else:
+            self._drop(rule)
         for other in aside:
-            self._ipr.rule("add", **_rule(other))
-            peers[other] = None
+            self._put(other)
+
+    def _put(self, rule: Rule) -> None:
+        self._ipr.rule("add", **_rule(rule))
+        self._rules[_peers(rule)][rule] = None
+
+    def _drop(self, rule: Rule) -> None:
+        self._ipr.rule("del", **_rule(rule))
+        self._rules[_peers(rule)].pop(rule, None)
 
     def _index(self, name: str) -> int:
         if name not in self._indexes:
@@ -174,11 +182,20 @@ def _narrowness(rule: Rule) -> int:
     return sum(value is not None for value in _named(rule))
 
 
-def _narrower(rule: Rule, peers: dict[Rule, None]) -> list[Rule]:
+def _hit_by_delete(rule: Rule, peers: dict[Rule, None]) -> list[Rule]:
     """The *peers* that stand before *rule* and have all that a delete of it names."""
     named = [(place, value) for place, value in enumerate(_named(rule)) if value is not None]
     before = itertools.takewhile(lambda peer: peer != rule, peers)
     return [peer for peer in before if all(_named(peer)[place] == value for place, value in named)]
+
+
+def _hit_by_add(rule: Rule, peers: dict[Rule, None]) -> list[Rule]:
+    """The *peers* that differ only in prefixes that *rule* leaves out (net/ipv4/fib_rules.c, fib4_rule_compare)."""
+    if rule.source and rule.destination:
+        return []
+    like = {"source": None} if rule.source is None else {}
+    like |= {"destination": None} if rule.destination is None else {}
+    return [peer for peer in peers if peer != rule and replace(peer, **like) == rule]
 
 
 # --- what pyroute2 is told ----------------------------------------------------------------------------

@@ -158,7 +158,7 @@ class Operation:
 
 def _difference(before: Object, after: Object) -> str:
     old, new = plain(before), plain(after)
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name) and name != "optional"]
     return ", ".join(f"{name}: {old.get(name, 'unset')} -> {new.get(name, 'unset')}" for name in names)
 
 

@@ -66,7 +66,7 @@ def deployment(lab: Lab) -> Deployment:
 @pytest.fixture(scope="session")
 def deployed(lab: Lab, request: pytest.FixtureRequest) -> Lab:
     """The lab with the collection deployed."""
-    if not request.config.getoption("keep") or any(modules.plan(lab, host).texts for host in HOSTS):
+    if not request.config.getoption("keep") or modules.drift(lab):
         done: Deployment = request.getfixturevalue("deployment")
         if done.first.code != 0:
             pytest.fail(f"the deployment failed:\n{done.first.output}")
@@ -80,9 +80,10 @@ def mended(deployed: Lab) -> Iterator[Lab]:
     for link in ("dsl", "cable", "rack"):
         deployed.heal(link)
     for host in HOSTS:
-        result = modules.apply(deployed, host)
-        if result.failed:
-            pytest.exit(f"{host} cannot be put back: {result.message}", 1)
+        deployed.exec(host, ["/lib/systemd/systemd-networkd-wait-online", "--quiet", "--timeout=30"])
+    failed = {host: result.message for host, result in modules.apply_all(deployed).items() if result.failed}
+    if failed:
+        pytest.exit(f"the lab cannot be put back: {failed}", 1)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from typing import Any
@@ -33,34 +32,42 @@ class Result:
         return [str(operation["text"]) for operation in self.values.get("operations", [])]
 
 
-def start(lab: Lab, host: str, module: str, *options: str, results: str, **arguments: Any) -> subprocess.Popen[str]:
-    """Start a call of a module of the collection."""
-    return playbook.command(
-        lab,
-        "ansible",
-        *("-i", str(playbook.INVENTORY), host, "-m", f"multihome.extrude.{module}", "-a", json.dumps(arguments)),
-        *options,
-        results=results,
-    )
-
-
 def call(lab: Lab, host: str, module: str, *options: str, **arguments: Any) -> Result:
-    """Call a module of the collection and wait for it. *options* are those of the command ansible."""
-    with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as results:
-        process = start(lab, host, module, *options, results=results.name, **arguments)
-        output, _ = process.communicate(timeout=300)
-        lines = [json.loads(line) for line in results]
-    if not lines or lines[-1]["status"] == "unreachable":
-        raise AssertionError(f"{module} did not run on {host}:\n{output}")
-    return Result(lines[-1]["status"] == "failed", lines[-1]["result"])
+    """Call a module of the collection. *options* are those of the command ansible."""
+    return _call(lab, [host], module, json.dumps(arguments), *options)[host]
 
 
-def apply(lab: Lab, host: str, wanted: list[Variables] | None = None, *options: str) -> Result:
+def apply(lab: Lab, host: str, wanted: list[Variables] | None = None) -> Result:
     """Bring a host to *wanted* states, without them to those of the lab's inventory."""
-    chosen = states()[host] if wanted is None else wanted
-    return call(lab, host, "extrude_state", *options, states=chosen)
+    return apply_all(lab, {host: states()[host] if wanted is None else wanted})[host]
 
 
-def plan(lab: Lab, host: str, wanted: list[Variables] | None = None) -> Result:
+def plan(lab: Lab, host: str, wanted: list[Variables]) -> Result:
     """What :func:`apply` would do."""
-    return apply(lab, host, wanted, "--check", "--diff")
+    return apply_all(lab, {host: wanted}, "--check", "--diff")[host]
+
+
+def apply_all(lab: Lab, wanted: dict[str, list[Variables]] | None = None, *options: str) -> dict[str, Result]:
+    """Bring hosts to *wanted* states, without them all hosts to those of the lab's inventory, in one call."""
+    chosen = states() if wanted is None else wanted
+    arguments = json.dumps({"states": "{{ wanted_states[inventory_hostname] }}"})
+    variables = json.dumps({"wanted_states": chosen})
+    return _call(lab, list(chosen), "extrude_state", arguments, "-e", variables, *options)
+
+
+def drift(lab: Lab, wanted: dict[str, list[Variables]] | None = None) -> list[str]:
+    """What :func:`apply_all` would do on any host, or why it could not."""
+    results = apply_all(lab, wanted, "--check", "--diff").values()
+    return [text for result in results for text in [*result.texts, *([result.message] if result.failed else [])]]
+
+
+def _call(lab: Lab, hosts: list[str], module: str, arguments: str, *options: str) -> dict[str, Result]:
+    words = ("-i", str(playbook.INVENTORY), ",".join(hosts), "-m", f"multihome.extrude.{module}", "-a", arguments)
+    with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as results:
+        process = playbook.command(lab, "ansible", *words, *options, results=results.name)
+        output, _ = process.communicate(timeout=300)
+        answers = [json.loads(line) for line in results]
+    answered = {answer["host"]: answer for answer in answers if answer["status"] != "unreachable"}
+    if answered.keys() != set(hosts):
+        raise AssertionError(f"{module} did not run on {', '.join(hosts)}:\n{output}")
+    return {host: Result(answer["status"] == "failed", answer["result"]) for host, answer in answered.items()}

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from .topology import DEFAULT, Shape, Topology, load, parse, shape_faults
 from .wiring import netem
 
 LINK_UP, LINK_CUT, LINK_BLACK_HOLED = "up", "cut", "black-holed"
+SIGN_SECONDS = 60
 SSH_WAIT_SECONDS = 60
 SSH_FAILED = 255
 # networkd has set up every link that has a carrier; a link that was cut is no reason to wait for ever.
@@ -41,6 +42,7 @@ class State:
     process: Process
     sockets: str
     topology: dict[str, Any]
+    ready: bool = False  # all hosts have answered
 
 
 class Lab:
@@ -70,7 +72,7 @@ class Lab:
         topology = load(topology_file)
         with self._locked():
             state = self._state()
-            if state is not None and state.process.alive():
+            if state is not None and state.ready and state.process.alive():
                 self._check_same(state, backend, topology)
                 say(f"{self.name} is already up")
                 return
@@ -175,40 +177,60 @@ class Lab:
             prefix_length=topology.management.prefixlen,
         )
         say(f"starting {self.name} on {backend.description}")
-        process, endpoints = backend.start(machine)
-        state = State(backend.description, process, str(self._sockets()), topology.as_data())
         try:
-            self._write(state, endpoints)
-            self._wait_for_console(process, backend.boot_seconds)
+            state = self._boot(backend, machine, topology)
+            self._wait_for_console("] READY", state.process, backend.boot_seconds)
             for host in topology.hosts:
                 self._wait_for_host(host)
+            self._write(replace(state, ready=True))
         except BaseException:
-            shutil.copyfile(self.folder / "console.log", self._console_copy)
-            self._remove(state)
+            self._remove(self._state())
             raise
 
-    def _write(self, state: State, endpoints: Mapping[str, sshconfig.Endpoint]) -> None:
-        data = {**vars(state), "process": vars(state.process)}
-        (self.folder / "state.json").write_text(json.dumps(data, indent=1), encoding="utf-8")
+    def _boot(self, backend: Backend, machine: Machine, topology: Topology) -> State:
+        """Start the machine until it gives a sign of life: an emulated kernel hangs before that now and then."""
+        state = self._boot_once(backend, machine, topology)
+        try:
+            self._wait_for_console("[lab ", state.process, SIGN_SECONDS)
+        except LabError:
+            say("the machine gives no sign of life, starting it again")
+            self._stop(state)
+            state = self._boot_once(backend, machine, topology)
+        return state
+
+    def _boot_once(self, backend: Backend, machine: Machine, topology: Topology) -> State:
+        process, endpoints = backend.start(machine)
+        state = State(backend.description, process, str(self._sockets()), topology.as_data())
+        self._write(state)
         text = sshconfig.ssh_config(endpoints, self.folder, Path(state.sockets))
         self.ssh_config.write_text(text, encoding="utf-8")
+        return state
+
+    def _write(self, state: State) -> None:
+        data = {**vars(state), "process": vars(state.process)}
+        (self.folder / "state.json").write_text(json.dumps(data, indent=1), encoding="utf-8")
 
     def _remove(self, state: State | None) -> None:
         if state is not None:
-            for socket in Path(state.sockets).glob("*"):
-                self._run_ssh("-O", "exit", socket.name)
-            state.process.kill()
-            shutil.rmtree(state.sockets, ignore_errors=True)
+            self._stop(state)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _wait_for_console(self, process: Process, seconds: int) -> None:
+    def _stop(self, state: State) -> None:
+        for socket in Path(state.sockets).glob("*"):
+            self._run_ssh("-O", "exit", socket.name)
+        state.process.kill()
+        shutil.rmtree(state.sockets, ignore_errors=True)
+
+    def _wait_for_console(self, words: str, process: Process, seconds: int) -> None:
         log = self.folder / "console.log"
         end = time.monotonic() + seconds
-        while "] READY" not in log.read_text(encoding="utf-8", errors="replace"):
-            if not process.alive():
-                raise LabError(f"the machine ended while it started; what it said is in {self._console_copy}")
-            if time.monotonic() > end:
-                raise LabError(f"the machine wasn't ready after {seconds} s; what it said is in {self._console_copy}")
+        while words not in log.read_text(encoding="utf-8", errors="replace"):
+            ended = not process.alive()
+            if ended or time.monotonic() > end:
+                copy = paths.cache_folder() / f"console-{self.name}.log"
+                shutil.copyfile(log, copy)
+                how = "ended" if ended else f"wasn't ready after {seconds} s"
+                raise LabError(f"the lab's machine {how}; what it said is in {copy}")
             time.sleep(0.1)
 
     def _wait_for_host(self, host: str) -> None:
@@ -218,11 +240,6 @@ class Lab:
             if time.monotonic() > end:
                 raise LabError(f"host {host} didn't answer over SSH within {SSH_WAIT_SECONDS} s")
             time.sleep(0.2)
-
-    @property
-    def _console_copy(self) -> Path:
-        """Where the console's log goes when the folder of a lab that didn't start is removed."""
-        return paths.cache_folder() / f"console-{self.name}.log"
 
     def _sockets(self) -> Path:
         """Return a folder for ssh's shared connections whose path is short enough for a socket."""

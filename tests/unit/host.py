@@ -85,6 +85,7 @@ def _sorted(items: list[Any]) -> list[str]:
 
 
 def _rules(text: str) -> list[str]:
-    """Without the lines that come up by looking at a table."""
+    """Without the lines that come up by looking at a table, and with the jumps to our chains in one order."""
     lines = [re.sub(r" \[\d+:\d+\]", "", line) for line in text.splitlines()]
-    return [line for line in lines if not re.match(r"[#*]|COMMIT|:[A-Z]+ ACCEPT", line)]
+    lines = [line for line in lines if not re.match(r"[#*]|COMMIT|:[A-Z]+ ACCEPT", line)]
+    return sorted(lines, key=lambda line: line if re.fullmatch(r"-A [A-Z]+ -j EXTRUDE-.*", line) else "")

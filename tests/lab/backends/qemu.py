@@ -20,7 +20,7 @@ ACCELERATORS = {
     "kvm": ["-accel", "kvm", "-cpu", "host"],
     "tcg": ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max"],
 }
-KERNEL_OPTIONS = "console=ttyS0 quiet mitigations=off nokaslr audit=0 apparmor=0 nowatchdog cryptomgr.notests panic=1"
+KERNEL_OPTIONS = "console=ttyS0 mitigations=off nokaslr audit=0 apparmor=0 nowatchdog cryptomgr.notests panic=1"
 EMULATED_OPTIONS = "tsc=reliable no_timer_check"
 PROCESSORS = min(2, os.cpu_count() or 1)
 

@@ -34,9 +34,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "lab"
 
 
-def write_state(cache: Path, dead_or_alive: Process) -> None:
+def write_state(cache: Path, dead_or_alive: Process, *, ready: bool = True) -> None:
     (cache / "run-lab").mkdir(parents=True)
-    state = {"description": "a test", "process": vars(dead_or_alive), "sockets": str(cache / "run-lab" / "ssh")}
+    state = {
+        "description": "a test",
+        "process": vars(dead_or_alive),
+        "sockets": str(cache / "run-lab" / "ssh"),
+        "ready": ready,
+    }
     data = topology.load(topology.DEFAULT).as_data()
     (cache / "run-lab" / "state.json").write_text(json.dumps({**state, "topology": data}), encoding="utf-8")
 
@@ -102,6 +107,19 @@ def test_up_leaves_a_running_lab_alone(cache: Path, capsys: pytest.CaptureFixtur
     write_state(cache, itself())
     Lab().up()
     assert "lab is already up" in capsys.readouterr().err
+
+
+def test_up_starts_again_what_was_stopped_half_way(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[str] = []
+    killed: list[int] = []
+    monkeypatch.setattr(Lab, "_start", lambda _lab, backend, _topology: started.append(backend.name))
+    monkeypatch.setattr(Process, "kill", lambda process: killed.append(process.pid))
+    write_state(cache, itself(), ready=False)
+    Lab().up(backend="uml")
+    assert (started, killed) == (["uml"], [os.getpid()])
+    assert "removing what a former lab left" in capsys.readouterr().err
 
 
 def test_up_refuses_to_change_a_running_lab(cache: Path, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_state_without_problems_is_taken() -> None:
         (
             {"tunnels": [TUNNEL, TUNNEL]},
             (
-                "tunnel ex-dsl 192.0.2.2 -> 203.0.113.2 key 17 of customer acme, site office is also asked for"
+                "tunnel ex-dsl 192.0.2.2 -> 203.0.113.2 key 17 of customer acme, site office is also asked for by"
                 " customer acme, site office"
             ),
         ),
@@ -90,7 +90,7 @@ def test_a_state_without_problems_is_taken() -> None:
         (
             {"chains": [{"name": "EXTRUDE-A", "hook": "INPUT"}, {"name": "EXTRUDE-A", "hook": "INPUT"}]},
             (
-                "iptables chain EXTRUDE-A in filter, 0 rules of customer acme, site office is also asked for"
+                "iptables chain EXTRUDE-A in filter, 0 rules of customer acme, site office is also asked for by"
                 " customer acme, site office"
             ),
         ),

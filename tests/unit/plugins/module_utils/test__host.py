@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _announce, _host, _iptables, _netlink, _sysctl
@@ -103,10 +103,13 @@ def refuse() -> None:
     raise EngineError("refused")
 
 
+FEW = settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+"""An example costs a tenth of a second, so there are few, and a failing one is not made smaller."""
+
 # --- laws, on a real kernel -------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)
+@FEW
 @given(states(tunnels=False), states(tunnels=False))
 def test_any_state_leads_to_any_other_and_back_to_nothing(first: State, second: State) -> None:
     with host():
@@ -121,7 +124,7 @@ def test_any_state_leads_to_any_other_and_back_to_nothing(first: State, second: 
         assert after == before
 
 
-@settings(max_examples=25, deadline=None)
+@FEW
 @given(states(tunnels=False), states(tunnels=False), st.data())
 def test_an_error_at_any_point_leaves_everything_as_it_was(first: State, second: State, data: st.DataObject) -> None:
     with host(), pytest.MonkeyPatch.context() as patch:
@@ -137,7 +140,7 @@ def test_an_error_at_any_point_leaves_everything_as_it_was(first: State, second:
         assert snapshot() == before
 
 
-@settings(max_examples=15, deadline=None)
+@FEW
 @given(states(tunnels=False), plain_states(tunnels=False, owner=("other", "office")).map(elsewhere).map(State.parse))
 def test_one_owner_never_disturbs_another(mine: State, theirs: State) -> None:
     with host():

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -114,6 +115,11 @@ def test_odd_names_of_sites_come_back_from_the_alias(site: str) -> None:
     state = State.parse({"customer": "a-1", "site": site, "tunnels": [{**TUNNEL, "wan": "l:1"}]})
     assert state.of(Tunnel)[0].owner == state.owner.label
     assert plain(state.of(Tunnel)[0])["wan"] == "l:1"
+
+
+def test_a_tunnel_that_has_no_alias_yet_names_no_wan() -> None:
+    tunnel = parse(tunnels=[TUNNEL]).of(Tunnel)[0]
+    assert "wan" not in plain(replace(tunnel, alias=""))
 
 
 def test_a_key_of_0_is_a_key() -> None:

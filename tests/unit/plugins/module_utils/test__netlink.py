@@ -234,6 +234,14 @@ def test_a_delete_takes_the_very_rule_and_no_narrower_one(writer: Writer, wide: 
     assert {rule for rule, protocol in _dump.read([]).rules if protocol == 120} == {NARROW, replace(NARROW, oif="b0")}
 
 
+@pytest.mark.parametrize("wide", WIDER, ids=str)
+def test_a_narrower_rule_does_not_keep_a_wider_one_out(writer: Writer, wide: Rule) -> None:
+    """The kernel says "File exists", were it for the prefixes alone."""
+    narrow = [replace(wide, source="192.0.2.0/24", destination="10.0.0.0/8"), replace(wide, source="192.0.2.0/25")]
+    add(writer, *narrow, wide)
+    assert {rule for rule, protocol in _dump.read([]).rules if protocol == 120} == {*narrow, wide}
+
+
 def test_rules_that_were_there_before_the_run_are_minded_too() -> None:
     with host():
         ip("rule add priority 4290 from 192.0.2.0/24 iif a0 fwmark 5/255 lookup 4200 protocol 120")

@@ -7,6 +7,7 @@ import fcntl
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -177,10 +178,7 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def test_people_without_rights_get_one_sentence(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:3]:
-        parent.chmod(0o755)
+def test_people_without_rights_get_one_sentence() -> None:
     code = """
 import os, sys
 from ansible_collections.multihome.extrude.plugins.module_utils._record import Records
@@ -189,8 +187,10 @@ try:
     with Records(sys.argv[1]).locked(): pass
 except Exception as error: print(type(error).__name__, error)
 """
-    done = subprocess.run(python(code, tmp_path), env=environment(), capture_output=True, text=True, check=False)
-    assert done.stdout == f"EngineError cannot write {tmp_path}/.lock: Permission denied; it takes root\n", done.stderr
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        done = subprocess.run(python(code, folder), env=environment(), capture_output=True, text=True, check=False)
+    assert done.stdout == f"EngineError cannot write {folder}/.lock: Permission denied; it takes root\n", done.stderr
 
 
 def test_any_iterable_of_states_can_be_stored(tmp_path: Path) -> None:

@@ -93,6 +93,8 @@ def test_operations_say_what_they_do() -> None:
     route = Route("0.0.0.0/0", 4200, 1, type="blackhole")
     assert str(Operation("add", None, route)) == "add blackhole route 0.0.0.0/0 table 4200 metric 1"
     assert str(Operation("change", Group("a0", 1), Group("a0", 2))) == "change group 1 of a0 (group: 1 -> 2)"
+    settings = Sysctl("net/a", "0"), Sysctl("net/a", "1", optional=True)
+    assert str(Operation("change", *settings)) == "change sysctl net/a = 0 (value: 0 -> 1)"
     assert str(Operation("delete", Proxy("a0", "192.0.2.1"))) == "delete proxy 192.0.2.1 on a0"
     rule = Rule(6, 4230, 254, None, "2001:db8::/32", "a0", "b0", 1, 255, 0, 4200)
     assert str(rule) == (

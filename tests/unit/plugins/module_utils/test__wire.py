@@ -215,9 +215,9 @@ def test_routes(arguments: dict[str, Any], route: Route) -> None:
     assert _wire.route(encoded("route", **values), NAMES) == (route, 120)
 
 
-def test_the_kernel_reports_only_the_low_byte_of_a_table_in_the_head() -> None:
-    payload = encoded("route", family=V4, dst="198.18.0.0/15", oif=2, table=4200, proto=4)
-    assert payload[4] == 252
+def test_a_table_beyond_255_stands_in_an_attribute() -> None:
+    payload = struct.pack("=8BI", V4, 0, 0, 0, 252, 4, 253, 1, 0)
+    payload += attribute(4, struct.pack("=I", 2)) + attribute(15, struct.pack("=I", 4200))
     found = _wire.route(payload, NAMES)
     assert found is not None
     assert (found[0].table, found[1]) == (4200, 4)

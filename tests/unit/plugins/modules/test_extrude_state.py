@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -259,17 +260,15 @@ def test_a_bare_host_can_be_planned_but_not_changed(run: Run, folder: Path) -> N
     assert real["msg"] == "pyroute2 is missing on this host (Debian package python3-pyroute2)"
 
 
-def test_people_without_rights_get_one_sentence(run: Run, tmp_path: Path) -> None:
-    for path in (tmp_path, *tmp_path.parents[:3]):
-        path.chmod(0o755)
-    nobody = "os.setuid(65534)"
-    result = finished(module_process(tmp_path / "records", [STATE], first=nobody))
-    assert result["msg"] == f"cannot write {tmp_path}/records/.lock: Permission denied; it takes root"
+def test_people_without_rights_get_one_sentence(run: Run) -> None:
     plain = {**STATE, "chains": []}
-    assert (
-        run("extrude_state", states=[plain], check=True)["operations"]
-        == (finished(module_process(tmp_path / "records", [plain], check=True, first=nobody))["operations"])
-    )
+    with tempfile.TemporaryDirectory() as parent:
+        Path(parent).chmod(0o755)
+        folder = Path(parent, "records")
+        refused = finished(module_process(folder, [STATE], first="os.setuid(65534)"))
+        planned = finished(module_process(folder, [plain], check=True, first="os.setuid(65534)"))
+    assert refused["msg"] == f"cannot write {folder}/.lock: Permission denied; it takes root"
+    assert planned["operations"] == run("extrude_state", states=[plain], check=True)["operations"]
 
 
 def test_a_second_run_waits_for_the_first(run: Run, folder: Path) -> None:

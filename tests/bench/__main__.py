@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`make bench`: the engine beside ip(8), in a namespace of this machine, and for GRE tunnels on a host of the lab."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from tests.lab.lab import Lab
+
+HERE = Path(__file__).parent
+ENGINE = HERE.parents[1] / "plugins" / "module_utils"
+KINDS = ["routes", "addresses", "rules", "proxies"]
+COUNTS = (500, 2000)
+HOST = "colo"
+AT_HOST = "/tmp/bench"
+HEAD = ("objects", "from empty, s", "ip -batch, s", "ratio", "again, s", "ip -j, s", "ratio", "memory, MiB")
+
+Row = tuple[str, dict[str, Any]]
+
+
+def main() -> None:
+    """Run what is asked for; print a table, and with --json the figures."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--json", type=Path, help="also write the figures there")
+    parser.add_argument("--no-lab", action="store_true", help="leave out what needs the lab (GRE tunnels)")
+    options = parser.parse_args()
+    rows = in_namespace() + ([] if options.no_lab else in_lab())
+    print(table(rows))
+    if options.json:
+        options.json.write_text(json.dumps(dict(rows), indent=1) + "\n", encoding="utf-8")
+
+
+def in_namespace() -> list[Row]:
+    """Everything but GRE, each kind alone in two sizes, and all together."""
+    runs = [(f"{count} {kind}", count, [kind]) for kind in KINDS for count in COUNTS]
+    runs.append((f"{COUNTS[-1]} of each", COUNTS[-1], KINDS))
+    worker = ["unshare", "--net", sys.executable, str(HERE / "worker.py"), str(ENGINE)]
+    return [(name, json.loads(_output([*worker, str(count), *kinds]))) for name, count, kinds in runs]
+
+
+def in_lab() -> list[Row]:
+    """GRE tunnels in a namespace of a lab host, whose kernel has them."""
+    lab = Lab("bench")
+    lab.up()
+    try:
+        lab.exec(HOST, ["sh", "-c", "apt-get -q update && apt-get -qy install python3-pyroute2"])
+        lab.exec(HOST, ["mkdir", "-p", AT_HOST])
+        unpack = lab.ssh_command(HOST, ["tar", "-x", "-C", AT_HOST])
+        subprocess.run(unpack, input=_archive(), check=True)
+        worker = ["unshare", "--net", "python3", f"{AT_HOST}/worker.py", f"{AT_HOST}/module_utils"]
+        return [
+            (f"{count} tunnels (lab)", json.loads(lab.exec(HOST, [*worker, str(count), "tunnels"]).stdout))
+            for count in COUNTS
+        ]
+    finally:
+        lab.down()
+
+
+def _archive() -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.add(ENGINE, "module_utils")
+        archive.add(HERE / "worker.py", "worker.py")
+    return buffer.getvalue()
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+
+
+def table(rows: list[Row]) -> str:
+    """The figures as a Markdown table."""
+    lines = [HEAD, tuple("---" for _ in HEAD), *(_cells(name, figures) for name, figures in rows)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _cells(name: str, figures: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        name,
+        f"{figures['engine']:.2f}",
+        f"{figures['ip']:.3f}",
+        f"{figures['engine'] / figures['ip']:.1f}",
+        f"{figures['engine_again']:.3f}",
+        f"{figures['ip_again']:.3f}",
+        f"{figures['engine_again'] / figures['ip_again']:.1f}",
+        f"{figures['engine_kib'] / 1024:.0f}",
+    )
+
+
+if __name__ == "__main__":
+    main()
