@@ -3,7 +3,7 @@
 # Each command is a script in tools/ and runs as root or by sudo. Words for it: make units ARGS="-k routes"
 
 # What `make test` runs, in this order: each is a script in tools/ and a command of its own.
-STEPS := lint types units units-pyroute2 sanity ansible-lint docs-lint build molecule
+STEPS := lint types units units-pyroute2 sanity ansible-lint docs-lint build molecule acceptance
 
 RUN = @EXTRUDE_COMMAND="$(MAKECMDGOALS)" tools/as-root tools/$@.sh $(ARGS)
 
@@ -50,6 +50,12 @@ molecule: setup ## Run the Molecule scenarios in a lab of their own
 	$(RUN)
 
 bench: setup ## Measure the engine beside ip(8); leave the machine alone meanwhile
+	$(RUN)
+
+acceptance: setup ## Run the acceptance tests in the lab: make acceptance ARGS="-k sources"
+	$(RUN)
+
+stock: setup ## Run their core on the stock Debian kernel, with nftables-backed iptables (slow without KVM)
 	$(RUN)
 
 fresh: ## Prove a command in a fresh minimal Debian 12: make fresh ARGS="make test"

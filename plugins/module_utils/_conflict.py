@@ -45,6 +45,7 @@ def refuse(current: Current, request: Request) -> None:
         *_repeated_owners(request),
         *_contradictions(request),
         *_equal_tunnels(request),
+        *_renumbered(request),
         *_foreign_devices(current, request),
         *_foreign_groups(current, request),
         *_foreign_routes(current, request),
@@ -102,6 +103,18 @@ def _equal_tunnels(request: Request) -> list[str]:
         if first.name != tunnel.name:
             problems.append(f"{tunnel} has the same endpoints and key as {first.name}")
     return problems
+
+
+def _renumbered(request: Request) -> list[str]:
+    """Tunnels whose key changes: their links have new slots, perhaps since one was taken out of a list."""
+    had = request.had(Tunnel)
+    tunnels = [tunnel for state in request.desired if not state.renumber for tunnel in state.of(Tunnel)]
+    return [
+        f"{tunnel} had the key {had[tunnel.place].key}: its slot or its site id has changed, and it would be down until"
+        " the far end has followed; give it the old slot, or set extrude_renumber to true"
+        for tunnel in tunnels
+        if tunnel.place in had and had[tunnel.place].key != tunnel.key
+    ]
 
 
 # --- what somebody else has put where an object of the request, or only our own, may stand ----------

@@ -490,13 +490,15 @@ class Owner:
 class State:
     """The objects that one host should hold for one owner.
 
-    In the reserved tables and priorities (first, last) nothing of anybody else may stand.
+    In the reserved tables and priorities (first, last) nothing of anybody else may stand. Unless
+    ``renumber``, a tunnel that is there must keep its key, by which both ends know it.
     """
 
     owner: Owner
     objects: tuple[Object, ...] = ()
     reserved_tables: tuple[int, ...] = ()
     reserved_priorities: tuple[int, int] | None = None
+    renumber: bool = True
 
     def of(self, model: type[AnyObject]) -> list[AnyObject]:
         return [item for item in self.objects if isinstance(item, model)]
@@ -515,12 +517,14 @@ class State:
         if priorities and len(priorities) != 2:
             raise reserved.error("priorities", "takes the first and the last one")
         reserved.close()
+        renumber = top.flag("renumber", True)
         top.close()
-        return cls(owner, tuple(objects), tables, (priorities[0], priorities[1]) if priorities else None)
+        return cls(owner, tuple(objects), tables, (priorities[0], priorities[1]) if priorities else None, renumber)
 
     def plain(self) -> dict[str, Any]:
         """The state as plain data, which :meth:`parse` reads back."""
         data: dict[str, Any] = {"schema": SCHEMA, "customer": self.owner.customer, "site": self.owner.site}
+        data["renumber"] = self.renumber
         for item in self.objects:
             data.setdefault(item.KIND, []).append(plain(item))
         data["reserved"] = {"tables": list(self.reserved_tables), "priorities": list(self.reserved_priorities or ())}

@@ -12,7 +12,6 @@ import errno
 import importlib
 import importlib.util
 import ipaddress
-import itertools
 import os
 import socket
 import struct
@@ -20,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from . import _sysctl, _wire
 from ._model import PROTOCOL, Address, Current, EngineError, Group, Nexthop, Proxy, Route, Rule, Tunnel
@@ -38,6 +37,10 @@ def has_pyroute2() -> bool:
     return importlib.util.find_spec("pyroute2") is not None
 
 
+_Rules: TypeAlias = defaultdict[tuple[int, int, int], defaultdict[str | None, dict[Rule, None]]]
+"""Our rules by family, priority and table, and then by source."""
+
+
 class Writer:
     """Applies single operations. Each happens whole and touches nothing else, or raises EngineError."""
 
@@ -49,10 +52,10 @@ class Writer:
         self._refused: type[Exception] = pyroute2.NetlinkError
         self._ipr: Any = pyroute2.IPRoute(ext_ack=True)
         self._indexes = {device.name: device.index for device in current.devices.values()}
-        self._rules: defaultdict[tuple[int, int, int], dict[Rule, None]] = defaultdict(dict)
+        self._rules: _Rules = defaultdict(lambda: defaultdict(dict))
         for rule, protocol in current.rules:
             if protocol == PROTOCOL:
-                self._rules[_peers(rule)][rule] = None
+                self._rules[_named(rule)][rule.source][rule] = None
 
     def close(self) -> None:
         self._ipr.close()
@@ -73,7 +76,7 @@ class Writer:
                 verb = "replace" if operation.action == "change" else _verb(operation)
                 self._ipr.route(verb, **_route(item, self._index, deleting=verb == "del"))
             elif isinstance(item, Rule):
-                self._rule(operation, item)
+                (self._delete_rule if operation.action == "delete" else self._add_rule)(item)
 
     def _tunnel(self, operation: Operation, tunnel: Tunnel) -> None:
         if operation.action == "delete":
@@ -106,31 +109,37 @@ class Writer:
                 self._ipr.addr("add", **_address(before, self._index))
             raise
 
-    def _rule(self, operation: Operation, rule: Rule) -> None:
-        """The kernel takes what is left out for any value: a delete hits the first rule that has what is
-        named, were it more than that, and an add finds such a rule "there already".
-
-        So rules of ours that are narrower step aside for the moment.
-        """
-        peers = self._rules[_peers(rule)]
-        adding = operation.action == "add"
-        aside = sorted(_hit_by_add(rule, peers) if adding else _hit_by_delete(rule, peers), key=_narrowness)
-        for other in reversed(aside):
-            self._drop(other)
-        if adding:
-            self._put(rule)
-        else:
-            self._drop(rule)
+    def _add_rule(self, rule: Rule) -> None:
+        """The kernel says "File exists" where a rule differs only in prefixes that this one leaves out; such rules
+        step aside for the moment (net/core/fib_rules.c, rule_exists)."""
+        narrower = self._narrower(rule)
+        aside = [n for n in narrower if replace(n, source=rule.source, destination=rule.destination) == rule]
         for other in aside:
-            self._put(other)
-
-    def _put(self, rule: Rule) -> None:
+            self._delete_rule(other)
         self._ipr.rule("add", **_rule(rule))
-        self._rules[_peers(rule)][rule] = None
+        self._rules[_named(rule)][rule.source][rule] = None
+        for other in aside:
+            self._add_rule(other)
 
-    def _drop(self, rule: Rule) -> None:
-        self._ipr.rule("del", **_rule(rule))
-        self._rules[_peers(rule)].pop(rule, None)
+    def _delete_rule(self, rule: Rule) -> None:
+        """The kernel takes the first rule that has what the delete names, were it more than that; so narrower
+        rules step aside for the moment (net/core/fib_rules.c, rule_find)."""
+        aside = self._narrower(rule)
+        for other in [*reversed(aside), rule]:
+            self._ipr.rule("del", **_rule(other))
+            self._rules[_named(other)][other.source].pop(other, None)
+        for other in aside:
+            self._add_rule(other)
+
+    def _narrower(self, rule: Rule) -> list[Rule]:
+        """Our rules that match all that *rule* names, and more; the widest first."""
+        sources = self._rules[_named(rule)]
+        peers = sources[rule.source] if rule.source else [other for some in sources.values() for other in some]
+        named = [(place, value) for place, value in enumerate(_matches(rule)) if value is not None]
+        found = [
+            other for other in peers if other != rule and all(_matches(other)[place] == value for place, value in named)
+        ]
+        return sorted(found, key=lambda other: sum(value is not None for value in _matches(other)))
 
     def _index(self, name: str) -> int:
         if name not in self._indexes:
@@ -159,13 +168,13 @@ def _promoted(address: Address) -> Iterator[None]:
             _sysctl.write(name, "0")
 
 
-def _peers(rule: Rule) -> tuple[int, int, int]:
-    """What a delete always names."""
+def _named(rule: Rule) -> tuple[int, int, int]:
+    """What every delete names."""
     return (rule.family, rule.priority, rule.table)
 
 
-def _named(rule: Rule) -> list[Any]:
-    """What a delete names besides; None where it names nothing (net/core/fib_rules.c, rule_find)."""
+def _matches(rule: Rule) -> list[Any]:
+    """What a delete names besides; None where it names nothing, and any value will do."""
     return [
         rule.source,
         rule.destination,
@@ -176,26 +185,6 @@ def _named(rule: Rule) -> list[Any]:
         rule.suppress_prefixlength,
         rule.suppress_ifgroup,
     ]
-
-
-def _narrowness(rule: Rule) -> int:
-    return sum(value is not None for value in _named(rule))
-
-
-def _hit_by_delete(rule: Rule, peers: dict[Rule, None]) -> list[Rule]:
-    """The *peers* that stand before *rule* and have all that a delete of it names."""
-    named = [(place, value) for place, value in enumerate(_named(rule)) if value is not None]
-    before = itertools.takewhile(lambda peer: peer != rule, peers)
-    return [peer for peer in before if all(_named(peer)[place] == value for place, value in named)]
-
-
-def _hit_by_add(rule: Rule, peers: dict[Rule, None]) -> list[Rule]:
-    """The *peers* that differ only in prefixes that *rule* leaves out (net/ipv4/fib_rules.c, fib4_rule_compare)."""
-    if rule.source and rule.destination:
-        return []
-    like = {"source": None} if rule.source is None else {}
-    like |= {"destination": None} if rule.destination is None else {}
-    return [peer for peer in peers if peer != rule and replace(peer, **like) == rule]
 
 
 # --- what pyroute2 is told ----------------------------------------------------------------------------

@@ -33,6 +33,7 @@ def colo_state(site: Site, colo: Colo) -> Plain:
         "schema": 1,
         "customer": site.customer,
         "site": site.name,
+        "renumber": site.renumber,
         "tunnels": [
             tunnel(site.colo_device(wan), str(colo.address.ip), str(wan.address.ip), site, wan) for wan in site.wans
         ],

@@ -50,6 +50,7 @@ def read_site(reader: Reader, colos: Collection[str]) -> Site:
         lans=lans,
         held=tuple(held),
         block=reader.read("extrude_when_down", WHEN_DOWN, "direct") == "block",
+        renumber=reader.read("extrude_renumber", _kinds.FLAG, False),
         numbers=read_numbers(reader),
     )
 

@@ -44,6 +44,7 @@ def site_state(site: Site, colo: Colo) -> Plain:
         "schema": 1,
         "customer": site.customer,
         "site": site.name,
+        "renumber": site.renumber,
         "tunnels": [tunnel(wan.tunnel, str(wan.address.ip), str(colo.address.ip), site, wan) for wan in site.wans],
         "groups": [{"device": wan.interface, "group": WAN_GROUP} for wan in site.wans],
         "addresses": list(_addresses(site, colo)),

@@ -110,6 +110,7 @@ class Site:
     lans: tuple[Lan, ...]
     held: tuple[IPNetwork, ...]
     block: bool
+    renumber: bool
     numbers: Numbers
 
     @property

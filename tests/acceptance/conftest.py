@@ -39,7 +39,7 @@ def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
 
 @dataclass(frozen=True)
 class Deployment:
-    """The first four runs on bare hosts, what the hosts held around the first, and a connection during the second."""
+    """The first four runs on bare hosts, what the hosts held around the first, and connections during the second."""
 
     bare: dict[str, str]
     bare_after_check: dict[str, str]
@@ -47,6 +47,7 @@ class Deployment:
     first: playbook.Run
     second_check: playbook.Run
     second: playbook.Run
+    ssh: watch.Connection
     wan: watch.Connection
 
 
@@ -56,11 +57,14 @@ def deployment(lab: Lab) -> Deployment:
     bare = {host: snapshot.take(lab, host) for host in HOSTS}
     first_check = playbook.run(lab, "--check", "--diff")
     after = {host: snapshot.take(lab, host) for host in HOSTS}
-    with watch.connection(lab, "internet", "office", WAN_ADDRESS) as wan:
+    with (
+        watch.ssh_session(lab, "office") as ssh,
+        watch.connection(lab, "internet", "office", WAN_ADDRESS) as wan,
+    ):
         first = playbook.run(lab, "--diff")
     second_check = playbook.run(lab, "--check", "--diff")
     second = playbook.run(lab, "--diff")
-    return Deployment(bare, after, first_check, first, second_check, second, wan)
+    return Deployment(bare, after, first_check, first, second_check, second, ssh, wan)
 
 
 @pytest.fixture(scope="session")

@@ -67,6 +67,11 @@ def test_the_recap_says_in_words_that_each_tunnel_works(deployment: Deployment) 
 
 
 @core
+def test_an_ssh_session_lives_through_the_deployment(deployment: Deployment) -> None:
+    assert deployment.ssh.whole
+
+
+@core
 def test_a_connection_to_a_wan_address_lives_through_the_deployment(deployment: Deployment) -> None:
     assert deployment.wan.whole
     assert deployment.wan.answers > 20

@@ -44,23 +44,6 @@ def test_a_module_that_is_killed_half_way_is_run_again(mended: Lab, point: str) 
     assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
 
 
-def test_hosts_that_rebooted_and_a_playbook_that_is_killed_are_put_right_by_the_next_run(mended: Lab) -> None:
-    mended.reboot("office", hard=True)
-    mended.reboot("colo")
-    assert not traffic.reaches(mended, "internet", DESK_ADDRESS, 1)
-    killed = playbook.start(mended)
-    _wait_for_device(mended, "colo", "ex1-cable")
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.communicate(timeout=60)
-    assert killed.returncode == -signal.SIGKILL
-    run = playbook.run(mended)
-    assert run.code == 0, run.output
-    assert run.operations("office")
-    assert modules.drift(mended) == []
-    assert traffic.reaches(mended, "internet", DESK_ADDRESS)
-    assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
-
-
 def test_networkd_restarted_leaves_what_is_ours(mended: Lab) -> None:
     for host in HOSTS:
         mended.exec(host, ["systemctl", "restart", "systemd-networkd"])
@@ -93,6 +76,23 @@ def test_ufw_reloaded_leaves_what_is_ours(mended: Lab) -> None:
         assert modules.drift(mended) == []
     finally:
         mended.exec("office", ["ufw", "disable"], timeout=60)
+
+
+def test_hosts_that_rebooted_and_a_playbook_that_is_killed_are_put_right_by_the_next_run(mended: Lab) -> None:
+    mended.reboot("office", hard=True)
+    mended.reboot("colo")
+    assert not traffic.reaches(mended, "internet", DESK_ADDRESS, 1)
+    killed = playbook.start(mended)
+    _wait_for_device(mended, "colo", "ex1-cable")
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate(timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    run = playbook.run(mended)
+    assert run.code == 0, run.output
+    assert run.operations("office")
+    assert modules.drift(mended) == []
+    assert traffic.reaches(mended, "internet", DESK_ADDRESS)
+    assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
 
 
 def _wait_for_device(lab: Lab, host: str, device: str) -> None:

@@ -58,7 +58,7 @@ def test_what_another_customer_holds_is_an_error_that_names_the_owner(
     claimed["extrude_wans"][0].update(name="dsl", address="192.0.2.2/24")
     result = modules.plan(mended, "colo", inventory.states({"branch": claimed})["colo"])
     assert named in result.message
-    assert "acme/office" in result.message
+    assert "is held by customer acme, site office" in result.message
 
 
 def test_a_bad_value_of_any_site_stops_a_run_limited_to_another(lab: Lab, tmp_path: Path) -> None:

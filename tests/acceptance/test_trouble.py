@@ -84,7 +84,7 @@ def test_one_run_puts_right_what_changed_since_and_leaves_the_admins_rules(mende
 def test_a_device_of_that_name_is_an_error_for_a_new_wan(mended: Lab) -> None:
     office = inventory.lab_host("office")
     office["extrude_wans"].append(
-        {"name": "lte", "interface": "lan0", "address": "192.0.2.130/30", "gateway": "192.0.2.129"}
+        {"name": "lte", "interface": "lte0", "address": "192.0.2.130/30", "gateway": "192.0.2.129"}
     )
     mended.exec("office", ["ip", "link", "add", "ex-lte", "type", "dummy"])
     try:
@@ -92,6 +92,7 @@ def test_a_device_of_that_name_is_an_error_for_a_new_wan(mended: Lab) -> None:
     finally:
         mended.exec("office", ["ip", "link", "del", "ex-lte"])
     assert "device ex-lte is there already and is not ours: kind dummy" in result.message
+    assert "there is no device lte0" in result.message
 
 
 def _bounce_the_rack_link(lab: Lab) -> None:

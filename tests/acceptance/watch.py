@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from subprocess import PIPE
 
 from tests.lab.lab import Lab
 
@@ -59,6 +61,16 @@ def connection(lab: Lab, client: str, server: str, address: str) -> Iterator[Con
         echo.communicate(timeout=90)
     told = json.loads(output.strip().splitlines()[-1]) if output.strip().endswith("}") else {}
     fared.answers, fared.longest, fared.whole = (told.get(key, 0) for key in ("answers", "longest", "whole"))
+
+
+@contextmanager
+def ssh_session(lab: Lab, host: str) -> Iterator[Connection]:
+    """Keep an SSH session open during the body, as an admin would; whether it lives is known after it."""
+    fared = Connection()
+    with subprocess.Popen(lab.ssh_command(host, ["cat"]), stdin=PIPE, stdout=PIPE, text=True) as session:
+        yield fared
+        output, _ = session.communicate("still here\n", timeout=60)
+    fared.answers, fared.whole = 1, output == "still here\n"
 
 
 @dataclass

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import image, paths
 from .backends.choice import NAMES
-from .common import LabError, say
+from .common import NEEDS_ROOT, LabError, say
 from .lab import Lab
 from .topology import DEFAULT, TopologyError
 
@@ -36,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (LabError, TopologyError) as error:
         for line in str(error).splitlines():
             say(line)
+        return 1
+    except PermissionError:
+        say(NEEDS_ROOT)
         return 1
     except KeyboardInterrupt:
         return 130

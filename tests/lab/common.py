@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+NEEDS_ROOT = "needs root: type the same command with sudo in front"
+
 
 class LabError(Exception):
     """Something that the user can put right; the text is one clear sentence."""
@@ -31,7 +33,7 @@ def words(path: Path) -> list[str]:
 def need_root() -> None:
     """Raise LabError unless run as root."""
     if os.geteuid() != 0:
-        raise LabError("needs root for network namespaces: type the same command with sudo in front")
+        raise LabError(NEEDS_ROOT)
 
 
 def need_programs(programs: Iterable[tuple[str, str]]) -> None:

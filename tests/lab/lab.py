@@ -168,9 +168,8 @@ class Lab:
         backend.check()
         base = image.ensure(paths.cache_folder())
         self.folder.mkdir(parents=True, mode=0o700)
+        preparation.prepare(self.folder, topology, base, backend.kernel)
         machine = Machine(
-            image=base,
-            initramfs=preparation.prepare(self.folder, topology, base, backend.kernel),
             folder=self.folder,
             hosts=topology.management_addresses,
             gateway=topology.gateway,
@@ -255,7 +254,7 @@ class Lab:
         try:
             data = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
             return State(**{**data, "process": Process(**data["process"])})
-        except (OSError, ValueError, TypeError, KeyError):
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
             return None
 
     def _running(self) -> State:

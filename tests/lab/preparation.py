@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from .backends import DISK, INITRAMFS, KERNEL
 from .common import LabError, run
 from .image import Image
 from .sshconfig import known_hosts
@@ -19,8 +20,8 @@ from .wiring import guest_files
 SCRIPTS = Path(__file__).parent / "guest"
 
 
-def prepare(folder: Path, topology: Topology, image: Image, kernel: str) -> Path:
-    """Fill the run's folder and return the initramfs to boot."""
+def prepare(folder: Path, topology: Topology, image: Image, kernel: str) -> None:
+    """Fill the run's folder with keys, initramfs, and links to disk and kernel."""
     make_keys(folder)
     host_key = "common/etc/ssh/ssh_host_ed25519_key"
     files = guest_files(topology) | {
@@ -33,10 +34,10 @@ def prepare(folder: Path, topology: Topology, image: Image, kernel: str) -> Path
     shutil.copytree(SCRIPTS, tree / "lab", dirs_exist_ok=True)
     (tree / "lab" / host_key).chmod(0o600)
     (tree / "lab" / "common/root/.ssh").chmod(0o700)
-    initramfs = folder / "initramfs"
-    initramfs.write_bytes(image.first_program(kernel).read_bytes() + gzip.compress(pack(tree), 1))
+    (folder / INITRAMFS).write_bytes(image.first_program(kernel).read_bytes() + gzip.compress(pack(tree), 1))
+    (folder / DISK).symlink_to(image.disk)
+    (folder / KERNEL).symlink_to(image.kernel)
     shutil.rmtree(tree)
-    return initramfs
 
 
 def make_keys(folder: Path) -> None:

@@ -38,7 +38,7 @@ class Process:
 
 
 def start(argv: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
-    """Start a program in the background, in a session of its own, with its output in `log`."""
+    """Start a program in the background, in a session of its own, in the folder of `log` and with its output there."""
     with log.open("wb") as output:
         child = subprocess.Popen(
             argv,
@@ -46,6 +46,7 @@ def start(argv: Sequence[str], log: Path, environment: Mapping[str, str]) -> Pro
             stdout=output,
             stderr=output,
             start_new_session=True,
+            cwd=log.parent,
             env={**os.environ, **environment},
         )
     started = start_time(child.pid)

@@ -9,17 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..image import Image
 from ..process import Process
 from ..sshconfig import Endpoint
+
+# Names in a machine's folder.
+INITRAMFS, DISK, KERNEL = "initramfs", "disk", "kernel"
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What a backend must know of the machine that it starts. `hosts`: name -> address in the management network."""
+    """What a backend must know of the machine that it starts. `hosts`: name -> address in the management network.
 
-    image: Image
-    initramfs: Path
+    Its folder holds initramfs, disk and kernel (links into the cached image).
+    """
+
     folder: Path
     hosts: Mapping[str, str]
     gateway: str

@@ -13,7 +13,7 @@ from .. import process
 from ..common import find_program, need_programs
 from ..process import Process
 from ..sshconfig import Endpoint
-from . import Machine
+from . import DISK, INITRAMFS, KERNEL, Machine
 
 PROGRAMS = (("qemu-system-x86_64", "qemu-system-x86"), ("ssh", "openssh-client"))
 ACCELERATORS = {
@@ -53,7 +53,7 @@ class Qemu:
 
 
 def qemu_command(machine: Machine, accelerator: str, ports: Mapping[str, int]) -> list[str]:
-    """Return qemu's command line. `ports`: host -> port on the loopback address that leads to its sshd."""
+    """Return the command line, to run in the machine's folder. `ports`: host -> loopback port that leads to its sshd."""
     network = f"{machine.gateway.rsplit('.', 1)[0]}.0/{machine.prefix_length}"
     forwards = "".join(f",hostfwd=tcp:127.0.0.1:{port}-{machine.hosts[name]}:22" for name, port in ports.items())
     options = KERNEL_OPTIONS if accelerator == "kvm" else f"{KERNEL_OPTIONS} {EMULATED_OPTIONS}"
@@ -61,8 +61,8 @@ def qemu_command(machine: Machine, accelerator: str, ports: Mapping[str, int]) -
         find_program("qemu-system-x86_64") or "qemu-system-x86_64",
         *("-machine", "q35", *ACCELERATORS[accelerator], "-smp", str(PROCESSORS), "-m", f"{machine.memory_mib}M"),
         *("-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"),
-        *("-kernel", str(machine.image.kernel), "-initrd", str(machine.initramfs), "-append", options),
-        *("-drive", f"file={machine.image.disk},format=raw,if=none,id=disk,readonly=on,cache=unsafe,file.locking=off"),
+        *("-kernel", KERNEL, "-initrd", INITRAMFS, "-append", options),
+        *("-drive", f"file={DISK},format=raw,if=none,id=disk,readonly=on,cache=unsafe,file.locking=off"),
         *("-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci"),
         *("-netdev", f"user,id=net,restrict=on,ipv6=off,net={network},host={machine.gateway}{forwards}"),
         *("-device", "virtio-net-pci,netdev=net,romfile="),

@@ -14,7 +14,7 @@ from .. import process
 from ..common import LabError, find_program, need_programs, need_root
 from ..process import Process
 from ..sshconfig import Endpoint
-from . import Machine
+from . import DISK, INITRAMFS, Machine
 
 PROGRAMS = (
     ("linux.uml", "user-mode-linux"),
@@ -48,14 +48,17 @@ class UserModeLinux:
 
 
 def uml_command(machine: Machine) -> list[str]:
-    """Return the command that makes the private network with its tap and becomes the kernel in it."""
+    """Return the command that makes the private network with its tap and becomes the kernel in it.
+
+    Runs in the machine's folder: a kernel's command line takes neither blanks nor long paths.
+    """
     kernel = [
         find_program("linux.uml") or "linux.uml",
         f"mem={machine.memory_mib}M",
-        f"uml_dir={machine.folder}/uml/",
+        "uml_dir=uml/",
         "umid=lab",
-        f"ubd0r={machine.image.disk}",
-        f"initrd={machine.initramfs}",
+        f"ubd0r={DISK}",
+        f"initrd={INITRAMFS}",
         "vec0:transport=tap,ifname=tap0,depth=128",
         "con=null",
         "con0=null,fd:1",

@@ -11,14 +11,11 @@ from tests.lab.backends import Machine, choice
 from tests.lab.backends.qemu import Qemu, free_ports, qemu_command
 from tests.lab.backends.uml import UserModeLinux, proxy_command, uml_command
 from tests.lab.common import LabError
-from tests.lab.image import Image
 
 
 @pytest.fixture
 def machine() -> Machine:
     return Machine(
-        image=Image(Path("/cache/rootfs/abc")),
-        initramfs=Path("/cache/run-lab/initramfs"),
         folder=Path("/cache/run-lab"),
         hosts={"labvm": "10.0.2.10", "colo": "10.0.2.11"},
         gateway="10.0.2.2",
@@ -32,7 +29,7 @@ def test_uml_makes_its_network_in_namespaces_of_its_own(machine: Machine) -> Non
     script = command[-1].splitlines()
     assert "ip addr add 10.0.2.2/24 dev tap0" in script
     assert script[-1].startswith("exec ")
-    assert "ubd0r=/cache/rootfs/abc/root.ext4" in script[-1]
+    assert "ubd0r=disk " in script[-1]
 
 
 def test_uml_hosts_are_reached_through_the_namespace() -> None:
@@ -45,7 +42,7 @@ def test_qemu_differs_by_accelerator_only(machine: Machine, accelerator: str, pr
     command = qemu_command(machine, accelerator, {"labvm": 40000, "colo": 40001})
     assert command[command.index("-accel") + 1].startswith(accelerator)
     assert command[command.index("-cpu") + 1] == processor
-    assert command[command.index("-kernel") + 1] == "/cache/rootfs/abc/vmlinux"
+    assert command[command.index("-kernel") + 1] == "kernel"
 
 
 def test_qemu_forwards_loopback_ports_only(machine: Machine) -> None:

@@ -309,3 +309,16 @@ def test_all_problems_are_told_at_once_and_many_are_counted() -> None:
     assert len(conflict.value.problems) == 30
     assert str(conflict.value).count("there is no device") == 20
     assert str(conflict.value).endswith("; and 10 more")
+
+
+# --- keys ------------------------------------------------------------------------------------------
+
+
+def test_a_tunnel_keeps_its_key_unless_renumbering_is_asked_for() -> None:
+    former, moved = state(tunnels=[TUNNEL]), {**TUNNEL, "key": 18}
+    current = with_tunnel(TUNNEL, "extrude:acme/office/ex-dsl")
+    (problem,) = problems(Request((state(tunnels=[moved], renumber=False),), (former,)), current)
+    assert problem.startswith("tunnel ex-dsl 192.0.2.2 -> 203.0.113.2 key 18 had the key 17")
+    assert "extrude_renumber" in problem
+    assert problems(Request((state(tunnels=[moved], renumber=True),), (former,)), current) == ()
+    assert problems(Request((state(tunnels=[TUNNEL], renumber=False),), (former,)), current) == ()

@@ -242,6 +242,23 @@ def test_a_narrower_rule_does_not_keep_a_wider_one_out(writer: Writer, wide: Rul
     assert {rule for rule, protocol in _dump.read([]).rules if protocol == 120} == {*narrow, wide}
 
 
+def test_rules_in_each_others_way_step_aside_in_turn(writer: Writer) -> None:
+    base = Rule(4, 4290, 4200)
+    rules = [
+        replace(base, source=source, iif=iif, mark=mark, mask=mask)
+        for iif in ("a0", None)
+        for source in ("192.0.2.0/24", None)
+        for mark, mask in ((5, 255), (0, 255), (None, None))
+    ]
+    add(writer, *rules)
+    assert {rule for rule, protocol in _dump.read([]).rules if protocol == 120} == set(rules)
+    gone: set[Rule] = set()
+    for number in (4, 11, 0, 7, 10, 5, 3, 9, 1, 8, 2, 6):
+        delete(writer, rules[number])
+        gone.add(rules[number])
+        assert {rule for rule, protocol in _dump.read([]).rules if protocol == 120} == set(rules) - gone
+
+
 def test_rules_that_were_there_before_the_run_are_minded_too() -> None:
     with host():
         ip("rule add priority 4290 from 192.0.2.0/24 iif a0 fwmark 5/255 lookup 4200 protocol 120")

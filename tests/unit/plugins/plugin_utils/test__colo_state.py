@@ -20,6 +20,7 @@ def test_the_whole_state() -> None:
         "schema": 1,
         "customer": "acme",
         "site": "office",
+        "renumber": False,
         "tunnels": [
             {
                 "name": "ex1-dsl",

@@ -28,6 +28,7 @@ def test_the_whole_state() -> None:
         "schema": 1,
         "customer": "acme",
         "site": "office",
+        "renumber": False,
         "tunnels": [
             {
                 "name": "ex-dsl",
@@ -279,3 +280,7 @@ def test_a_site_with_ipv6_only_leaves_ipv4_alone_but_for_its_tunnels() -> None:
     assert {route["table"] for route in found["routes"] if ":" not in route["destination"]} == {4221, 4222}
     assert {rule["priority"] for rule in found["rules"] if rule["family"] == 4} == {4210}
     assert {chain["family"] for chain in found["chains"]} == {6}
+
+
+def test_a_site_may_be_told_to_renumber() -> None:
+    assert state(extrude_renumber=True)["renumber"] is True
