@@ -70,6 +70,8 @@ def _repeated_owners(request: Request) -> list[str]:
 
 def _contradictions(request: Request) -> list[str]:
     """Objects that are asked for twice, or that another owner on this host holds."""
+    if not request.overlaps:
+        return []
     problems = []
     taken: dict[tuple[str, Place], tuple[Object, Owner, str]] = {
         (item.KIND, item.place): (item, state.owner, "is held by") for state in request.others for item in state.objects

@@ -25,6 +25,8 @@ Item = TypeVar("Item")
 _GETLINK, _GETADDR, _GETROUTE, _GETNEIGH, _GETRULE = 18, 22, 26, 30, 34
 _SOL_NETLINK, _GET_STRICT_CHK = 270, 12
 _REQUEST_DUMP = 0x301
+_DATAGRAM = 1 << 16
+"""Bytes; the kernel fills at most 32 KiB (net/netlink/af_netlink.c)."""
 _RTEXT_FILTER_SKIP_STATS = 8
 _LINKS = bytes(16) + struct.pack("=HHI", 8, 29, _RTEXT_FILTER_SKIP_STATS)
 """Of all families (struct ifinfomsg), with IFLA_EXT_MASK."""
@@ -110,7 +112,7 @@ def _dump_once(channel: socket.socket, kind: int, body: bytes) -> list[bytes]:
     found: list[bytes] = []
     interrupted = False
     while True:
-        for answer, flags, payload in _wire.messages(channel.recv(1 << 20)):
+        for answer, flags, payload in _wire.messages(channel.recv(_DATAGRAM)):
             interrupted = interrupted or bool(flags & _wire.NLM_F_DUMP_INTR)
             if answer not in (_wire.NLMSG_ERROR, _wire.NLMSG_DONE):
                 found.append(payload)

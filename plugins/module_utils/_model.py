@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar
 
 from . import _fields
 from ._fields import Fields, Form
@@ -51,6 +51,11 @@ def family_of(address: str) -> int:
     return 6 if ":" in address else 4
 
 
+def keys(names: str) -> frozenset[str]:
+    """The keys that plain data may have."""
+    return frozenset(names.split())
+
+
 # --- the objects ----------------------------------------------------------------------------------
 
 
@@ -59,6 +64,7 @@ class Tunnel:
     """A GRE device over IPv4 (RFC 2784; key: RFC 2890). ``ttl`` and ``tos`` 0 and 1 mean: inherit."""
 
     KIND: ClassVar[str] = "tunnels"
+    KEYS: ClassVar[frozenset[str]] = keys("name local remote key ttl tos pmtudisc mtu device wan")
     name: str
     local: str
     remote: str
@@ -89,7 +95,7 @@ class Tunnel:
         )
         if len(tunnel.alias.encode()) > _LONGEST_ALIAS:
             raise data.error("wan", f"the alias {tunnel.alias} is longer than {_LONGEST_ALIAS} bytes")
-        data.close()
+        data.only(cls.KEYS)
         return tunnel
 
     @property
@@ -116,13 +122,14 @@ class Group:
     """The link group of a device, by which rules can tell WANs from LANs (ip-rule(8), suppress_ifgroup)."""
 
     KIND: ClassVar[str] = "groups"
+    KEYS: ClassVar[frozenset[str]] = keys("device group")
     device: str
     group: int
 
     @classmethod
     def parse(cls, data: Fields, owner: str) -> Group:
         group = cls(data.device("device"), data.integer("group", 1, _WORD32))
-        data.close()
+        data.only(cls.KEYS)
         return group
 
     @property
@@ -141,13 +148,14 @@ class Address:
     """
 
     KIND: ClassVar[str] = "addresses"
+    KEYS: ClassVar[frozenset[str]] = keys("device address")
     device: str
     address: str
 
     @classmethod
     def parse(cls, data: Fields, owner: str) -> Address:
         address = cls(data.device("device"), data.interface("address"))
-        data.close()
+        data.only(cls.KEYS)
         return address
 
     @property
@@ -163,13 +171,14 @@ class Proxy:
     """An address that a device answers ARP (RFC 1027) or neighbour solicitations (RFC 4389) for."""
 
     KIND: ClassVar[str] = "proxies"
+    KEYS: ClassVar[frozenset[str]] = keys("device address")
     device: str
     address: str
 
     @classmethod
     def parse(cls, data: Fields, owner: str) -> Proxy:
         proxy = cls(data.device("device"), data.address("address"))
-        data.close()
+        data.only(cls.KEYS)
         return proxy
 
     @property
@@ -180,8 +189,7 @@ class Proxy:
         return f"proxy {self.address} on {self.device}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Nexthop:
+class Nexthop(NamedTuple):
     """One leg of a route. ``weight`` is the share of the legs' sum, 1 to 255."""
 
     device: str
@@ -191,7 +199,7 @@ class Nexthop:
     @classmethod
     def parse(cls, data: Fields) -> Nexthop:
         hop = cls(data.device("device"), data.optional_address("gateway") or "", data.integer("weight", 1, 255, 1))
-        data.close()
+        data.only(_HOP)
         return hop
 
     def __str__(self) -> str:
@@ -212,6 +220,7 @@ class Route:
     """A route with one or more weighted next hops; its place is table, destination and metric."""
 
     KIND: ClassVar[str] = "routes"
+    KEYS: ClassVar[frozenset[str]] = keys("destination table metric type scope source nexthops")
     destination: str
     table: int = MAIN_TABLE
     metric: int = 0
@@ -237,7 +246,7 @@ class Route:
             source=data.optional_address("source", family),
             nexthops=hops,
         )
-        data.close()
+        data.only(cls.KEYS)
         return route
 
     @property
@@ -284,7 +293,7 @@ def normal_route(
     """
     hops = tuple(sorted(nexthops))
     if len(hops) == 1 and hops[0].weight != 1:
-        hops = (replace(hops[0], weight=1),)
+        hops = (hops[0]._replace(weight=1),)
     if family_of(destination) == 6:
         scope, metric = "global", metric or IPV6_METRIC
     elif scope is None:
@@ -297,6 +306,9 @@ class Rule:
     """A policy rule that sends what it matches to a table (ip-rule(8)). All its fields are its identity."""
 
     KIND: ClassVar[str] = "rules"
+    KEYS: ClassVar[frozenset[str]] = keys(
+        "family priority table source destination iif oif mark mask suppress_prefixlength suppress_ifgroup"
+    )
     family: int
     priority: int
     table: int
@@ -329,7 +341,7 @@ class Rule:
             suppress_prefixlength=data.optional_integer("suppress_prefixlength", 0, 32 if family == 4 else 128),
             suppress_ifgroup=data.optional_integer("suppress_ifgroup", 0, _WORD32 - 1),
         )
-        data.close()
+        data.only(cls.KEYS)
         return rule
 
     @property
@@ -370,6 +382,7 @@ class Sysctl:
     """A kernel setting; its name is the path below ``/proc/sys``, since device names may hold dots."""
 
     KIND: ClassVar[str] = "sysctls"
+    KEYS: ClassVar[frozenset[str]] = keys("name value optional")
     name: str
     value: str
     optional: bool = field(default=False, compare=False)
@@ -382,7 +395,7 @@ class Sysctl:
             raise data.error("value", f"{value!r} is neither a text nor a number")
         words = str(int(value) if isinstance(value, bool) else value).split()
         sysctl = cls(data.text("name", SYSCTL), " ".join(words), data.flag("optional", False))
-        data.close()
+        data.only(cls.KEYS)
         return sysctl
 
     @property
@@ -398,6 +411,7 @@ class Chain:
     """An iptables chain of ours, and the built-in chain that jumps to it (``hook``; empty: none does)."""
 
     KIND: ClassVar[str] = "chains"
+    KEYS: ClassVar[frozenset[str]] = keys("family table name hook rules")
     family: int
     table: str
     name: str
@@ -413,7 +427,7 @@ class Chain:
             hook=data.text("hook", HOOK),
             rules=data.strings("rules"),
         )
-        data.close()
+        data.only(cls.KEYS)
         return chain
 
     @property
@@ -516,9 +530,9 @@ class State:
         priorities = reserved.integers("priorities", 1, _WORD32)
         if priorities and len(priorities) != 2:
             raise reserved.error("priorities", "takes the first and the last one")
-        reserved.close()
+        reserved.only(_RESERVED)
         renumber = top.flag("renumber", True)
-        top.close()
+        top.only(_STATE)
         return cls(owner, tuple(objects), tables, (priorities[0], priorities[1]) if priorities else None, renumber)
 
     def plain(self) -> dict[str, Any]:
@@ -529,6 +543,11 @@ class State:
             data.setdefault(item.KIND, []).append(plain(item))
         data["reserved"] = {"tables": list(self.reserved_tables), "priorities": list(self.reserved_priorities or ())}
         return data
+
+
+_STATE = keys("schema customer site reserved renumber") | frozenset(KINDS)
+_RESERVED = keys("tables priorities")
+_HOP = keys("device gateway weight")
 
 
 def needed_by_proxies(state: State) -> tuple[Sysctl, ...]:

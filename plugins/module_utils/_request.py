@@ -86,6 +86,13 @@ class Request:
     def _others(self) -> Places:
         return by_place(item for state in self.others for item in state.objects)
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether two wanted objects are in one place, or a wanted one where another owner has one."""
+        asked = sum(item.KIND in self.kinds for state in self.desired for item in state.objects)
+        places = sum(len(places) for places in self._desired.values())
+        return asked > places or any(self._desired[kind].keys() & self._others[kind].keys() for kind in KINDS)
+
     def wanted(self, model: type[AnyObject]) -> dict[Place, AnyObject]:
         return of_kind(self._desired, model)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import socket
 import struct
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -26,6 +25,9 @@ NTF_PROXY = 0x08
 FAMILIES: dict[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 6}
 
 Attributes = dict[int, bytes]
+
+_ATTRIBUTE = struct.Struct("=HH").unpack_from
+_U32 = struct.Struct("=I").unpack_from
 
 
 def messages(buffer: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -44,7 +46,7 @@ def attributes(data: bytes, offset: int = 0) -> Attributes:
     found: Attributes = {}
     end = len(data)
     while offset + 4 <= end:
-        length, kind = struct.unpack_from("=HH", data, offset)
+        length, kind = _ATTRIBUTE(data, offset)
         if length < 4:
             break
         found[kind & 0x3FFF] = data[offset + 4 : offset + length]
@@ -53,7 +55,7 @@ def attributes(data: bytes, offset: int = 0) -> Attributes:
 
 
 def u32(data: bytes | None, default: int = 0) -> int:
-    return default if data is None else int.from_bytes(data[:4], sys.byteorder)
+    return default if data is None else int(_U32(data)[0])
 
 
 def text(data: bytes | None) -> str:

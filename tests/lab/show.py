@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ def show_text(title: str, topology: Topology, report: Report, ssh_config: Path) 
     lines += [_link_line(link, report) for link in topology.links]
     if report.missing:
         lines.append(f"  this kernel lacks: {' '.join(report.missing)}")
-    lines.append(f"  type: ssh -F {ssh_config} {topology.hosts[-1] if topology.hosts else 'labvm'}")
+    lines.append(f"  type: ssh -F {shlex.quote(str(ssh_config))} {topology.hosts[-1] if topology.hosts else 'labvm'}")
     return "\n".join(lines)
 
 

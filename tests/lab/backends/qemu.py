@@ -53,7 +53,7 @@ class Qemu:
 
 
 def qemu_command(machine: Machine, accelerator: str, ports: Mapping[str, int]) -> list[str]:
-    """Return the command line, to run in the machine's folder. `ports`: host -> loopback port that leads to its sshd."""
+    """Return the command line, to run in the machine's folder. `ports`: host -> loopback port of its sshd."""
     network = f"{machine.gateway.rsplit('.', 1)[0]}.0/{machine.prefix_length}"
     forwards = "".join(f",hostfwd=tcp:127.0.0.1:{port}-{machine.hosts[name]}:22" for name, port in ports.items())
     options = KERNEL_OPTIONS if accelerator == "kvm" else f"{KERNEL_OPTIONS} {EMULATED_OPTIONS}"

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import cli, common, preparation, process, topology
+from tests.lab import cli, common, image, preparation, process, topology
+from tests.lab import lab as lab_module
+from tests.lab.backends import Machine, qemu, uml
 from tests.lab.lab import Lab, changed_shape
 from tests.lab.process import Process
 from tests.lab.show import parse_report, show_text
+from tests.lab.sshconfig import Endpoint
 from tests.lab.topology import Shape
 
 REPORT = """\
@@ -122,6 +125,54 @@ def test_up_starts_again_what_was_stopped_half_way(
     assert "removing what a former lab left" in capsys.readouterr().err
 
 
+class SlowStarter:
+    """A backend whose machine says nothing at first; each start is a sleep that stands for a machine."""
+
+    name, kernel, description, boot_seconds = "slow", "uml", "a slow starter", 1
+
+    def __init__(self, signs: list[str]) -> None:
+        self.signs = signs
+        self.machines: list[Process] = []
+
+    def check(self) -> None:
+        pass
+
+    def start(self, machine: Machine) -> tuple[Process, dict[str, Endpoint]]:
+        script = f"printf '%s' '{self.signs[len(self.machines)]}'; exec sleep 60"
+        self.machines.append(process.start(["sh", "-c", script], machine.folder / "console.log", {}))
+        return self.machines[-1], {name: Endpoint("127.0.0.1") for name in machine.hosts}
+
+
+@pytest.fixture
+def no_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image, "ensure", lambda _cache: image.Image(Path("/nowhere")))
+    monkeypatch.setattr(preparation, "prepare", lambda *_arguments: None)
+    monkeypatch.setattr(lab_module, "SIGN_SECONDS", 0.5)
+
+
+@pytest.mark.usefixtures("no_image")
+def test_machine_without_a_sign_of_life_is_started_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = SlowStarter(["", "[lab 1] READY"])
+    monkeypatch.setattr(lab_module, "choose", lambda _name: backend)
+    monkeypatch.setattr(Lab, "_wait_for_host", lambda _lab, _host: None)
+    Lab().up()
+    assert [machine.alive() for machine in backend.machines] == [False, True]
+    assert json.loads((cache / "run-lab" / "state.json").read_text(encoding="utf-8"))["ready"]
+    Lab().down()
+    assert not backend.machines[1].alive()
+
+
+@pytest.mark.usefixtures("no_image")
+def test_start_that_fails_leaves_only_what_the_machine_said(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = SlowStarter(["[lab 1] started, not ready"])
+    monkeypatch.setattr(lab_module, "choose", lambda _name: backend)
+    with pytest.raises(common.LabError, match="wasn't ready after 1 s; what it said is in"):
+        Lab().up()
+    assert not backend.machines[0].alive()
+    assert not (cache / "run-lab").exists()
+    assert (cache / "console-lab.log").read_text(encoding="utf-8") == "[lab 1] started, not ready"
+
+
 def test_up_refuses_to_change_a_running_lab(cache: Path, tmp_path: Path) -> None:
     write_state(cache, itself())
     with pytest.raises(common.LabError, match="lab is up on a test: type tests/lab/lab down first"):
@@ -177,9 +228,6 @@ def test_process_is_known_by_its_start(tmp_path: Path) -> None:
 
 
 def test_controller_packages_cover_the_programs_that_are_asked_for() -> None:
-    from tests.lab import image  # noqa: PLC0415 (only here)
-    from tests.lab.backends import qemu, uml  # noqa: PLC0415
-
     listed = {line.split()[0] for line in (Path(image.__file__).parent / "packages.txt").read_text().splitlines()}
     asked = {package for _program, package in (*image.PROGRAMS, *uml.PROGRAMS, *qemu.PROGRAMS)}
     assert asked <= listed

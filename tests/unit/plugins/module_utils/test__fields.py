@@ -47,7 +47,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._fields import F
         (lambda f: f.items("x"), [{}, 5], "t[0].x[1]: 5 is no dictionary"),
         (lambda f: f.strings("x"), ["a", 5], "t[0].x: ['a', 5] is no list of texts"),
         (lambda f: f.integers("x", 1, 9), [True], "t[0].x: [True] is no list of numbers from 1 to 9"),
-        (lambda f: f.close(), 5, "t[0].x: is not known here; known are "),
+        (lambda f: f.only(frozenset("ab")), 5, "t[0].x: is not known here; known are a, b"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(read: Callable[[Fields], Any], value: object, complaint: str) -> None:
@@ -85,7 +85,7 @@ def test_what_is_absent_or_null_takes_its_default() -> None:
     assert fields.flag("x", True) is True
     assert fields.choice("x", (4, 6), 4) == 4
     assert fields.items("x") == []
-    fields.close()
+    fields.only(frozenset())
 
 
 @given(st.binary(min_size=16, max_size=16) | st.binary(min_size=4, max_size=4).map(lambda tail: bytes(12) + tail))
