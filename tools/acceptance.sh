@@ -6,4 +6,8 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 need_setup
 
-python -m pytest -o cache_dir="$CACHE/pytest" -o testpaths=tests/acceptance "$@"
+# all of them, unless some are named: pytest needs a path to find its own options there
+tests=(tests/acceptance)
+for word in "$@"; do [ ! -e "${word%%::*}" ] || tests=(); done
+
+python -m pytest -o cache_dir="$CACHE/pytest" ${tests[@]+"${tests[@]}"} "$@"

@@ -8,6 +8,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from ._model import (
@@ -64,8 +65,8 @@ _SHARED = (Rule, Sysctl, Group, Chain)
 
 
 def _repeated_owners(request: Request) -> list[str]:
-    owners = [state.owner for state in request.desired]
-    return [f"{owner} has more than one state here" for owner in request.owners if owners.count(owner) > 1]
+    states = Counter(state.owner for state in request.desired)
+    return [f"{owner} has more than one state here" for owner, count in states.items() if count > 1]
 
 
 def _contradictions(request: Request) -> list[str]:

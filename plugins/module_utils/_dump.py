@@ -99,7 +99,7 @@ def _dump_routes(channel: socket.socket, table: int = 0, protocol: int = 0) -> l
 
 def _dump(channel: socket.socket, kind: int, body: bytes) -> list[bytes]:
     """The payloads of one dump; read again when the kernel says that its table changed meanwhile."""
-    for _ in range(20):
+    for _attempt in range(20):
         try:
             return _dump_once(channel, kind, body)
         except DumpInterrupted:

@@ -10,7 +10,7 @@ reports compare with ``==``. This module util is private to the collection.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ._fields import ip_text
-from ._model import ROUTE_TYPES, Address, Device, Nexthop, Proxy, Route, RouteType, Rule, Tunnel, normal_route
+from ._model import Address, Device, Nexthop, Proxy, Route, RouteType, Rule, Tunnel, normal_route
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_DUMP_INTR = 0x10
@@ -153,12 +153,11 @@ def proxy(payload: bytes, names: Mapping[int, str]) -> Proxy | None:
 _RTM_F_CLONED = 0x200
 _TYPES: dict[int, RouteType] = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
-assert set(_TYPES.values()) == set(ROUTE_TYPES)
 
 
 def route(payload: bytes, names: Mapping[int, str]) -> tuple[Route, int] | None:
     """A route and its protocol from RTM_NEWROUTE; None for cached, local, multicast … ones."""
-    family, length, _, tos, table, protocol, scope, kind = payload[:8]
+    family, length, _source_length, tos, table, protocol, scope, kind = payload[:8]
     flags = u32(payload[8:12])
     if family not in FAMILIES or kind not in _TYPES or flags & _RTM_F_CLONED or tos:
         return None
@@ -182,7 +181,7 @@ def _nexthops(found: Attributes, names: Mapping[int, str]) -> list[Nexthop]:
         return [_nexthop(u32(found.get(4)), 0, found, names)]
     hops, data, offset = [], found[9], 0
     while offset + 8 <= len(data):
-        length, _, weight, index = struct.unpack_from("=HBBi", data, offset)
+        length, _flags, weight, index = struct.unpack_from("=HBBi", data, offset)
         hops.append(_nexthop(index, weight, attributes(data[offset : offset + length], 8), names))
         offset += max((length + 3) & ~3, 8)
     return hops
@@ -201,7 +200,7 @@ _UNSET = 2**32 - 1
 def rule(payload: bytes) -> tuple[Rule, int] | None:
     """A rule and its protocol from RTM_NEWRULE; rules with matches that we never make keep their
     place (priority) and lose these, which serves to tell whose they are."""
-    family, destination_length, source_length, _, table = payload[:5]
+    family, destination_length, source_length, _tos, table = payload[:5]
     if family not in FAMILIES:
         return None
     found = attributes(payload, 12)

@@ -103,6 +103,12 @@ def ip(*words: str, text: str = "") -> None:
     subprocess.run(["ip", *words], input=text, text=True, check=True, stdout=subprocess.DEVNULL)
 
 
+def show(kinds: list[str]) -> None:
+    """Have ip(8) print the objects of all *kinds* as JSON."""
+    for kind in kinds:
+        ip("-j", *SHOW[kind])
+
+
 def measure(folder: Path, count: int, kinds: list[str]) -> dict[str, Any]:
     """Seconds and peak memory (KiB) of the engine, then of ip(8), for the same objects."""
     ip("-batch", "-", text="link add a0 type veth peer name b0\nlink set a0 up\nlink set b0 up\nlink set lo up\n")
@@ -126,7 +132,7 @@ def measure(folder: Path, count: int, kinds: list[str]) -> dict[str, Any]:
     apply(request.Request((nothing,), (state,), kinds))
     text = "".join(batch(kind, count) for kind in kinds)
     result["ip"] = seconds(lambda: ip("-batch", "-", text=text))
-    result["ip_again"] = seconds(lambda: [ip("-j", *SHOW[kind]) for kind in kinds])
+    result["ip_again"] = seconds(lambda: show(kinds))
     result["ip_kib"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return result
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _wire
 from ansible_collections.multihome.extrude.plugins.module_utils._model import (
+    ROUTE_TYPES,
     Address,
     Device,
     Nexthop,
@@ -228,6 +229,10 @@ def test_an_ipv6_gateway_of_an_ipv4_route_is_read() -> None:
     payload = struct.pack("=8BI", V4, 0, 0, 0, 254, 120, 0, 1, 0) + attribute(4, struct.pack("=I", 2))
     payload += attribute(18, struct.pack("=H", V6) + bytes([0xFE, 0x80]) + bytes(13) + b"\x09")
     assert _wire.route(payload, NAMES) == (Route("0.0.0.0/0", nexthops=(Nexthop("a0", "fe80::9"),)), 120)
+
+
+def test_every_type_of_route_is_told_apart() -> None:
+    assert set(_wire._TYPES.values()) == set(ROUTE_TYPES)
 
 
 @pytest.mark.parametrize(
