@@ -37,27 +37,30 @@ FULL_QUEUE_PAUSE = 0.01
 
 def announcement(mac: bytes, address: str) -> bytes:
     """The Ethernet frame that announces *address* (IPv4 or IPv6) at *mac* (6 bytes)."""
-    parsed = ipaddress.ip_address(address)
-    return _arp(mac, parsed) if isinstance(parsed, ipaddress.IPv4Address) else _advertisement(mac, parsed)
+    packed = ipaddress.ip_address(address).packed
+    return arp_request(mac, packed, packed) if len(packed) == 4 else _advertisement(mac, packed)
 
 
-def _arp(mac: bytes, address: ipaddress.IPv4Address) -> bytes:
-    """A broadcast ARP request whose sender and target are the address (RFC 826 for the format)."""
+def arp_request(mac: bytes, sender: bytes, target: bytes) -> bytes:
+    """The frame of a broadcast ARP request (RFC 826) for one IPv4 address from another."""
     ethernet_ipv4_request = struct.pack("!HHBBH", ARPHRD_ETHER, 0x0800, 6, 4, 1)
-    body = ethernet_ipv4_request + mac + address.packed + bytes(6) + address.packed
+    body = ethernet_ipv4_request + mac + sender + bytes(6) + target
     return b"\xff" * 6 + mac + struct.pack("!H", ETHERTYPE_ARP) + body
 
 
-def _advertisement(mac: bytes, address: ipaddress.IPv6Address) -> bytes:
+def _advertisement(mac: bytes, address: bytes) -> bytes:
     """An advertisement to all nodes (ff02::1), from the address itself, with the target link-layer option."""
-    destination = ipaddress.IPv6Address("ff02::1").packed
+    head = struct.pack("!BBHI", NEIGHBOUR_ADVERTISEMENT, 0, 0, ROUTER_OVERRIDE)
     option = struct.pack("!BB", 2, 1) + mac
-    tail = struct.pack("!I", ROUTER_OVERRIDE) + address.packed + option
-    head = struct.pack("!BBH", NEIGHBOUR_ADVERTISEMENT, 0, 0)
-    icmp = with_checksum(head + tail, pseudo_header(address.packed, destination, len(head + tail)))
-    # receivers drop it unless the hop limit is 255 (RFC 4861, section 7.1.2)
-    header = struct.pack("!IHBB", 6 << 28, len(icmp), socket.IPPROTO_ICMPV6, 255) + address.packed + destination
-    return bytes.fromhex("333300000001") + mac + struct.pack("!H", ETHERTYPE_IPV6) + header + icmp
+    return discovery(mac, address, ipaddress.IPv6Address("ff02::1").packed, head + address + option)
+
+
+def discovery(mac: bytes, source: bytes, group: bytes, message: bytes) -> bytes:
+    """The frame of a neighbour discovery message, still without checksum, to a multicast group (RFC 2464)."""
+    icmp = with_checksum(message, pseudo_header(source, group, len(message)))
+    # receivers drop it unless the hop limit is 255 (RFC 4861, section 7.1)
+    header = struct.pack("!IHBB", 6 << 28, len(icmp), socket.IPPROTO_ICMPV6, 255) + source + group
+    return b"\x33\x33" + group[12:] + mac + struct.pack("!H", ETHERTYPE_IPV6) + header + icmp
 
 
 # --- the host -------------------------------------------------------------------------------------
@@ -83,7 +86,7 @@ def _announce_on(device: str, addresses: Sequence[str]) -> None:
             hardware, mac = link.getsockname()[3:]
             if hardware == ARPHRD_ETHER:
                 for address in addresses:
-                    _send(link, announcement(mac, address))
+                    send(link, announcement(mac, address))
     except OSError as error:
         if error.errno == errno.ENETDOWN:
             return
@@ -94,7 +97,7 @@ def _announce_on(device: str, addresses: Sequence[str]) -> None:
         raise EngineError(f"cannot announce {addresses[0]} on {device}: {reason}") from error
 
 
-def _send(link: socket.socket, frame: bytes) -> None:
+def send(link: socket.socket, frame: bytes) -> None:
     """Send a frame; where thousands of them fill the queue of the device, wait for it."""
     for _dummy in range(FULL_QUEUE_TRIES):
         try:

@@ -9,10 +9,11 @@ This module util is private to the collection.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ._model import (
     PROTOCOL,
+    Address,
     Chain,
     Current,
     EngineError,
@@ -20,6 +21,7 @@ from ._model import (
     Object,
     Owner,
     Place,
+    Proxy,
     Route,
     Rule,
     Sysctl,
@@ -51,6 +53,8 @@ def refuse(current: Current, request: Request) -> None:
         *_foreign_groups(current, request),
         *_foreign_routes(current, request),
         *_foreign_rules(current, request),
+        *_misplaced(current, request),
+        *_own_addresses(current, request),
         *_missing_devices(current, request),
         *_missing_sysctls(current, request),
     ]
@@ -183,6 +187,45 @@ _PROTOCOLS = {
 def _protocol_name(number: int) -> str:
     """Who makes routes and rules of that protocol (include/uapi/linux/rtnetlink.h)."""
     return f"{_PROTOCOLS[number]} (protocol {number})" if number in _PROTOCOLS else f"protocol {number}"
+
+
+# --- what the host holds elsewhere -------------------------------------------------------------------
+
+
+def _misplaced(current: Current, request: Request) -> list[str]:
+    """Addresses by which the inventory knows this host, and which it holds elsewhere or not at all."""
+    places = _places(current.addresses) if any(state.expects for state in request.desired) else {}
+    problems = []
+    for expected in (expected for state in request.desired for expected in state.expects):
+        devices = places.get(expected.address, [])
+        wanted = f"on {expected.device}" if expected.device else "here"
+        if not devices:
+            problems.append(f"{expected.address} is on no device of this host; the inventory has it {wanted}")
+        elif expected.device and expected.device not in devices:
+            problems.append(
+                f"{expected.address} is on {', '.join(devices)} of this host; the inventory has it {wanted}"
+            )
+    return problems
+
+
+def _own_addresses(current: Current, request: Request) -> list[str]:
+    """Addresses that this host should answer for on behalf of others, and that somebody has given to it."""
+    wanted = request.wanted(Proxy).values()
+    ours = {**request.had(Address), **request.held(Address), **request.wanted(Address)} if wanted else {}
+    places = _places(address for address in current.addresses if address.place not in ours) if wanted else {}
+    return [
+        f"{proxy}: that is an address of this host itself, on {', '.join(places[proxy.address])}"
+        for proxy in wanted
+        if proxy.address in places
+    ]
+
+
+def _places(addresses: Iterable[Address]) -> dict[str, list[str]]:
+    """The devices of each address, without prefix lengths."""
+    places: dict[str, list[str]] = {}
+    for address in addresses:
+        places.setdefault(address.address.partition("/")[0], []).append(address.device)
+    return places
 
 
 # --- what the host lacks ----------------------------------------------------------------------------

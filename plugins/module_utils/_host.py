@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from . import _announce, _dump, _iptables, _netlink, _sysctl
+from . import _announce, _dump, _duplicate, _iptables, _netlink, _sysctl
+from ._conflict import Conflict
 from ._model import Chain, Current, EngineError, Proxy, Route, Rule, Sysctl
 from ._plan import merged_chains, plan
 from ._request import Operation, Request, default_of
@@ -45,7 +46,24 @@ def survey(request: Request) -> Survey:
     chains = merged_chains(request)
     if _iptables.installed():  # without it there are no chains yet, so nothing to compare with
         chains = _iptables.canonical(chains)
-    return Survey(current, plan(current, request, chains))
+    operations = plan(current, request, chains)
+    _refuse_held(request, operations)
+    return Survey(current, operations)
+
+
+def _refuse_held(request: Request, operations: Iterable[Operation]) -> None:
+    """Raises Conflict where a neighbour holds an address that this host is about to answer for.
+
+    An address that is on record was asked for when it was new, and only comes back.
+    """
+    wary = {proxy for state in request.desired if not state.take_over for proxy in state.of(Proxy)}
+    new = (operation.item for operation in operations if operation.action == "add")
+    asked = [item for item in new if isinstance(item, Proxy) and item in wary and item.place not in request.had(Proxy)]
+    held = _duplicate.holders([(proxy.device, proxy.address) for proxy in asked])
+    if held:
+        raise Conflict(
+            [f"{Proxy(*pair)}: {mac} answers for that address; take it from there first" for pair, mac in held.items()]
+        )
 
 
 def read(request: Request) -> Current:

@@ -94,10 +94,17 @@ def _table_lines(changes: Sequence[Change]) -> list[str]:
         *(f"-D {hook} -j {name}\n" for name, hook in dropped),
         *(f"-F {chain.name}\n" for chain in unwanted),
         *(f"-A {chain.name} {rule}\n" for chain in wanted for rule in chain.rules),
-        # each goes to the top, so the last one first keeps the order of the changes
-        *(f"-I {hook} 1 -j {name}\n" for name, hook in reversed(missing)),
+        *_jumps(changes, missing),
         *(f"-X {chain.name}\n" for chain in unwanted),
     ]
+
+
+def _jumps(changes: Sequence[Change], missing: Sequence[tuple[str, str]]) -> list[str]:
+    """What filters comes after the admin's own rules, which so stay in force; what alters packets comes before them."""
+    if any(chain.table == "filter" for change in changes for chain in change if chain):
+        return [f"-A {hook} -j {name}\n" for name, hook in missing]
+    # each goes to the top, so the last one first keeps the order of the changes
+    return [f"-I {hook} 1 -j {name}\n" for name, hook in reversed(missing)]
 
 
 def _hooks(changes: Sequence[Change]) -> Iterable[tuple[str, Counter[str], Counter[str]]]:

@@ -501,11 +501,27 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """An address that the host must hold already, on *device* if that is given: the inventory knows this host by it."""
+
+    address: str
+    device: str | None = None
+
+    @classmethod
+    def parse(cls, data: Fields) -> Expected:
+        expected = cls(data.address("address"), data.optional_device("device"))
+        data.only(_EXPECTED)
+        return expected
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The objects that one host should hold for one owner.
 
     In the reserved tables and priorities (first, last) nothing of anybody else may stand. Unless
-    ``renumber``, a tunnel that is there must keep its key, by which both ends know it.
+    ``renumber``, a tunnel that is there must keep its key, by which both ends know it. Where the host does
+    not hold what the state expects, it is the wrong host or a wrong inventory. Unless ``take_over``, no address
+    that a neighbour holds is answered for.
     """
 
     owner: Owner
@@ -513,6 +529,8 @@ class State:
     reserved_tables: tuple[int, ...] = ()
     reserved_priorities: tuple[int, int] | None = None
     renumber: bool = True
+    expects: tuple[Expected, ...] = ()
+    take_over: bool = False
 
     def of(self, model: type[AnyObject]) -> list[AnyObject]:
         return [item for item in self.objects if isinstance(item, model)]
@@ -532,21 +550,27 @@ class State:
             raise reserved.error("priorities", "takes the first and the last one")
         reserved.only(_RESERVED)
         renumber = top.flag("renumber", True)
+        expects = tuple(Expected.parse(item) for item in top.items("expects"))
+        take_over = top.flag("take_over", False)
         top.only(_STATE)
-        return cls(owner, tuple(objects), tables, (priorities[0], priorities[1]) if priorities else None, renumber)
+        span = (priorities[0], priorities[1]) if priorities else None
+        return cls(owner, tuple(objects), tables, span, renumber, expects, take_over)
 
     def plain(self) -> dict[str, Any]:
         """The state as plain data, which :meth:`parse` reads back."""
         data: dict[str, Any] = {"schema": SCHEMA, "customer": self.owner.customer, "site": self.owner.site}
         data["renumber"] = self.renumber
+        data["take_over"] = self.take_over
+        data["expects"] = [{"address": item.address, "device": item.device} for item in self.expects]
         for item in self.objects:
             data.setdefault(item.KIND, []).append(plain(item))
         data["reserved"] = {"tables": list(self.reserved_tables), "priorities": list(self.reserved_priorities or ())}
         return data
 
 
-_STATE = keys("schema customer site reserved renumber") | frozenset(KINDS)
+_STATE = keys("schema customer site reserved renumber expects take_over") | frozenset(KINDS)
 _RESERVED = keys("tables priorities")
+_EXPECTED = keys("address device")
 _HOP = keys("device gateway weight")
 
 

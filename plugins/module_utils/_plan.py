@@ -53,7 +53,8 @@ def plan(current: Current, request: Request, chains: Sequence[Chain] = ()) -> tu
     ):
         make += added
         clean = deleted + clean
-    return (*ground.breaks, *make, *clean)
+    made = () if request.only == "purge" else (*ground.breaks, *make)
+    return made if request.only == "make" else (*made, *clean)
 
 
 # --- tunnels that go, and what stands on them --------------------------------------------------------

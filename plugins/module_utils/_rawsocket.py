@@ -1,7 +1,7 @@
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: 2026 The multihome.extrude authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sockets that send IP packets as they are by one device, and hear the ICMP echo that arrives on one.
+"""Sockets that send packets or frames as they are by one device, and hear what answers them on one.
 
 What is heard is what the device delivered, before any firewall. This module util is private to the collection.
 """
@@ -12,6 +12,7 @@ import ctypes
 import errno
 import socket
 import struct
+from collections.abc import Iterable
 
 from ._fields import EngineError
 from ._icmp import HEADERS, Echo, parse
@@ -46,6 +47,19 @@ def ear(device: str, kinds: dict[int, int]) -> socket.socket:
         _filter(opened, echo_filter(kinds))
         opened.bind((device, ETH_P_ALL))
         opened.setblocking(False)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def frames(device: str, ethertype: int, expected: dict[int, int]) -> socket.socket:
+    """A socket that sends whole frames by one device, and hears those of one EtherType that hold *expected*
+    (see :func:`bytes_filter`). What it sends it does not hear."""
+    opened = _open(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    try:
+        _filter(opened, bytes_filter(expected))
+        opened.bind((device, ethertype))
     except OSError:
         opened.close()
         raise
@@ -100,6 +114,19 @@ def echo_filter(kinds: dict[int, int]) -> bytes:
         (RETURN, 0, 0, 0x10000),
         (RETURN, 0, 0, 0),
     ]
+    return _assembled(lines)
+
+
+def bytes_filter(expected: dict[int, int]) -> bytes:
+    """A filter that lets through what has each byte of *expected* (place: value)."""
+    lines = []
+    for number, (place, value) in enumerate(expected.items(), 1):
+        to_the_end = 2 * (len(expected) - number) + 1
+        lines += [(LOAD_BYTE, 0, 0, place), (JUMP_IF_EQUAL, 0, to_the_end, value)]
+    return _assembled([*lines, (RETURN, 0, 0, 0x10000), (RETURN, 0, 0, 0)])
+
+
+def _assembled(lines: Iterable[tuple[int, int, int, int]]) -> bytes:
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 from ._model import (
     KINDS,
@@ -47,18 +47,23 @@ def of_kind(places: Places, model: type[AnyObject]) -> dict[Place, AnyObject]:
     return cast("dict[Place, AnyObject]", places[model.KIND])
 
 
+Part: TypeAlias = Literal["", "make", "purge"]
+
+
 @dataclass(frozen=True)
 class Request:
     """What is asked for: whole states, or some kinds of them.
 
     ``recorded`` holds the states that were applied on this host before, of every owner. Without
-    ``purge`` nothing is deleted.
+    ``purge`` nothing is deleted. ``only`` asks for one part: to make what is wanted, or to purge what
+    is not, so that the far end can stop using that in between.
     """
 
     desired: tuple[State, ...]
     recorded: tuple[State, ...] = ()
     kinds: Collection[str] = KINDS
     purge: bool = True
+    only: Part = ""
 
     @cached_property
     def owners(self) -> frozenset[Owner]:

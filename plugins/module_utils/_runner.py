@@ -30,7 +30,8 @@ def run_kind(module: AnsibleModule, kind: str, needed: Callable[[State], Sequenc
     """For a module with a list of one kind; *needed* says which other objects these take."""
     params = module.params
     with _told(module):
-        state = State.parse({name: params[name] for name in ("customer", "site", kind)})
+        names = ("customer", "site", "take_over", kind)
+        state = State.parse({name: params[name] for name in names if name in params})
         others = tuple(needed(state))
         kinds = {kind, *(item.KIND for item in others)}
         _run(module, Request((replace(state, objects=(*others, *state.objects)),), (), kinds, params["purge"]))
@@ -40,7 +41,8 @@ def run_states(module: AnsibleModule) -> None:
     """For whole states."""
     with _told(module):
         listed = module.params["states"]
-        _run(module, Request(tuple(State.parse(state, f"states[{number}]") for number, state in enumerate(listed))))
+        states = tuple(State.parse(state, f"states[{number}]") for number, state in enumerate(listed))
+        _run(module, Request(states, only=module.params["only"] or ""))
 
 
 def run_info(module: AnsibleModule) -> None:
@@ -105,7 +107,8 @@ def _outcome(state: State, former: State | None, request: Request, strange: Cont
     own = replace(state, objects=tuple(item for item in state.objects if (item.KIND, item.place) not in strange))
     if former is None:
         return own
-    kept = tuple(item for item in former.objects if item.KIND not in request.kinds or not request.purge)
+    stays = request.only == "make" or not request.purge
+    kept = tuple(item for item in former.objects if item.KIND not in request.kinds or stays)
     return replace(
         merged([replace(former, objects=kept), own]),
         reserved_tables=own.reserved_tables or former.reserved_tables,

@@ -20,14 +20,24 @@ options:
     description:
       - The states, each for one customer and site.
       - Keys are C(customer), C(site), C(tunnels), C(groups), C(addresses), C(sysctls), C(chains), C(routes), C(rules),
-        C(proxies) and C(reserved).
+        C(proxies), C(reserved), C(renumber), C(take_over) and C(expects).
       - The objects have the options of M(multihome.extrude.gre_tunnels), M(multihome.extrude.multipath_routes),
         M(multihome.extrude.policy_rules) and M(multihome.extrude.proxy_arp).
+      - C(expects) lists each C(address), and perhaps C(device), that the host must hold already.
+        A host that does not is not the one that the inventory means.
+      - Unless C(renumber), a tunnel must keep its key.
+      - Unless C(take_over), a proxy entry for an address that a neighbour holds is an error.
       - C(reserved) names the C(tables) and the first and last of the C(priorities) in which nothing of anybody else
         may stand.
     type: list
     elements: dict
     required: true
+  only:
+    description:
+      - Do one part of the work. V(make) what the states list, and later V(purge) what they no longer list, so that the
+        far end can stop using it in between.
+    type: str
+    choices: [make, purge]
 extends_documentation_fragment:
   - multihome.extrude._scope.directory
   - multihome.extrude._attributes
@@ -99,7 +109,8 @@ from ansible_collections.multihome.extrude.plugins.module_utils._runner import r
 def main() -> None:
     """Read the options, hand over to the engine."""
     states = {"type": "list", "elements": "dict", "required": True}
-    run_states(AnsibleModule(argument_spec={**directory(), "states": states}, supports_check_mode=True))
+    only = {"type": "str", "choices": ["make", "purge"]}
+    run_states(AnsibleModule(argument_spec={**directory(), "states": states, "only": only}, supports_check_mode=True))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ description:
   - Sets what the kernel needs for it. Forwarding, C(proxy_ndp) for IPv6, and C(proxy_delay=0), since the default delays
     answers by up to 0.8 seconds.
   - Announces each newly taken address on the segment, so that neighbours learn the new owner at once.
+  - First asks the segment whether somebody there holds one of the new addresses. That is an error, which names the
+    MAC address that answered.
   - The kernel forgets these entries when the device is set down. The next run puts them back.
 options:
   proxies:
@@ -31,6 +33,12 @@ options:
         description: A single IPv4 or IPv6 address. The kernel takes no prefixes here.
         type: str
         required: true
+  take_over:
+    description:
+      - Take addresses without asking, even those that a neighbour holds.
+      - For segments whose router answers ARP for everything.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - multihome.extrude._scope
   - multihome.extrude._attributes
@@ -98,7 +106,9 @@ def main() -> None:
         device={"type": "str", "required": True},
         address={"type": "str", "required": True},
     )
-    module = AnsibleModule(argument_spec={**scope(), "proxies": proxies}, supports_check_mode=True)
+    take_over = {"type": "bool", "default": False}
+    spec = {**scope(), "proxies": proxies, "take_over": take_over}
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     run_kind(module, "proxies", needed_by_proxies)
 
 

@@ -34,6 +34,7 @@ def colo_state(site: Site, colo: Colo) -> Plain:
         "customer": site.customer,
         "site": site.name,
         "renumber": site.renumber,
+        "take_over": site.take_over,
         "tunnels": [
             tunnel(site.colo_device(wan), str(colo.address.ip), str(wan.address.ip), site, wan) for wan in site.wans
         ],
@@ -44,6 +45,7 @@ def colo_state(site: Site, colo: Colo) -> Plain:
         "rules": [_rule(colo, version) for version in site.versions],
         "sysctls": list(_sysctls(site, colo)),
         "chains": [chain for version in site.versions for chain in colo_chains(site, version)],
+        "expects": [{"address": str(colo.address.ip)}],
         "reserved": {"tables": [colo.numbers.table], "priorities": colo.numbers.priorities},
     }
 
@@ -73,7 +75,9 @@ def _routes(site: Site, colo: Colo) -> Iterator[Plain]:
     ways = {version: list(_ways(site, colo, version)) for version in site.versions}
     for claim in site.claims:
         for metric, hops in ways[claim.network.version]:
-            yield route(str(claim.network), colo.numbers.table, hops, metric=metric)
+            # what the colo itself says to the site comes from its public address, not from inside a tunnel
+            source = str(colo.address.ip) if claim.network.version == 4 else None
+            yield route(str(claim.network), colo.numbers.table, hops, metric=metric, source=source)
 
 
 def _ways(site: Site, colo: Colo, version: int) -> Iterator[tuple[int, list[Plain]]]:

@@ -8,7 +8,7 @@ This plugin util is **PRIVATE** to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Site
@@ -17,11 +17,15 @@ HEADERS = {4: 40, 6: 60}
 """Bytes of the IP and TCP headers, without options."""
 REPLIES = "-m conntrack --ctstate RELATED,ESTABLISHED"
 FORWARDED = "-m addrtype ! --src-type LOCAL"
+MARK_MASK = 0x3F000000
+"""The bits of packet marks that are ours; a packet in which somebody else has set one of them is left alone."""
+LAN_MARK = 0x3F000000
+"""What packets of a LAN with NAT carry that leave by a WAN: the nat table does not see where they came in."""
 
 
 def site_chains(site: Site, version: int) -> Iterator[Plain]:
     """Yield the chains of a site's router for one IP version."""
-    yield _chain(version, "mangle", "FORWARD", _clamp(site, "ex-+", version))
+    yield _chain(version, "mangle", "FORWARD", [*_clamp(site, "ex-+", version), *_lan_marks(site, version)])
     if version == 4:
         yield _chain(version, "nat", "POSTROUTING", _site_nat(site))
     yield _chain(version, "filter", "FORWARD", _site_forward(site, version))
@@ -34,7 +38,7 @@ def colo_chains(site: Site, version: int) -> Iterator[Plain]:
     yield _chain(version, "filter", "FORWARD", _colo_forward(site, devices, version))
 
 
-def _chain(version: int, table: str, hook: str, rules: Iterator[str]) -> Plain:
+def _chain(version: int, table: str, hook: str, rules: Iterable[str]) -> Plain:
     return {"family": version, "table": table, "name": f"EXTRUDE-{hook}", "hook": hook, "rules": list(rules)}
 
 
@@ -45,34 +49,51 @@ def _clamp(site: Site, devices: str, version: int) -> Iterator[str]:
         yield f"{direction} {devices} -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss {size}"
 
 
-def _site_nat(site: Site) -> Iterator[str]:
-    """LANs leave tunnels as the extruded address, hosts that own one as they are; all leave a WAN as its address.
+def _lan_marks(site: Site, version: int) -> Iterator[str]:
+    """Mark what comes from a LAN with NAT and leaves by a WAN."""
+    if version == 4:
+        for interface in _nat_lans(site):
+            for wan in site.wans:
+                unmarked = f"-m mark --mark 0x0/{MARK_MASK:#x}"
+                yield f"-i {interface} -o {wan.interface} {unmarked} -j MARK --set-xmark {LAN_MARK:#x}/{MARK_MASK:#x}"
 
-    What an IPsec policy of the admin's is about to encrypt stays as it is.
+
+def _nat_lans(site: Site) -> list[str]:
+    return list(dict.fromkeys(lan.interface for lan in site.lans if lan.mode == "nat"))
+
+
+def _site_nat(site: Site) -> Iterator[str]:
+    """LANs leave tunnels as the extruded address, hosts that own one as they are; both leave a WAN as its address.
+
+    Nothing else is touched: what an IPsec policy of the admin's is about to encrypt, and other LANs.
     """
     yield "-m policy --dir out --pol ipsec -j RETURN"
-    for _interface, network in site.routed(4):
-        yield f"-s {network} -o ex-+ -j RETURN"
+    routed = [network for _interface, network in site.routed(4)]
+    for network in routed:
+        yield f"-s {network} -o ex-+ -j ACCEPT"
     for address in dict.fromkeys(address for lan in site.lans if lan.mode == "nat" for address in lan.addresses):
         yield f"-o ex-+ {FORWARDED} -j SNAT --to-source {address.ip}"
     for wan in site.wans:
-        yield f"-o {wan.interface} {FORWARDED} -j SNAT --to-source {wan.address.ip}"
+        sources = [f"-s {network} -o {wan.interface}" for network in routed]
+        if _nat_lans(site):
+            sources.append(f"-o {wan.interface} -m mark --mark {LAN_MARK:#x}/{MARK_MASK:#x}")
+        for source in sources:
+            yield f"{source} -j SNAT --to-source {wan.address.ip}"
 
 
 def _site_forward(site: Site, version: int) -> Iterator[str]:
-    """LANs may open connections through tunnels and WANs; from outside only those to hosts that own an address."""
+    """LANs may open connections through tunnels; from outside only those to hosts that own an address, or that the
+    admin has sent on (DNAT), come in."""
     yield f"-i ex-+ {REPLIES} -j ACCEPT"
     for interface, network in site.routed(version):
         yield f"-d {network} -i ex-+ -o {interface} -j ACCEPT"
+    yield "-i ex-+ -m conntrack ! --ctstate DNAT -j DROP"
     for interface in dict.fromkeys(lan.interface for lan in site.lans):
         yield f"-i {interface} -o ex-+ -j ACCEPT"
-        for wan in site.wans:
-            yield f"-i {interface} -o {wan.interface} -j ACCEPT"
-            yield f"-i {wan.interface} -o {interface} {REPLIES} -j ACCEPT"
 
 
 def _colo_forward(site: Site, devices: str, version: int) -> Iterator[str]:
-    """A site's packets come from its addresses only, and only packets to them go to it."""
+    """What comes from a site's addresses, and what goes to them, is let through."""
     for network in site.claimed(version):
         yield f"-s {network} -i {devices} -j ACCEPT"
         yield f"-d {network} -o {devices} -j ACCEPT"

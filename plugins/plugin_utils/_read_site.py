@@ -51,6 +51,7 @@ def read_site(reader: Reader, colos: Collection[str]) -> Site:
         held=tuple(held),
         block=reader.read("extrude_when_down", WHEN_DOWN, "direct") == "block",
         renumber=reader.read("extrude_renumber", _kinds.FLAG, False),
+        take_over=reader.read("extrude_take_over", _kinds.FLAG, False),
         numbers=read_numbers(reader),
     )
 

@@ -45,7 +45,11 @@ def site_state(site: Site, colo: Colo) -> Plain:
         "customer": site.customer,
         "site": site.name,
         "renumber": site.renumber,
-        "tunnels": [tunnel(wan.tunnel, str(wan.address.ip), str(colo.address.ip), site, wan) for wan in site.wans],
+        "tunnels": [
+            # bound to the link: without a route of its own it must not leave by another provider
+            {**tunnel(wan.tunnel, str(wan.address.ip), str(colo.address.ip), site, wan), "device": wan.interface}
+            for wan in site.wans
+        ],
         "groups": [{"device": wan.interface, "group": WAN_GROUP} for wan in site.wans],
         "addresses": list(_addresses(site, colo)),
         "proxies": [],
@@ -53,6 +57,7 @@ def site_state(site: Site, colo: Colo) -> Plain:
         "rules": list(_rules(site)),
         "sysctls": list(_sysctls(site)),
         "chains": [chain for version in site.versions for chain in site_chains(site, version)],
+        "expects": [{"device": wan.interface, "address": str(wan.address.ip)} for wan in site.wans],
         "reserved": {
             "tables": [base.table, *(_wan_table(site, wan) for wan in site.wans)],
             "priorities": base.priorities,
@@ -105,16 +110,16 @@ def _extruded_routes(site: Site, colo: Colo) -> Iterator[Plain]:
 def _rules(site: Site) -> Iterator[Plain]:
     """Which table a packet goes by, the first that matches (the last part of a priority says its job).
 
-    10: from a WAN's own address by that WAN. 30: to what main has a route for, but for the default and the WANs'
-    own networks. 80 to 95: what belongs to the extruded space. All else keeps the way that main has, so that
+    10: to what main has a route for, but for the default and the WANs' own networks. 30: from a WAN's own address
+    by that WAN. 80 to 95: what belongs to the extruded space. All else keeps the way that main has, so that
     addresses and uplinks that the inventory does not know go on working.
     """
     first, table = site.numbers.priority, site.numbers.table
     for wan in site.wans:
-        yield {"family": 4, "priority": first + 10, "table": _wan_table(site, wan), "source": f"{wan.address.ip}/32"}
-    for version in site.versions:
+        yield {"family": 4, "priority": first + 30, "table": _wan_table(site, wan), "source": f"{wan.address.ip}/32"}
+    for version in sorted({4, *site.versions}):
         main = {"family": version, "table": MAIN}
-        yield {**main, "priority": first + 30, "suppress_prefixlength": 0, "suppress_ifgroup": WAN_GROUP}
+        yield {**main, "priority": first + 10, "suppress_prefixlength": 0, "suppress_ifgroup": WAN_GROUP}
         for job, match in _extruded_matches(site, version):
             yield {"family": version, "priority": first + job, "table": table, **match}
         if version == 6 and site.holds(6):

@@ -111,6 +111,7 @@ class Site:
     held: tuple[IPNetwork, ...]
     block: bool
     renumber: bool
+    take_over: bool
     numbers: Numbers
 
     @property

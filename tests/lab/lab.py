@@ -168,6 +168,7 @@ class Lab:
         backend.check()
         base = image.ensure(paths.cache_folder())
         self.folder.mkdir(parents=True, mode=0o700)
+        self._last_words.unlink(missing_ok=True)
         preparation.prepare(self.folder, topology, base, backend.kernel)
         machine = Machine(
             folder=self.folder,
@@ -226,10 +227,9 @@ class Lab:
         while words not in log.read_text(encoding="utf-8", errors="replace"):
             ended = not process.alive()
             if ended or time.monotonic() > end:
-                copy = paths.cache_folder() / f"console-{self.name}.log"
-                shutil.copyfile(log, copy)
+                shutil.copyfile(log, self._last_words)
                 how = "ended" if ended else f"wasn't ready after {seconds} s"
-                raise LabError(f"the lab's machine {how}; what it said is in {copy}")
+                raise LabError(f"the lab's machine {how}; what it said is in {self._last_words}")
             time.sleep(0.1)
 
     def _wait_for_host(self, host: str) -> None:
@@ -239,6 +239,11 @@ class Lab:
             if time.monotonic() > end:
                 raise LabError(f"host {host} didn't answer over SSH within {SSH_WAIT_SECONDS} s")
             time.sleep(0.2)
+
+    @property
+    def _last_words(self) -> Path:
+        """The console's log of a machine that didn't start; it outlives the folder, until the next start."""
+        return paths.cache_folder() / f"console-{self.name}.log"
 
     def _sockets(self) -> Path:
         """Return a folder for ssh's shared connections whose path is short enough for a socket."""

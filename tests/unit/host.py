@@ -11,13 +11,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.module_utils import _duplicate
 from tests.unit.netns import Netns, ip, output, scratch
 
 
 @contextmanager
 def host() -> Iterator[Netns]:
-    """A namespace, entered, with the devices a0 (10.1.0.1/24) and b0 (10.2.0.1/24) and things of its administrator."""
-    with scratch() as namespace, namespace.entered():
+    """A namespace, entered, with the devices a0 (10.1.0.1/24) and b0 (10.2.0.1/24) and things of its administrator.
+
+    It has no neighbours, so it does not listen for any as long as it would elsewhere.
+    """
+    with scratch() as namespace, namespace.entered(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_duplicate, "PAUSES", (0, 0))
         ip(
             "link add a0 type veth peer name b0",
             "link set a0 addrgenmode none",

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils._conflict import Conflict, refuse
 from ansible_collections.multihome.extrude.plugins.module_utils._model import (
+    Address,
     Current,
     Device,
     Route,
@@ -322,3 +323,26 @@ def test_a_tunnel_keeps_its_key_unless_renumbering_is_asked_for() -> None:
     assert "extrude_renumber" in problem
     assert problems(Request((state(tunnels=[moved], renumber=True),), (former,)), current) == ()
     assert problems(Request((state(tunnels=[TUNNEL], renumber=False),), (former,)), current) == ()
+
+
+# --- what the host holds elsewhere -------------------------------------------------------------------
+
+HOLDER = replace(HOST, addresses=(Address("a0", "192.0.2.2/24"),))
+
+
+def expecting(**expected: str) -> Request:
+    return Request((state(expects=[{"address": "192.0.2.2", **expected}]),))
+
+
+def test_a_host_that_does_not_hold_what_the_inventory_knows_it_by_is_refused() -> None:
+    assert problems(expecting(), HOLDER) == ()
+    assert problems(expecting(device="a0"), HOLDER) == ()
+    assert problems(expecting(device="b0"), HOLDER) == ("192.0.2.2 is on a0 of this host; the inventory has it on b0",)
+    assert problems(expecting(), HOST) == ("192.0.2.2 is on no device of this host; the inventory has it here",)
+
+
+def test_a_host_does_not_answer_on_behalf_of_others_for_an_address_of_its_own() -> None:
+    wanted = state(proxies=[{"device": "b0", "address": "192.0.2.2"}])
+    assert problems(Request((wanted,)), HOST) == ()
+    (problem,) = problems(Request((wanted,)), HOLDER)
+    assert problem == "proxy 192.0.2.2 on b0: that is an address of this host itself, on a0"

@@ -84,7 +84,7 @@ def test_a_new_chain_is_made_filled_and_hooked_in_one_commit() -> None:
         ":EXTRUDE-FORWARD - [0:0]\n"
         "-A EXTRUDE-FORWARD -d 203.0.113.10/32 -j ACCEPT\n"
         "-A EXTRUDE-FORWARD -j RETURN\n"
-        "-I FORWARD 1 -j EXTRUDE-FORWARD\n"
+        "-A FORWARD -j EXTRUDE-FORWARD\n"
         "COMMIT\n"
     )
 
@@ -99,22 +99,27 @@ def test_a_deleted_chain_loses_its_jump_its_rules_and_itself() -> None:
     ("hook", "lines"),
     [
         ("FORWARD", []),
-        ("", ["-I FORWARD 1 -j EXTRUDE-FORWARD"]),
+        ("", ["-A FORWARD -j EXTRUDE-FORWARD"]),
         ("FORWARD FORWARD", ["-D FORWARD -j EXTRUDE-FORWARD"]),
-        ("INPUT", ["-D INPUT -j EXTRUDE-FORWARD", "-I FORWARD 1 -j EXTRUDE-FORWARD"]),
+        ("INPUT", ["-D INPUT -j EXTRUDE-FORWARD", "-A FORWARD -j EXTRUDE-FORWARD"]),
     ],
 )
 def test_exactly_one_jump_is_left_whatever_stood_there(hook: str, lines: list[str]) -> None:
     before = Chain(4, "filter", "EXTRUDE-FORWARD", hook, ())
     text = restore_text([(before, FORWARD)])
-    assert [line for line in text.splitlines() if line.startswith(("-D", "-I"))] == lines
+    assert [line for line in text.splitlines() if line.startswith(("-D", "-A FORWARD"))] == lines
 
 
 def test_chains_of_all_tables_go_in_one_restore_and_keep_their_order_in_a_hook() -> None:
-    first, second = (Chain(4, "filter", f"EXTRUDE-{name}", "FORWARD", ()) for name in "AB")
+    first, second = (Chain(4, "nat", f"EXTRUDE-{name}", "POSTROUTING", ()) for name in "AB")
     text = restore_text([(None, first), (None, MSS), (None, second)])
     assert text.count("COMMIT") == 2
-    assert text.index("-I FORWARD 1 -j EXTRUDE-B") < text.index("-I FORWARD 1 -j EXTRUDE-A")
+    assert text.index("-I POSTROUTING 1 -j EXTRUDE-B") < text.index("-I POSTROUTING 1 -j EXTRUDE-A")
+
+
+def test_what_filters_comes_after_the_rules_of_the_admin_and_what_alters_before_them() -> None:
+    assert "-A FORWARD -j EXTRUDE-FORWARD" in restore_text([(None, FORWARD)])
+    assert f"-I {MSS.hook} 1 -j {MSS.name}" in restore_text([(None, MSS)])
 
 
 @pytest.mark.parametrize("rule", ["-j ACCEPT\n-A INPUT -j ACCEPT", "-j ACCEPT\r", "-j\0ACCEPT"])

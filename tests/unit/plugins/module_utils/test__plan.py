@@ -13,6 +13,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._conflict import
 from ansible_collections.multihome.extrude.plugins.module_utils._host import sysctl_names
 from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     KINDS,
+    PROTOCOL,
     Address,
     Chain,
     Current,
@@ -383,3 +384,15 @@ def test_a_tunnel_of_the_record_without_alias_is_ours() -> None:
     assert [operation.action for operation in planned(host, Request((state(),), (wanted,)))] == ["delete"]
     with pytest.raises(Conflict):
         planned(host, Request((wanted,)))
+
+
+def test_a_request_may_be_made_first_and_purged_later() -> None:
+    former = State.parse({"customer": "acme", "site": "office", "rules": [{"priority": 4290, "table": 4200}]})
+    wanted = State.parse({"customer": "acme", "site": "office", "rules": [{"priority": 4291, "table": 4200}]})
+    current = Current(rules=tuple((rule, PROTOCOL) for rule in former.of(Rule)))
+    whole = plan(current, Request((wanted,), (former,)))
+    made = plan(current, Request((wanted,), (former,), only="make"))
+    purged = plan(current, Request((wanted,), (former,), only="purge"))
+    assert [operation.action for operation in made] == ["add"]
+    assert [operation.action for operation in purged] == ["delete"]
+    assert (*made, *purged) == whole

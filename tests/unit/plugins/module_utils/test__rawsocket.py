@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
 from ansible_collections.multihome.extrude.plugins.module_utils._icmp import REPLY, REQUEST, Echo, build
-from ansible_collections.multihome.extrude.plugins.module_utils._rawsocket import ear, hear, mouth, trouble
+from ansible_collections.multihome.extrude.plugins.module_utils._rawsocket import ear, frames, hear, mouth, trouble
 from tests.unit.netns import Netns, ip, scratch, wait_for_links
 
 ECHOES = {
@@ -71,6 +71,22 @@ def test_what_is_not_asked_for_never_reaches_the_socket(ends: tuple[Netns, Netns
 
 def _internet(family: int) -> socket.AddressFamily:
     return socket.AF_INET if family == 4 else socket.AF_INET6
+
+
+def test_only_frames_that_hold_all_the_bytes_are_heard(ends: tuple[Netns, Netns]) -> None:
+    site, colo = ends
+    addresses = b"\xff" * 6 + bytes(6)
+    sent = [addresses + kind + bytes(46) for kind in (b"\x88\xb5\x01\x03", b"\x88\xb5\x09\x02", b"\x88\xb6\x01\x02")]
+    with colo.entered():
+        listening = frames("c0", 0x88B5, {14: 1, 15: 2})
+    with site.entered(), frames("s0", 0x88B5, {}) as sending, listening:
+        for frame in [*sent, addresses + b"\x88\xb5\x01", addresses + b"\x88\xb5\x01\x02" + bytes(46)]:
+            sending.send(frame)
+        listening.settimeout(5)
+        assert listening.recv(2048)[12:16] == b"\x88\xb5\x01\x02"
+        sending.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            sending.recv(2048)
 
 
 def test_what_leaves_by_the_device_is_not_heard(ends: tuple[Netns, Netns]) -> None:

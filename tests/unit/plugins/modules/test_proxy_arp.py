@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.module_utils import _duplicate
 from tests.unit.netns import ip, output
 
 Run = Callable[..., dict[str, Any]]
@@ -48,3 +51,14 @@ def test_an_address_of_another_customer_is_an_error_that_names_it(run: Run) -> N
 def test_prefixes_are_refused(run: Run) -> None:
     result = run("proxy_arp", customer="acme", proxies=[{"device": "a0", "address": "203.0.113.0/24"}])
     assert result["msg"].startswith("proxies[0].address: '203.0.113.0/24' is no address")
+
+
+def test_an_address_of_a_neighbour_is_taken_only_when_told_to(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_duplicate, "holders", lambda pairs: dict.fromkeys(pairs, "52:54:00:12:34:56"))
+    for check in (True, False):
+        result = run("proxy_arp", customer="acme", proxies=PROXIES[:1], check=check)
+        assert result["msg"] == (
+            "proxy 203.0.113.10 on a0: 52:54:00:12:34:56 answers for that address; take it from there first"
+        )
+    assert run("proxy_arp", customer="acme", proxies=PROXIES[:1], take_over=True)["changed"] is True
+    assert run("proxy_arp", customer="acme", proxies=PROXIES[:1])["changed"] is False

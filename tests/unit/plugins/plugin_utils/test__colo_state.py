@@ -21,6 +21,7 @@ def test_the_whole_state() -> None:
         "customer": "acme",
         "site": "office",
         "renumber": False,
+        "take_over": False,
         "tunnels": [
             {
                 "name": "ex1-dsl",
@@ -59,6 +60,7 @@ def test_the_whole_state() -> None:
                 "destination": destination,
                 "table": 4200,
                 "metric": 1,
+                "source": "203.0.113.2",
                 "nexthops": [{"device": "ex1-dsl", "weight": 1}, {"device": "ex1-cable", "weight": 1}],
             }
             for destination in ("203.0.113.10/32", "203.0.113.11/32")
@@ -97,6 +99,7 @@ def test_the_whole_state() -> None:
                 ],
             },
         ],
+        "expects": [{"address": "203.0.113.2"}],
         "reserved": {"tables": [4200], "priorities": [4200, 4299]},
     }
 
@@ -169,3 +172,7 @@ def test_the_longest_names_fit_the_kernel() -> None:
     found = state(extrude_site_id=4095, extrude_wans=[dsl(name="a2345678")])
     assert found["tunnels"][0]["name"] == "ex4095-a2345678"
     assert len(found["tunnels"][0]["name"]) == 15
+
+
+def test_a_colo_may_be_told_to_take_addresses_over() -> None:
+    assert state(extrude_take_over=True)["take_over"] is True

@@ -33,14 +33,21 @@ def test_the_rules_are_in_the_words_of_iptables_save(end: int) -> None:
 def test_segments_fit_the_smallest_tunnel_of_the_site() -> None:
     site, colo = states(extrude_addresses=ADDRESSES, extrude_lan=LANS, extrude_wans=[dsl(mtu=1492), cable()])
     sizes = {
-        (family, rule.split()[-1]) for end in (site, colo) for family in (4, 6) for rule in rules(end, family, "mangle")
+        (family, rule.split()[-1])
+        for end in (site, colo)
+        for family in (4, 6)
+        for rule in rules(end, family, "mangle")
+        if "TCPMSS" in rule
     }
     assert sizes == {(4, "1424"), (6, "1404")}
 
 
 def test_segments_are_clamped_in_both_directions_on_all_tunnels_of_the_site_only() -> None:
     site, colo = states()
-    assert [rule.split()[:2] for rule in rules(site, 4, "mangle")] == [["-i", "ex-+"], ["-o", "ex-+"]]
+    assert [rule.split()[:2] for rule in rules(site, 4, "mangle") if "TCPMSS" in rule] == [
+        ["-i", "ex-+"],
+        ["-o", "ex-+"],
+    ]
     assert [rule.split()[:2] for rule in rules(colo, 4, "mangle")] == [["-i", "ex1-+"], ["-o", "ex1-+"]]
 
 
@@ -48,7 +55,7 @@ def test_hosts_that_own_an_address_leave_tunnels_as_they_are_and_others_as_the_r
     site, _colo = states(extrude_addresses=ADDRESSES, extrude_lan=LANS)
     assert rules(site, 4, "nat")[:3] == [
         "-m policy --dir out --pol ipsec -j RETURN",
-        "-s 203.0.113.16/28 -o ex-+ -j RETURN",
+        "-s 203.0.113.16/28 -o ex-+ -j ACCEPT",
         "-o ex-+ -m addrtype ! --src-type LOCAL -j SNAT --to-source 203.0.113.10",
     ]
 
@@ -61,14 +68,29 @@ def test_two_nat_lans_need_one_rule() -> None:
 def test_without_a_nat_lan_nothing_is_translated_in_tunnels() -> None:
     site, _colo = states(extrude_lan=[])
     assert all("ex-+" not in rule for rule in rules(site, 4, "nat"))
-    assert len([rule for rule in rules(site, 4, "nat") if "-j SNAT" in rule]) == 2
+    assert all("-j SNAT" not in rule for rule in rules(site, 4, "nat"))
+
+
+def test_only_lans_with_nat_and_extruded_sources_leave_a_wan_as_its_address() -> None:
+    site, _colo = states(extrude_addresses=ADDRESSES, extrude_lan=LANS)
+    snats = [rule for rule in rules(site, 4, "nat") if "-o dsl0" in rule]
+    assert snats == [
+        "-s 203.0.113.16/28 -o dsl0 -j SNAT --to-source 192.0.2.2",
+        "-o dsl0 -m mark --mark 0x3f000000/0x3f000000 -j SNAT --to-source 192.0.2.2",
+    ]
+    marked = [rule for rule in rules(site, 4, "mangle") if "-o dsl0" in rule]
+    assert [rule.split()[:2] for rule in marked] == [["-i", "lan0"]]
+    assert all("--mark 0x0/0x3f000000" in rule for rule in marked)  # somebody else's mark is left alone
 
 
 def test_from_outside_only_hosts_that_own_an_address_are_reached() -> None:
     site, _colo = states(extrude_addresses=ADDRESSES, extrude_lan=LANS)
     for family, network in ((4, "203.0.113.16/28"), (6, "2001:db8:100:1::/64")):
         inward = [rule for rule in rules(site, family, "filter") if "-i ex-+" in rule and "ESTABLISHED" not in rule]
-        assert inward == [f"-d {network} -i ex-+ -o lan1 -j ACCEPT"]
+        assert inward == [
+            f"-d {network} -i ex-+ -o lan1 -j ACCEPT",
+            "-i ex-+ -m conntrack ! --ctstate DNAT -j DROP",
+        ]
 
 
 def test_a_lan_with_both_modes_is_let_out_once() -> None:

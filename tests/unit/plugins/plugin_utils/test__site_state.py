@@ -15,6 +15,8 @@ LANS = [
     {"interface": "lan1", "mode": "routed", "addresses": ["203.0.113.16/28", "2001:db8:100:1::/64"]},
 ]
 
+MARK = "0x3f000000"
+
 
 def state(**changes: Any) -> Vars:
     """Return the state of the sample site with some changes, which the engine takes."""
@@ -40,6 +42,7 @@ def test_the_whole_state() -> None:
                 "pmtudisc": True,
                 "mtu": 1472,
                 "wan": "dsl",
+                "device": "dsl0",
             },
             {
                 "name": "ex-cable",
@@ -51,6 +54,7 @@ def test_the_whole_state() -> None:
                 "pmtudisc": True,
                 "mtu": 1472,
                 "wan": "cable",
+                "device": "cable0",
             },
         ],
         "groups": [{"device": "dsl0", "group": 4200}, {"device": "cable0", "group": 4200}],
@@ -98,9 +102,9 @@ def test_the_whole_state() -> None:
             },
         ],
         "rules": [
-            {"family": 4, "priority": 4210, "table": 4221, "source": "192.0.2.2/32"},
-            {"family": 4, "priority": 4210, "table": 4222, "source": "198.51.100.2/32"},
-            {"family": 4, "priority": 4230, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
+            {"family": 4, "priority": 4230, "table": 4221, "source": "192.0.2.2/32"},
+            {"family": 4, "priority": 4230, "table": 4222, "source": "198.51.100.2/32"},
+            {"family": 4, "priority": 4210, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
             {"family": 4, "priority": 4280, "table": 4200, "source": "203.0.113.10/32"},
             {"family": 4, "priority": 4280, "table": 4200, "source": "203.0.113.11/32"},
             {"family": 4, "priority": 4285, "table": 4200, "destination": "203.0.113.11/32"},
@@ -126,6 +130,8 @@ def test_the_whole_state() -> None:
                 "rules": [
                     "-i ex-+ -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1432",
                     "-o ex-+ -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1432",
+                    f"-i lan0 -o dsl0 -m mark --mark 0x0/{MARK} -j MARK --set-xmark {MARK}/{MARK}",
+                    f"-i lan0 -o cable0 -m mark --mark 0x0/{MARK} -j MARK --set-xmark {MARK}/{MARK}",
                 ],
             },
             {
@@ -135,10 +141,12 @@ def test_the_whole_state() -> None:
                 "hook": "POSTROUTING",
                 "rules": [
                     "-m policy --dir out --pol ipsec -j RETURN",
-                    "-s 203.0.113.11/32 -o ex-+ -j RETURN",
+                    "-s 203.0.113.11/32 -o ex-+ -j ACCEPT",
                     "-o ex-+ -m addrtype ! --src-type LOCAL -j SNAT --to-source 203.0.113.10",
-                    "-o dsl0 -m addrtype ! --src-type LOCAL -j SNAT --to-source 192.0.2.2",
-                    "-o cable0 -m addrtype ! --src-type LOCAL -j SNAT --to-source 198.51.100.2",
+                    "-s 203.0.113.11/32 -o dsl0 -j SNAT --to-source 192.0.2.2",
+                    f"-o dsl0 -m mark --mark {MARK}/{MARK} -j SNAT --to-source 192.0.2.2",
+                    "-s 203.0.113.11/32 -o cable0 -j SNAT --to-source 198.51.100.2",
+                    f"-o cable0 -m mark --mark {MARK}/{MARK} -j SNAT --to-source 198.51.100.2",
                 ],
             },
             {
@@ -149,13 +157,14 @@ def test_the_whole_state() -> None:
                 "rules": [
                     "-i ex-+ -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
                     "-d 203.0.113.11/32 -i ex-+ -o lan0 -j ACCEPT",
+                    "-i ex-+ -m conntrack ! --ctstate DNAT -j DROP",
                     "-i lan0 -o ex-+ -j ACCEPT",
-                    "-i lan0 -o dsl0 -j ACCEPT",
-                    "-i dsl0 -o lan0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-                    "-i lan0 -o cable0 -j ACCEPT",
-                    "-i cable0 -o lan0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
                 ],
             },
+        ],
+        "expects": [
+            {"device": "dsl0", "address": "192.0.2.2"},
+            {"device": "cable0", "address": "198.51.100.2"},
         ],
         "reserved": {"tables": [4200, 4221, 4222], "priorities": [4200, 4299]},
     }
@@ -198,7 +207,7 @@ def test_slots_and_base_numbers_make_tables_and_priorities() -> None:
     found = state(extrude_wans=[dsl(slot=16)], extrude_table=1000, extrude_rule_priority=100)
     assert found["reserved"] == {"tables": [1000, 1036], "priorities": [100, 199]}
     own = {rule["priority"]: rule["table"] for rule in found["rules"] if rule["priority"] < 180}
-    assert own == {110: 1036, 130: 254}
+    assert own == {110: 254, 130: 1036}
     assert {rule["table"] for rule in found["rules"] if rule["priority"] >= 180} == {1000}
     assert {route["table"] for route in found["routes"]} == {1000, 1036}
     assert found["tunnels"][0]["key"] == 32
@@ -241,7 +250,7 @@ def test_ipv6() -> None:
 def test_only_extruded_ipv6_sources_enter_a_tunnel_and_others_keep_their_way() -> None:
     found = state(extrude_addresses=V6, extrude_lan=LANS)
     assert [rule for rule in found["rules"] if rule["family"] == 6] == [
-        {"family": 6, "priority": 4230, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
+        {"family": 6, "priority": 4210, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
         {"family": 6, "priority": 4280, "table": 4200, "source": "2001:db8:100::10/128"},
         {"family": 6, "priority": 4280, "table": 4200, "source": "2001:db8:100:1::/64"},
         {"family": 6, "priority": 4285, "table": 4200, "destination": "2001:db8:100:1::/64"},
@@ -253,7 +262,7 @@ def test_only_extruded_ipv6_sources_enter_a_tunnel_and_others_keep_their_way() -
 def test_a_router_without_an_ipv6_address_of_its_own_does_not_send_through_tunnels() -> None:
     lan = [{"interface": "lan0", "mode": "routed"}]
     found = state(extrude_addresses=["203.0.113.10", "2001:db8:100:1::/64"], extrude_lan=lan)
-    assert [rule["priority"] for rule in found["rules"] if rule["family"] == 6] == [4230, 4280, 4285]
+    assert [rule["priority"] for rule in found["rules"] if rule["family"] == 6] == [4210, 4280, 4285]
 
 
 def test_a_router_without_an_ipv4_address_of_its_own_sends_by_its_wans() -> None:
@@ -278,7 +287,7 @@ def test_router_advertisements_are_kept_before_forwarding_is_switched_on() -> No
 def test_a_site_with_ipv6_only_leaves_ipv4_alone_but_for_its_tunnels() -> None:
     found = state(extrude_addresses=["2001:db8:100::10"], extrude_lan=[])
     assert {route["table"] for route in found["routes"] if ":" not in route["destination"]} == {4221, 4222}
-    assert {rule["priority"] for rule in found["rules"] if rule["family"] == 4} == {4210}
+    assert {rule["priority"] for rule in found["rules"] if rule["family"] == 4} == {4210, 4230}
     assert {chain["family"] for chain in found["chains"]} == {6}
 
 

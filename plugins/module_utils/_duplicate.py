@@ -1,0 +1,158 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask a segment whether somebody there holds an address already, before this host answers for it.
+
+IPv4: ARP probes (RFC 5227, section 2.1.1). IPv6: the solicitations of duplicate address detection
+(RFC 4862, section 5.4.2). Both come from no address, so no neighbour learns anything from them. Linux
+answers them for addresses that it holds; for those that it only proxies, with IPv6 but not with ARP.
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import select
+import socket
+import struct
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence, Set
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from ._announce import (
+    ARPHRD_ETHER,
+    ETHERTYPE_ARP,
+    ETHERTYPE_IPV6,
+    NEIGHBOUR_ADVERTISEMENT,
+    arp_request,
+    discovery,
+    send,
+)
+from ._fields import EngineError
+from ._rawsocket import frames
+
+PAUSES = (0.1, 0.2)
+"""Seconds to listen after the first and after the second time of asking."""
+
+NEIGHBOUR_SOLICITATION = 135
+SOLICITED_NODE = bytes.fromhex("ff02 0000 0000 0000 0000 0001 ff")
+"""ff02::1:ff00:0/104, which an address's last 24 bits complete (RFC 4291, section 2.7.1)."""
+
+_ETHERTYPES = {4: ETHERTYPE_ARP, 6: ETHERTYPE_IPV6}
+_ANSWERS = {4: {20: 0, 21: 2}, 6: {20: socket.IPPROTO_ICMPV6, 54: NEIGHBOUR_ADVERTISEMENT}}
+"""Bytes by their place in a frame that make it an answer: the operation of ARP; next header and type of ICMPv6."""
+_ABOUT = {4: slice(28, 32), 6: slice(62, 78)}
+"""Where an answer has the address: ARP's sender, an advertisement's target."""
+
+_NOTHING = (errno.ENODEV, errno.ENXIO, errno.ENETDOWN, errno.EAGAIN)
+"""The device is missing, gone, or down; or nothing is there to be read."""
+
+
+def probe(mac: bytes, address: bytes) -> bytes:
+    """The frame that asks, from *mac*, who holds an IPv4 or IPv6 address."""
+    if len(address) == 4:
+        return arp_request(mac, bytes(4), address)
+    question = struct.pack("!BBHI", NEIGHBOUR_SOLICITATION, 0, 0, 0) + address
+    return discovery(mac, bytes(16), SOLICITED_NODE + address[-3:], question)
+
+
+def holders(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """The MAC address that answers for each (device, address) that a neighbour holds.
+
+    All are asked for at once, and twice, as one frame may get lost. Devices that are missing or down, or that
+    have no Ethernet addresses, have no neighbours to ask. What a device of this host answers does not count.
+    Raises EngineError for lack of permission.
+    """
+    with ExitStack() as stack:
+        segments = _segments(pairs, stack)
+        own = _own_macs() if segments else frozenset()
+        for pause in PAUSES if segments else ():
+            for segment in segments:
+                for address in segment.open_questions():
+                    segment.ask(address)
+                    _listen(segments, own, 0)  # meanwhile, so that the answers to thousands fit in the buffer
+            _listen(segments, own, pause)
+    return {
+        (segment.device, segment.addresses[address]): mac.hex(":")
+        for segment in segments
+        for address, mac in segment.answers.items()
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class _Segment:
+    """What is asked for on one device in one family: addresses in text by their bytes, and who answered."""
+
+    device: str
+    family: int
+    link: socket.socket
+    addresses: dict[bytes, str]
+    answers: dict[bytes, bytes] = field(default_factory=dict)
+
+    def fileno(self) -> int:
+        return self.link.fileno()
+
+    def open_questions(self) -> list[bytes]:
+        return [address for address in self.addresses if address not in self.answers]
+
+    def ask(self, address: bytes) -> None:
+        with _passed_over(self.device):
+            send(self.link, probe(self.link.getsockname()[4], address))
+
+    def hear(self, own: Set[bytes]) -> None:
+        """Takes one frame. Those to other hosts don't count: they may be of a VLAN that is none of this device's."""
+        with _passed_over(self.device):
+            frame, (_device, _type, direction, _hardware, mac) = self.link.recvfrom(0x10000, socket.MSG_DONTWAIT)
+            address = frame[_ABOUT[self.family]]
+            if address in self.addresses and mac not in own and direction != socket.PACKET_OTHERHOST:
+                self.answers.setdefault(address, mac)
+
+
+def _segments(pairs: Sequence[tuple[str, str]], stack: ExitStack) -> list[_Segment]:
+    """Open sockets, which *stack* closes, where there may be neighbours."""
+    grouped: defaultdict[tuple[str, int], dict[bytes, str]] = defaultdict(dict)
+    for device, text in pairs:
+        address = ipaddress.ip_address(text)
+        grouped[device, address.version][address.packed] = text
+    segments = []
+    for (device, family), addresses in grouped.items():
+        with _passed_over(device):
+            link = stack.enter_context(frames(device, _ETHERTYPES[family], _ANSWERS[family]))
+            is_down = link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if link.getsockname()[3] == ARPHRD_ETHER and not is_down:
+                segments.append(_Segment(device, family, link, addresses))
+    return segments
+
+
+@contextmanager
+def _passed_over(device: str) -> Iterator[None]:
+    """A device that is missing or down ends the body, and no more."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NOTHING:
+            raise EngineError(f"cannot ask for neighbours on {device}: {error.strerror}") from error
+
+
+def _listen(segments: Sequence[_Segment], own: Set[bytes], seconds: float) -> None:
+    """Hear what arrives meanwhile, and at least what is there already, a frame of each segment."""
+    end = time.monotonic() + seconds
+    left = seconds
+    while left >= 0:
+        for segment in select.select(segments, (), (), left)[0]:
+            segment.hear(own)
+        left = end - time.monotonic()
+
+
+def _own_macs() -> frozenset[bytes]:
+    """The link-layer addresses of all devices of this host (in this network namespace)."""
+    macs = set()
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as link:
+        for _index, device in socket.if_nameindex():
+            with _passed_over(device):
+                link.bind((device, 0))
+                macs.add(bytes(link.getsockname()[4]))
+    return frozenset(macs)
