@@ -8,6 +8,6 @@ need_setup
 
 # all of them, unless some are named: pytest needs a path to find its own options there
 tests=(tests/acceptance)
-for word in "$@"; do [ ! -e "${word%%::*}" ] || tests=(); done
+for word in "$@"; do [[ $word != tests/acceptance/* ]] || tests=(); done
 
 python -m pytest -o cache_dir="$CACHE/pytest" ${tests[@]+"${tests[@]}"} "$@"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-import select
+import selectors
 import socket
 import struct
 import time
@@ -69,12 +69,15 @@ def holders(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
     with ExitStack() as stack:
         segments = _segments(pairs, stack)
         own = _own_macs() if segments else frozenset()
+        ears = stack.enter_context(selectors.DefaultSelector())
+        for segment in segments:
+            ears.register(segment.link, selectors.EVENT_READ, segment)
         for pause in PAUSES if segments else ():
             for segment in segments:
                 for address in segment.open_questions():
                     segment.ask(address)
-                    _listen(segments, own, 0)  # meanwhile, so that the answers to thousands fit in the buffer
-            _listen(segments, own, pause)
+                    _listen(ears, own, 0)  # meanwhile, so that the answers to thousands fit in the buffer
+            _listen(ears, own, pause)
     return {
         (segment.device, segment.addresses[address]): mac.hex(":")
         for segment in segments
@@ -91,9 +94,6 @@ class _Segment:
     link: socket.socket
     addresses: dict[bytes, str]
     answers: dict[bytes, bytes] = field(default_factory=dict)
-
-    def fileno(self) -> int:
-        return self.link.fileno()
 
     def open_questions(self) -> list[bytes]:
         return [address for address in self.addresses if address not in self.answers]
@@ -137,13 +137,13 @@ def _passed_over(device: str) -> Iterator[None]:
             raise EngineError(f"cannot ask for neighbours on {device}: {error.strerror}") from error
 
 
-def _listen(segments: Sequence[_Segment], own: Set[bytes], seconds: float) -> None:
+def _listen(ears: selectors.BaseSelector, own: Set[bytes], seconds: float) -> None:
     """Hear what arrives meanwhile, and at least what is there already, a frame of each segment."""
     end = time.monotonic() + seconds
     left = seconds
     while left >= 0:
-        for segment in select.select(segments, (), (), left)[0]:
-            segment.hear(own)
+        for key, _events in ears.select(left):
+            key.data.hear(own)
         left = end - time.monotonic()
 
 

@@ -20,7 +20,8 @@ from typing import Any
 
 DEVICES = ("a0", "b0")
 TABLE = 4200
-OWNER = {"customer": "bench", "site": "bench"}
+OWNER = {"customer": "bench", "site": "bench", "take_over": True}
+"""Without asking neighbours for addresses, which ip(8) does not do either."""
 
 
 def addresses(count: int) -> Iterator[str]:

@@ -102,7 +102,7 @@ def test_a_lost_answer_is_asked_for_again(
     ends: tuple[Netns, Netns], address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[bytes] = []
-    real = _duplicate.send
+    real = _announce.send
 
     def lossy(link: socket.socket, frame: bytes) -> None:
         sent.append(frame)
@@ -156,7 +156,7 @@ def test_devices_without_neighbours_are_passed_over_at_once(
 
 @pytest.mark.parametrize("command", ["link set colo0 down", "link del colo0"])
 def test_a_device_may_go_meanwhile(ends: tuple[Netns, Netns], command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = _duplicate.send
+    real = _announce.send
 
     def switching_off(link: socket.socket, frame: bytes) -> None:
         real(link, frame)

@@ -262,12 +262,15 @@ def test_a_bare_host_can_be_planned_but_not_changed(run: Run, folder: Path) -> N
 
 def test_people_without_rights_get_one_sentence(run: Run) -> None:
     plain = {**STATE, "chains": []}
+    taking = {**plain, "take_over": True}
     with tempfile.TemporaryDirectory() as parent:
         Path(parent).chmod(0o755)
         folder = Path(parent, "records")
         refused = finished(module_process(folder, [STATE], first="os.setuid(65534)"))
-        planned = finished(module_process(folder, [plain], check=True, first="os.setuid(65534)"))
+        unasked = finished(module_process(folder, [plain], check=True, first="os.setuid(65534)"))
+        planned = finished(module_process(folder, [taking], check=True, first="os.setuid(65534)"))
     assert refused["msg"] == f"cannot write {folder}/.lock: Permission denied; it takes root"
+    assert unasked["msg"] == "no permission to send and hear raw packets (root or CAP_NET_RAW is needed)"
     assert planned["operations"] == run("extrude_state", states=[plain], check=True)["operations"]
 
 
