@@ -48,5 +48,5 @@ class Killer:
 
     def has_killed(self) -> bool:
         """Wait for the end and say how it went."""
-        output, _ = self._process.communicate(timeout=60)
+        output, _errors = self._process.communicate(timeout=60)
         return output.strip() == "killed"

@@ -65,7 +65,7 @@ def _call(lab: Lab, hosts: list[str], module: str, arguments: str, *options: str
     words = ("-i", str(playbook.INVENTORY), ",".join(hosts), "-m", f"multihome.extrude.{module}", "-a", arguments)
     with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as results:
         process = playbook.command(lab, "ansible", *words, *options, results=results.name)
-        output, _ = process.communicate(timeout=300)
+        output, _errors = process.communicate(timeout=300)
         answers = [json.loads(line) for line in results]
     answered = {answer["host"]: answer for answer in answers if answer["status"] != "unreachable"}
     if answered.keys() != set(hosts):

@@ -77,7 +77,7 @@ def run(lab: Lab, *arguments: str, inventory: Path = INVENTORY, playbook: Path =
     """Run a playbook to its end. *arguments* are those of ansible-playbook."""
     with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as results:
         process = start(lab, *arguments, inventory=inventory, playbook=playbook, results=results.name)
-        output, _ = process.communicate(timeout=timeout)
+        output, _errors = process.communicate(timeout=timeout)
         answers = tuple(Answer(**json.loads(line)) for line in results)
     return Run(process.returncode, output, answers)
 

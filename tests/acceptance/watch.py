@@ -57,7 +57,7 @@ def connection(lab: Lab, client: str, server: str, address: str) -> Iterator[Con
         yield fared
     finally:
         lab.exec("labvm", ["rm", "-f", STOP])
-        output, _ = caller.communicate(timeout=90)
+        output, _errors = caller.communicate(timeout=90)
         echo.communicate(timeout=90)
     told = json.loads(output.strip().splitlines()[-1]) if output.strip().endswith("}") else {}
     fared.answers, fared.longest, fared.whole = (told.get(key, 0) for key in ("answers", "longest", "whole"))
@@ -69,7 +69,7 @@ def ssh_session(lab: Lab, host: str) -> Iterator[Connection]:
     fared = Connection()
     with subprocess.Popen(lab.ssh_command(host, ["cat"]), stdin=PIPE, stdout=PIPE, text=True) as session:
         yield fared
-        output, _ = session.communicate("still here\n", timeout=60)
+        output, _errors = session.communicate("still here\n", timeout=60)
     fared.answers, fared.whole = 1, output == "still here\n"
 
 

@@ -78,7 +78,7 @@ def _output(command: list[str]) -> str:
 
 def table(rows: list[Row]) -> str:
     """The figures as a Markdown table."""
-    lines = [HEAD, tuple("---" for _ in HEAD), *(_cells(name, figures) for name, figures in rows)]
+    lines = [HEAD, tuple("---" for _name in HEAD), *(_cells(name, figures) for name, figures in rows)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 

@@ -89,7 +89,7 @@ def cable_files(topology: Topology, node: Node) -> dict[str, str]:
     return {
         f"net/{node.name}.cables": _lines(*cables),
         f"net/{node.name}.wires": _lines(*wires),
-        f"net/{node.name}.ports": " ".join(link.port(index) for link, index, _ in ends) + "\n",
+        f"net/{node.name}.ports": " ".join(link.port(index) for link, index, _end in ends) + "\n",
     }
 
 

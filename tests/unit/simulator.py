@@ -90,7 +90,7 @@ def _is_there(current: Current, item: Object) -> bool:
         Address: [address.place for address in current.addresses],
         Proxy: [proxy.place for proxy in current.proxies],
         Route: current.routes,
-        Rule: [rule.place for rule, _ in current.rules],
+        Rule: [rule.place for rule, _protocol in current.rules],
         Chain: current.chains,
     }
     return item.place in places[type(item)]

@@ -72,7 +72,7 @@ def qemu_command(machine: Machine, accelerator: str, ports: Mapping[str, int]) -
 def free_ports(count: int) -> Iterable[int]:
     """Return ports of the loopback address that nobody listens on now."""
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        sockets = [stack.enter_context(socket.socket()) for _number in range(count)]
         for listener in sockets:
             listener.bind(("127.0.0.1", 0))
         return [listener.getsockname()[1] for listener in sockets]

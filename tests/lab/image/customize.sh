@@ -64,6 +64,7 @@ first_program() {
     mkdir -p "$tree/bin" "$tree/modules"
     for folder in dev proc sys base rw newroot; do mkdir -p "$tree/$folder"; done
     cp "$(command -v busybox)" "$tree/bin/busybox"
+    ln -s busybox "$tree/bin/sh"
     cp "$here/init" "$tree/init"
     chmod 755 "$tree/init"
     : > "$tree/modules/order"

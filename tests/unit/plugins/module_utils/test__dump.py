@@ -76,7 +76,7 @@ def test_tables_are_read_as_far_as_asked_for() -> None:
 )
 def test_kinds_of_routes(line: str) -> None:
     ip(line)
-    ((route, protocol),) = _dump.read([9]).routes.values()
+    (route, protocol) = next(iter(_dump.read([9]).routes.values()))
     assert protocol == 3
     assert route.metric == 5
     expected = {
@@ -101,7 +101,7 @@ def test_kinds_of_routes(line: str) -> None:
 )
 def test_kinds_of_rules(line: str, rule: Rule) -> None:
     output("ip", "-6" if rule.family == 6 else "-4", *line.split())
-    assert rule in [found for found, _ in _dump.read([]).rules]
+    assert rule in [found for found, _protocol in _dump.read([]).rules]
 
 
 def test_routes_of_ours_are_found_in_every_table() -> None:

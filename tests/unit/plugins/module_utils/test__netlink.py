@@ -149,7 +149,7 @@ def test_what_is_added_is_there_and_what_is_deleted_leaves_no_trace(writer: Writ
     assert snapshot() != before
     current = _dump.read([4200])
     groups = [Group(device.name, device.group) for device in current.devices.values()]
-    routes, rules = [route for route, _ in current.routes.values()], [rule for rule, _ in current.rules]
+    routes, rules = [route for route, _protocol in current.routes.values()], [rule for rule, _protocol in current.rules]
     assert item in [*groups, *current.addresses, *routes, *rules, *current.proxies]
     delete(writer, item)
     assert snapshot() == before
@@ -207,7 +207,7 @@ def test_a_delete_takes_the_route_of_its_own_metric(writer: Writer) -> None:
     routes = [Route("198.18.0.0/15", 4200, metric, type="blackhole") for metric in (0, 1, 9)]
     add(writer, *routes)
     delete(writer, routes[1])
-    assert {route.metric for route, _ in _dump.read([4200]).routes.values()} == {0, 9}
+    assert {route.metric for route, _protocol in _dump.read([4200]).routes.values()} == {0, 9}
 
 
 def test_a_delete_passes_by_a_strangers_rule(writer: Writer) -> None:

@@ -219,7 +219,7 @@ def test_a_tunnel_is_purged_by_its_alias_even_without_a_record() -> None:
 def test_a_route_that_somebody_else_has_put_in_our_place_is_not_purged() -> None:
     wanted = state(routes=WHOLE["routes"], tunnels=[ONE])
     host = after(HOST, Request((wanted,)))
-    stranger = {place: (route, 4) for place, (route, _) in host.routes.items()}
+    stranger = {place: (route, 4) for place, (route, _protocol) in host.routes.items()}
     assert texts(replace(host, routes=stranger), Request((state(tunnels=[ONE]),), (wanted,))) == []
 
 
@@ -326,7 +326,7 @@ def test_removing_one_owner_keeps_what_the_others_hold() -> None:
     host = after(HOST, Request((ALPHA, BETA)))
     gone = state(site="alpha")
     operations = planned(host, Request((gone,), (ALPHA, BETA)))
-    assert [str(operation).split(" (")[0] for operation in operations] == [
+    assert [str(operation).partition(" (")[0] for operation in operations] == [
         "change iptables chain EXTRUDE-A in filter, 3 rules",
         "delete proxy 203.0.113.1 on a0",
     ]

@@ -79,7 +79,7 @@ def test_only_frames_that_hold_all_the_bytes_are_heard(ends: tuple[Netns, Netns]
     sent = [addresses + kind + bytes(46) for kind in (b"\x88\xb5\x01\x03", b"\x88\xb5\x09\x02", b"\x88\xb6\x01\x02")]
     with colo.entered():
         listening = frames("c0", 0x88B5, {14: 1, 15: 2})
-    with site.entered(), frames("s0", 0x88B5, {}) as sending, listening:
+    with site.entered(), listening, frames("s0", 0x88B5, {}) as sending:
         for frame in [*sent, addresses + b"\x88\xb5\x01", addresses + b"\x88\xb5\x01\x02" + bytes(46)]:
             sending.send(frame)
         listening.settimeout(5)
