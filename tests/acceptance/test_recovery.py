@@ -15,6 +15,7 @@ from tests.acceptance.conftest import HOSTS
 from tests.acceptance.traffic import DESK_ADDRESS, ROUTER_ADDRESS
 from tests.lab.lab import Lab
 
+COLO_INSIDE = {"dsl": "10.254.0.0", "cable": "10.254.0.2"}
 NOTHING = [{"customer": "acme", "site": "office"}]
 # as dockerd does (docs.docker.com, packet filtering and firewalls)
 DOCKERS_RULES = """*filter
@@ -62,6 +63,16 @@ def test_chains_that_docker_puts_in_front_and_its_policy_leave_ours_at_work(mend
     finally:
         for host in HOSTS:
             mended.exec(host, ["sh", "-c", NO_DOCKER])
+
+
+@pytest.mark.parametrize("link", ["dsl", "cable"])
+def test_a_cable_that_is_pulled_and_put_back_carries_its_tunnel_again_without_a_run(mended: Lab, link: str) -> None:
+    ping = ["ping", "-c", "3", "-i", "0.2", "-W", "2", "-I", f"ex-{link}", COLO_INSIDE[link]]
+    mended.cut(link)
+    assert mended.exec("office", ping, check=False).returncode == 1
+    mended.heal(link)
+    mended.exec("office", ["/lib/systemd/systemd-networkd-wait-online", "--quiet", "--timeout=30"])
+    assert mended.exec("office", ping, check=False).returncode == 0
 
 
 def test_ufw_reloaded_leaves_what_is_ours(mended: Lab) -> None:

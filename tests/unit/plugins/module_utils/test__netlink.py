@@ -32,7 +32,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import (
 from ansible_collections.multihome.extrude.plugins.module_utils._netlink import Writer
 from ansible_collections.multihome.extrude.plugins.module_utils._request import Operation
 from tests.unit.host import host, snapshot
-from tests.unit.netns import ip, output
+from tests.unit.netns import WITHOUT_RIGHTS, ip, output
 from tests.unit.states import states
 
 TUNNEL = Tunnel("ex-dsl", "192.0.2.1", "203.0.113.2", 17, alias="extrude:acme/office/dsl")
@@ -338,7 +338,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 def test_without_permission_there_is_one_sentence() -> None:
     with host():
         done = run(
-            "os.setuid(65534)\n"
+            f"{WITHOUT_RIGHTS}\n"
             "writer = _netlink.Writer(_dump.read([]))\n"
             "try: writer.apply(Operation('add', None, Address('lo', '192.0.2.1/32')))\n"
             "except _netlink.EngineError as error: print(error)\n"

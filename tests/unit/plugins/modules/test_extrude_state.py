@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.multihome.extrude.plugins.module_utils import _netlink
 from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError
 from tests.unit.host import snapshot
-from tests.unit.netns import ip, output
+from tests.unit.netns import WITHOUT_RIGHTS, ip, output
 
 Run = Callable[..., dict[str, Any]]
 STATE: dict[str, Any] = {
@@ -264,11 +264,11 @@ def test_people_without_rights_get_one_sentence(run: Run) -> None:
     plain = {**STATE, "chains": []}
     taking = {**plain, "take_over": True}
     with tempfile.TemporaryDirectory() as parent:
-        Path(parent).chmod(0o755)
+        Path(parent).chmod(0o555)
         folder = Path(parent, "records")
-        refused = finished(module_process(folder, [STATE], first="os.setuid(65534)"))
-        unasked = finished(module_process(folder, [plain], check=True, first="os.setuid(65534)"))
-        planned = finished(module_process(folder, [taking], check=True, first="os.setuid(65534)"))
+        refused = finished(module_process(folder, [STATE], first=WITHOUT_RIGHTS))
+        unasked = finished(module_process(folder, [plain], check=True, first=WITHOUT_RIGHTS))
+        planned = finished(module_process(folder, [taking], check=True, first=WITHOUT_RIGHTS))
     assert refused["msg"] == f"cannot write {folder}/.lock: Permission denied; it takes root"
     assert unasked["msg"] == "no permission to send and hear raw packets (root or CAP_NET_RAW is needed)"
     assert planned["operations"] == run("extrude_state", states=[plain], check=True)["operations"]
