@@ -17,6 +17,22 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._read_site impor
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Inventory
 
+OPTIONAL = (
+    "extrude_balance",
+    "extrude_direct",
+    "extrude_forwards",
+    "extrude_inside_pool",
+    "extrude_inside_pool6",
+    "extrude_ipsec_psk",
+    "extrude_lan",
+    "extrude_renumber",
+    "extrude_rule_priority",
+    "extrude_table",
+    "extrude_take_over",
+    "extrude_when_down",
+)
+"""Variables of colos and sites that may be left out; of the others each is missed where it is misspelt."""
+
 Groups = Mapping[str, Sequence[str]]
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -27,9 +43,12 @@ def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> In
     sites = _members(groups, "extrude_sites", problems)
     for name in sorted(set(colos) & set(sites)):
         problems.add(name, "groups", "is in extrude_colos and in extrude_sites; a host can be only one of them")
+    readers = {name: Reader(name, hostvars[name], problems) for name in [*colos, *sites]}
+    for reader in readers.values():
+        reader.refuse_misspelt(OPTIONAL)
     return Inventory(
-        colos={name: read_colo(Reader(name, hostvars[name], problems)) for name in colos},
-        sites={name: read_site(Reader(name, hostvars[name], problems), colos) for name in sites},
+        colos={name: read_colo(readers[name]) for name in colos},
+        sites={name: read_site(readers[name], colos) for name in sites},
     )
 
 

@@ -22,6 +22,8 @@ T = TypeVar("T")
 REQUIRED: Any = object()
 FAILED: Any = object()
 
+PREFIX = "extrude_"
+
 
 class Reader:
     """The variables of a host, or one dictionary in them (its `path` then starts the paths of the keys).
@@ -120,6 +122,17 @@ class Reader:
                 self._evaluated(f"{key}[{index}]", partial(value.__getitem__, index)) for index in range(len(value))
             ]
         return value
+
+    def refuse_misspelt(self, optional: Collection[str]) -> None:
+        """Note variables that are nearly one of the `optional` ones: nobody would miss what they were meant to say.
+
+        All the names begin with ``extrude_``, which says nothing about how alike they are.
+        """
+        known = {name.removeprefix(PREFIX): name for name in optional}
+        for name in map(str, self._values):
+            nearest = get_close_matches(name.removeprefix(PREFIX), known, 1, 0.85) if name.startswith(PREFIX) else []
+            if nearest and name not in optional:
+                self.problem(name, f"is not known; the nearest known variable is {known[nearest[0]]}")
 
     def _misspelt(self, key: str) -> str:
         """Return a hint where a key like `key` is there."""

@@ -40,3 +40,22 @@ def test_missing_groups() -> None:
 def test_a_host_is_either_colo_or_site() -> None:
     found = problems({"extrude_colos": ["rack", "office"], "extrude_sites": ["office"]})
     assert found[0] == "office: groups: is in extrude_colos and in extrude_sites; a host can be only one of them"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("extrude_lans", "extrude_lan"), ("extrude_when_dwon", "extrude_when_down"), ("extrude_tables", "extrude_table")],
+)
+def test_a_misspelt_optional_variable_is_told(name: str, meant: str) -> None:
+    noted = Problems()
+    hosts = {"rack": colo(), "office": office(**{name: "x"})}
+    read_inventory(hosts, {"extrude_colos": ["rack"], "extrude_sites": ["office"]}, noted)
+    with pytest.raises(TopologyError, match=f"office: {name}: is not known; the nearest known variable is {meant}"):
+        noted.raise_if_any()
+
+
+def test_other_variables_are_nobodys_business() -> None:
+    noted = Problems()
+    hosts = {"rack": colo(), "office": office(extrude_site_phone="1", lans="x", extrude_topology={})}
+    read_inventory(hosts, {"extrude_colos": ["rack"], "extrude_sites": ["office"]}, noted)
+    noted.raise_if_any()
