@@ -128,12 +128,13 @@ def measure(folder: Path, count: int, kinds: list[str]) -> dict[str, Any]:
         if host.survey(request.Request((model.State.parse(data),), (state,), kinds)).operations:
             raise SystemExit("the second run found something to change")
 
-    result = {"engine": seconds(lambda: apply(wanted)), "engine_again": seconds(again), "engine_import": importing}
+    result = {"engine": seconds(lambda: apply(wanted)), "engine_import": importing}
+    result["engine_again"] = min(seconds(again) for _time in range(5))
     result["engine_kib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     apply(request.Request((nothing,), (state,), kinds))
     text = "".join(batch(kind, count) for kind in kinds)
     result["ip"] = seconds(lambda: ip("-batch", "-", text=text))
-    result["ip_again"] = seconds(lambda: show(kinds))
+    result["ip_again"] = min(seconds(lambda: show(kinds)) for _time in range(5))
     result["ip_kib"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return result
 
