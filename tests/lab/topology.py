@@ -211,7 +211,7 @@ def _end(data: Mapping[str, Any], where: str) -> End:
 
 def _record(kind: type[Record], data: Mapping[str, Any], where: str) -> Record:
     """Build the dataclass `kind` from a mapping, with errors that say what is unknown or missing."""
-    known = fields(kind)  # type: ignore[arg-type]
+    known = fields(kind)  # type: ignore[arg-type]  # mypy cannot see that it is a dataclass
     unknown = sorted(set(data) - {entry.name for entry in known})
     if unknown:
         raise ValueError(f"{where}: unknown key {', '.join(unknown)}")

@@ -140,5 +140,5 @@ def test_a_full_queue_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(_announce, "FULL_QUEUE_PAUSE", 0)
     link = FullTwice()
-    _announce.send(link, b"frame")  # type: ignore[arg-type]
+    _announce.send(link, b"frame")  # type: ignore[arg-type]  # a stand-in for the socket
     assert link.answers == []

@@ -42,7 +42,7 @@ def problems(request: Request, current: Current = HOST) -> tuple[str, ...]:
 
 def with_tunnel(tunnel: Plain, alias: str, **more: object) -> Current:
     made = replace(state(tunnels=[tunnel]).of(Tunnel)[0], alias=alias)
-    device = replace(Device(made.name, 9, "gre", alias, 0, made), **more)  # type: ignore[arg-type]
+    device = replace(Device(made.name, 9, "gre", alias, 0, made), **more)  # type: ignore[arg-type]  # any field may be changed
     return replace(HOST, devices={**HOST.devices, made.name: device})
 
 

@@ -160,20 +160,20 @@ INTERRUPTED = message(20, b"half", flags=0x12) + message(3, bytes(4), flags=0x12
 
 def test_a_dump_during_which_the_table_has_changed_is_read_again() -> None:
     channel = Channel(INTERRUPTED, INTERRUPTED, message(20, b"full"), DONE)
-    assert _dump._dump(channel, 22, bytes(8)) == [b"full"]  # type: ignore[arg-type]
+    assert _dump._dump(channel, 22, bytes(8)) == [b"full"]  # type: ignore[arg-type]  # a stand-in
     assert channel.requests == 3
 
 
 def test_a_table_that_never_rests_is_an_error() -> None:
     with pytest.raises(EngineError, match="change faster than they can be read"):
-        _dump._dump(Channel(*[INTERRUPTED] * 99), 22, bytes(8))  # type: ignore[arg-type]
+        _dump._dump(Channel(*[INTERRUPTED] * 99), 22, bytes(8))  # type: ignore[arg-type]  # a stand-in
 
 
 @pytest.mark.parametrize("kind", [2, 3], ids=["NLMSG_ERROR", "NLMSG_DONE"])
 def test_errors_of_the_kernel_come_through(kind: int) -> None:
     refusal = message(kind, struct.pack("=i", -errno.EPERM))
     with pytest.raises(PermissionError):
-        _dump._dump(Channel(refusal), 22, bytes(8))  # type: ignore[arg-type]
+        _dump._dump(Channel(refusal), 22, bytes(8))  # type: ignore[arg-type]  # a stand-in
 
 
 def test_what_cannot_be_understood_is_one_sentence() -> None:
