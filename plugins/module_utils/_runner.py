@@ -121,7 +121,7 @@ def _not_ours(current: Current, request: Request) -> set[Slot]:
     groups = [Group(device.name, device.group) for device in current.devices.values() if device.group]
     present: list[Address | Proxy | Group] = [*current.addresses, *current.proxies, *groups]
     recorded = {(item.KIND, item.place) for state in request.recorded for item in state.objects}
-    slots = {(item.KIND, item.place) for item in present if item.device not in request.tunnel_names}
+    slots = {(item.KIND, item.place) for item in present if item.device not in request.device_names}
     return slots - recorded
 
 
