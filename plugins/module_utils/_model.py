@@ -484,6 +484,8 @@ class File:
     KEYS: ClassVar[frozenset[str]] = keys("path content")
     path: str
     content: str
+    extra: str = ""
+    """What is beyond the content (that nobody was told of it); never wanted by us."""
 
     @classmethod
     def parse(cls, data: Fields, owner: str) -> File:

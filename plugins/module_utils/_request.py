@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Literal, TypeAlias, cast
 
 from ._model import (
+    FOLDER,
     KINDS,
     Action,
     Address,
@@ -57,7 +58,7 @@ class Request:
 
     ``recorded`` holds the states that were applied on this host before, of every owner. Without
     ``purge`` nothing is deleted. ``only`` asks for one part: to make what is wanted, or to purge what
-    is not, so that the far end can stop using that in between.
+    is not, so that the far end can stop using that in between. ``folder`` is where files stand.
     """
 
     desired: tuple[State, ...]
@@ -65,6 +66,7 @@ class Request:
     kinds: Collection[str] = KINDS
     purge: bool = True
     only: Part = ""
+    folder: str = FOLDER
 
     @cached_property
     def owners(self) -> frozenset[Owner]:
@@ -113,7 +115,8 @@ class Request:
     @cached_property
     def device_names(self) -> frozenset[str]:
         """The devices that this request makes."""
-        return frozenset(device.name for device in [*self.wanted(Tunnel).values(), *self.wanted(Dummy).values()])
+        tunnels, dummies = self.wanted(Tunnel).values(), self.wanted(Dummy).values()
+        return frozenset([*(tunnel.name for tunnel in tunnels), *(dummy.name for dummy in dummies)])
 
     @cached_property
     def _dropped(self) -> Places:

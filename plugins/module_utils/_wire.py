@@ -64,6 +64,9 @@ def text(data: bytes | None) -> str:
 
 # --- devices ---------------------------------------------------------------------------------------
 
+DUMMY = "dummy"
+"""The kind of dummies, as the kernel names it."""
+
 _GRE_KEY = 0x2000
 _IFF_UP = 0x1
 _FALLBACK = {"gre0", "gretap0", "erspan0"}
@@ -78,7 +81,7 @@ def device(payload: bytes) -> Device:
     kind = text(info.get(1))
     tunnel = dummy = None
     down = [] if flags & _IFF_UP else ["down"]
-    if kind == "dummy":
+    if kind == DUMMY:
         dummy = Dummy(name, alias, " ".join(down))
     if kind == "gre" and name not in _FALLBACK:
         tunnel = _tunnel(name, alias, u32(found.get(4)), attributes(info.get(2, b"")), down)

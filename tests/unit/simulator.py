@@ -76,6 +76,9 @@ def _step(current: Current, operation: Operation) -> Current:
         group = 0 if operation.after is None else item.group
         device = replace(current.devices[item.device], group=group)
         return replace(current, devices={**current.devices, item.device: device})
+    if isinstance(item, File):
+        files = {place: file for place, file in current.files.items() if place != item.place}
+        return replace(current, files={**files, **{file.place: file for file in _new(operation.after, File)}})
     return _plain(current, operation.before, operation.after)
 
 
@@ -156,9 +159,6 @@ def _plain(current: Current, before: Object | None, after: Object | None) -> Cur
     if isinstance(item, Route):
         routes = {place: pair for place, pair in current.routes.items() if place != item.place}
         return replace(current, routes={**routes, **{route.place: (route, PROTOCOL) for route in _new(after, Route)}})
-    if isinstance(item, File):
-        files = {place: file for place, file in current.files.items() if place != item.place}
-        return replace(current, files={**files, **{file.place: file for file in _new(after, File)}})
     chains = {place: chain for place, chain in current.chains.items() if item is None or place != item.place}
     return replace(current, chains={**chains, **{chain.place: chain for chain in _new(after, Chain)}})
 
