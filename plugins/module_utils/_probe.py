@@ -20,9 +20,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._fields import Fields, Form
+from ._fields import Fields, Form, family_of
 from ._icmp import HEADERS, REPLY, REQUEST, Echo, build
-from ._model import family_of
 from ._rawsocket import ear, hear, mouth, trouble
 
 SMALLEST = 68
