@@ -48,8 +48,8 @@ class Folder:
         self._write(self._mark, "")
         try:
             for before, after in changes:
-                done.append((before, after))
                 self._put(before, after)
+                done.append((before, after))
             self._tell()
         except BaseException as error:
             self._put_back(done, error)
@@ -89,12 +89,16 @@ class Folder:
                 if not folder.exists():
                     folder.mkdir(parents=True)
                     folder.chmod(0o755)
-            with temporary.open("wb") as file:
-                os.fchmod(file.fileno(), 0o644)
-                file.write(content.encode(errors="surrogateescape"))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            try:
+                with temporary.open("wb") as file:
+                    os.fchmod(file.fileno(), 0o644)
+                    file.write(content.encode(errors="surrogateescape"))
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(path)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
 
     def _remove(self, path: Path) -> None:
         """Remove a file, and the folders that are empty then."""
