@@ -63,11 +63,11 @@ class Folder:
         except EngineError as second:
             raise EngineError(f"{error}; and putting back the files that stood before failed too: {second}") from error
 
-    def _put(self, before: File | None, after: File | None) -> None:
-        if after is not None:
-            self._write(self._folder / after.path, after.content)
-        elif before is not None:
-            self._remove(self._folder / before.path)
+    def _put(self, old: File | None, new: File | None) -> None:
+        if new is not None:
+            self._write(self._folder / new.path, new.content)
+        elif old is not None:
+            self._remove(self._folder / old.path)
 
     def _tell(self) -> None:
         _liveness.reload(self._folder)
