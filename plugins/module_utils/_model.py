@@ -68,6 +68,9 @@ def value(cls: type[Class]) -> type[Class]:
     return dataclass(unsafe_hash=True, slots=True)(cls)
 
 
+# pylint does not see that these are dataclasses
+# pylint: disable=invalid-field-call
+
 # --- the objects ----------------------------------------------------------------------------------
 
 
