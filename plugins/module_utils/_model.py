@@ -424,7 +424,7 @@ class Chain:
             family=data.choice("family", FAMILIES, 4),
             table=data.choice("table", ("filter", "mangle", "nat", "raw"), "filter"),
             name=data.text("name", CHAIN),
-            hook=data.text("hook", HOOK),
+            hook=data.optional_text("hook", HOOK) or "",
             rules=data.strings("rules"),
         )
         data.only(cls.KEYS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _marks
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Site
 
@@ -17,15 +18,15 @@ HEADERS = {4: 40, 6: 60}
 """Bytes of the IP and TCP headers, without options."""
 REPLIES = "-m conntrack --ctstate RELATED,ESTABLISHED"
 FORWARDED = "-m addrtype ! --src-type LOCAL"
-MARK_MASK = 0x3F000000
-"""The bits of packet marks that are ours; a packet in which somebody else has set one of them is left alone."""
-LAN_MARK = 0x3F000000
-"""What packets of a LAN with NAT carry that leave by a WAN: the nat table does not see where they came in."""
 
 
 def site_chains(site: Site, version: int) -> Iterator[Plain]:
-    """Yield the chains of a site's router for one IP version."""
-    yield _chain(version, "mangle", "FORWARD", [*_clamp(site, "ex-+", version), *_lan_marks(site, version)])
+    """Yield the chains of a site's router for one IP version. IPv6 is not translated, so none of it is direct."""
+    if version == 4 and site.lans:
+        yield _chain(version, "mangle", "PREROUTING", _marks.came_in(site))
+    yield _chain(version, "mangle", "FORWARD", [*_clamp(site, "ex-+", version), *_site_mangle(site, version)])
+    yield _chain(version, "mangle", "POSTROUTING", map(_marks.leaves_by, site.wans))
+    yield _helper(version, _marks.GUARD, _marks.guard(site, version))
     if version == 4:
         yield _chain(version, "nat", "POSTROUTING", _site_nat(site))
     yield _chain(version, "filter", "FORWARD", _site_forward(site, version))
@@ -42,6 +43,11 @@ def _chain(version: int, table: str, hook: str, rules: Iterable[str]) -> Plain:
     return {"family": version, "table": table, "name": f"EXTRUDE-{hook}", "hook": hook, "rules": list(rules)}
 
 
+def _helper(version: int, name: str, rules: Iterable[str]) -> Plain:
+    """Return a chain that only chains of ours jump to."""
+    return {"family": version, "table": "mangle", "name": name, "rules": list(rules)}
+
+
 def _clamp(site: Site, devices: str, version: int) -> Iterator[str]:
     """Both ends of a connection send segments that fit every tunnel of the site, since packets may use any."""
     size = min(wan.tunnel_mtu for wan in site.wans) - HEADERS[version]
@@ -49,36 +55,26 @@ def _clamp(site: Site, devices: str, version: int) -> Iterator[str]:
         yield f"{direction} {devices} -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss {size}"
 
 
-def _lan_marks(site: Site, version: int) -> Iterator[str]:
-    """Mark what comes from a LAN with NAT and leaves by a WAN."""
+def _site_mangle(site: Site, version: int) -> Iterator[str]:
     if version == 4:
-        for interface in _nat_lans(site):
-            for wan in site.wans:
-                unmarked = f"-m mark --mark 0x0/{MARK_MASK:#x}"
-                yield f"-i {interface} -o {wan.interface} {unmarked} -j MARK --set-xmark {LAN_MARK:#x}/{MARK_MASK:#x}"
-
-
-def _nat_lans(site: Site) -> list[str]:
-    return list(dict.fromkeys(lan.interface for lan in site.lans if lan.mode == "nat"))
+        yield from _marks.goes_direct(site)
+        yield from _marks.stays_out_of_tunnels(site)
 
 
 def _site_nat(site: Site) -> Iterator[str]:
-    """LANs leave tunnels as the extruded address, hosts that own one as they are; both leave a WAN as its address.
+    """LANs leave tunnels as the extruded address, hosts that own one as they are; both leave a link as its address.
 
-    Nothing else is touched: what an IPsec policy of the admin's is about to encrypt, and other LANs.
+    Nothing else is touched: what an IPsec policy of the admin's is about to encrypt, and other LANs. The kernel forgets
+    a masqueraded connection when its link goes (nf_nat_masquerade.c), so what goes on then begins anew by what is left.
     """
-    yield "-m policy --dir out --pol ipsec -j RETURN"
-    routed = [network for _interface, network in site.routed(4)]
-    for network in routed:
+    yield _marks.NOT_IPSEC
+    for _interface, network in site.routed(4):
         yield f"-s {network} -o ex-+ -j ACCEPT"
     for address in dict.fromkeys(address for lan in site.lans if lan.mode == "nat" for address in lan.addresses):
         yield f"-o ex-+ {FORWARDED} -j SNAT --to-source {address.ip}"
-    for wan in site.wans:
-        sources = [f"-s {network} -o {wan.interface}" for network in routed]
-        if _nat_lans(site):
-            sources.append(f"-o {wan.interface} -m mark --mark {LAN_MARK:#x}/{MARK_MASK:#x}")
-        for source in sources:
-            yield f"{source} -j SNAT --to-source {wan.address.ip}"
+    if site.lans:
+        for wan in site.wans:
+            yield f"-o {wan.interface} {_marks.match(_marks.direct_mark(wan.slot))} -j MASQUERADE"
 
 
 def _site_forward(site: Site, version: int) -> Iterator[str]:
@@ -88,7 +84,7 @@ def _site_forward(site: Site, version: int) -> Iterator[str]:
     for interface, network in site.routed(version):
         yield f"-d {network} -i ex-+ -o {interface} -j ACCEPT"
     yield "-i ex-+ -m conntrack ! --ctstate DNAT -j DROP"
-    for interface in dict.fromkeys(lan.interface for lan in site.lans):
+    for interface in site.lan_interfaces:
         yield f"-i {interface} -o ex-+ -j ACCEPT"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall import site_chains
+from ansible_collections.multihome.extrude.plugins.plugin_utils._marks import MASK, direct_mark
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
     Plain,
     inside,
@@ -110,16 +111,21 @@ def _extruded_routes(site: Site, colo: Colo) -> Iterator[Plain]:
 def _rules(site: Site) -> Iterator[Plain]:
     """Which table a packet goes by, the first that matches (the last part of a priority says its job).
 
-    10: to what main has a route for, but for the default and the WANs' own networks. 30: from a WAN's own address
-    by that WAN. 80 to 95: what belongs to the extruded space. All else keeps the way that main has, so that
+    10: to what main has a route for, but for the default and the WANs' own networks. 15: to LAN hosts that own an
+    extruded address. 20: direct connections by their WAN. 30: from a WAN's own address by that WAN. 80 to 95: what
+    belongs to the extruded space. All else keeps the way that main has, so that
     addresses and uplinks that the inventory does not know go on working.
     """
     first, table = site.numbers.priority, site.numbers.table
     for wan in site.wans:
-        yield {"family": 4, "priority": first + 30, "table": _wan_table(site, wan), "source": f"{wan.address.ip}/32"}
+        by_wan = {"family": 4, "table": _wan_table(site, wan)}
+        yield {**by_wan, "priority": first + 20, "mark": direct_mark(wan.slot), "mask": MASK}
+        yield {**by_wan, "priority": first + 30, "source": f"{wan.address.ip}/32"}
     for version in sorted({4, *site.versions}):
         main = {"family": version, "table": MAIN}
         yield {**main, "priority": first + 10, "suppress_prefixlength": 0, "suppress_ifgroup": WAN_GROUP}
+        for _interface, network in site.routed(version):
+            yield {"family": version, "priority": first + 15, "table": table, "destination": str(network)}
         for job, match in _extruded_matches(site, version):
             yield {"family": version, "priority": first + job, "table": table, **match}
         if version == 6 and site.holds(6):
@@ -129,13 +135,11 @@ def _rules(site: Site) -> Iterator[Plain]:
 
 
 def _extruded_matches(site: Site, version: int) -> Iterator[tuple[int, Plain]]:
-    """What belongs to the extruded space: its sources, its destinations, LANs with NAT, and the router itself."""
+    """What belongs to the extruded space: its sources, LANs with NAT, and the router itself."""
     for network in site.claimed(version):
         yield 80, {"source": str(network)}
-    for _interface, network in site.routed(version):
-        yield 85, {"destination": str(network)}
     if version == 4:
-        for interface in dict.fromkeys(lan.interface for lan in site.lans if lan.mode == "nat"):
+        for interface in site.nat_interfaces:
             yield 90, {"iif": interface}
         if site.holds(4):
             yield 95, {"iif": "lo", "source": UNBOUND}
@@ -150,3 +154,5 @@ def _sysctls(site: Site) -> Iterator[Plain]:
     yield from common(site.versions, (wan.tunnel for wan in site.wans))
     for wan in site.wans:
         yield loose(wan.interface)
+        # without a carrier the link has no routes, so that what was direct there goes on by what is left
+        yield sysctl(f"ipv4/conf/{wan.interface}/ignore_routes_with_linkdown", "1")

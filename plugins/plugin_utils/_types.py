@@ -109,6 +109,7 @@ class Site:
     wans: tuple[Wan, ...]
     lans: tuple[Lan, ...]
     held: tuple[IPNetwork, ...]
+    packet: bool
     block: bool
     renumber: bool
     take_over: bool
@@ -136,6 +137,16 @@ class Site:
             for network in lan.addresses
             if network.version == version
         ]
+
+    @property
+    def lan_interfaces(self) -> list[str]:
+        """The interfaces of its LANs."""
+        return list(dict.fromkeys(lan.interface for lan in self.lans))
+
+    @property
+    def nat_interfaces(self) -> list[str]:
+        """The interfaces of its LANs with NAT."""
+        return list(dict.fromkeys(lan.interface for lan in self.lans if lan.mode == "nat"))
 
     def colo_device(self, wan: Wan) -> str:
         """The name of a link's tunnel at the colo."""
