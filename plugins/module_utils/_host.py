@@ -43,9 +43,9 @@ class Survey:
 def survey(request: Request) -> Survey:
     """Reads each kind once and plans. Changes nothing, and needs neither pyroute2 nor iptables."""
     current = read(request)
-    chains = merged_chains(request)
+    chains = merged_chains(request, current.chains)
     if _iptables.installed():  # without it there are no chains yet, so nothing to compare with
-        chains = _iptables.canonical(chains)
+        chains = _iptables.canonical(chains, current.chains)
     operations = plan(current, request, chains)
     _refuse_held(request, operations)
     return Survey(current, operations)

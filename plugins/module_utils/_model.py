@@ -9,6 +9,7 @@ reports compare with ``==``. This module util is private to the collection.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
@@ -406,6 +407,9 @@ class Sysctl:
         return f"sysctl {self.name} = {self.value}"
 
 
+_JUMP = re.compile(r" ?-[jg] (EXTRUDE-[A-Z0-9-]+)$")
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     """An iptables chain of ours, and the built-in chain that jumps to it (``hook``; empty: none does)."""
@@ -433,6 +437,12 @@ class Chain:
     @property
     def place(self) -> Place:
         return (self.family, self.table, self.name)
+
+    @property
+    def targets(self) -> set[Place]:
+        """The places of the chains of ours that its rules jump to."""
+        found = (_JUMP.search(rule) for rule in self.rules)
+        return {(self.family, self.table, jump[1]) for jump in found if jump}
 
     def __str__(self) -> str:
         program = "iptables" if self.family == 4 else "ip6tables"

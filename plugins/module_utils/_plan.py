@@ -9,7 +9,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Container, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from ._conflict import refuse
@@ -218,17 +218,23 @@ def _rules(ground: _Ground) -> Changes:
 # --- chains of several owners ----------------------------------------------------------------------
 
 
-def merged_chains(request: Request) -> tuple[Chain, ...]:
-    """The chains that the request touches, each with the rules of every owner, in order of owner."""
+def merged_chains(request: Request, standing: Container[Place] = ()) -> tuple[Chain, ...]:
+    """The chains that the request touches, each with the rules of every owner, in order of owner.
+
+    With those that they jump to and that are not *standing* on the host, perhaps since it was booted anew.
+    """
     if Chain.KIND not in request.kinds:
         return ()
-    touched = {**request.had(Chain), **request.wanted(Chain)}
     states = sorted([*request.others, *request.desired], key=lambda state: (state.owner.customer, state.owner.site))
-    chains: dict[Place, Chain] = {}
-    rules: dict[Place, dict[str, None]] = {}
-    for state in states:
-        for chain in state.of(Chain):
-            if chain.place in touched:
-                chains[chain.place] = chain
-                rules.setdefault(chain.place, {}).update(dict.fromkeys(chain.rules))
-    return tuple(replace(chain, rules=tuple(rules[place])) for place, chain in chains.items())
+    parts: dict[Place, list[Chain]] = {}
+    for chain in (chain for state in states for chain in state.of(Chain)):
+        parts.setdefault(chain.place, []).append(chain)
+    merged: dict[Place, Chain] = {}
+    waiting = list({**request.had(Chain), **request.wanted(Chain)})
+    while waiting:
+        place = waiting.pop(0)
+        if place in parts and place not in merged:
+            rules = dict.fromkeys(rule for part in parts[place] for rule in part.rules)
+            merged[place] = replace(parts[place][-1], rules=tuple(rules))
+            waiting += [target for target in merged[place].targets if target not in standing]
+    return tuple(merged.values())

@@ -18,6 +18,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
     inside,
     nexthop,
     route,
+    slot_rules,
     tiers,
     tunnel,
 )
@@ -42,7 +43,7 @@ def colo_state(site: Site, colo: Colo) -> Plain:
         "addresses": list(_addresses(site, colo)),
         "proxies": list(_proxies(site, colo)),
         "routes": list(_routes(site, colo)),
-        "rules": [_rule(colo, version) for version in site.versions],
+        "rules": [rule for version in site.versions for rule in _rules(site, colo, version)],
         "sysctls": list(_sysctls(site, colo)),
         "chains": [chain for version in site.versions for chain in colo_chains(site, version)],
         "expects": [{"address": str(colo.address.ip)}],
@@ -92,9 +93,10 @@ def _ways(site: Site, colo: Colo, version: int) -> Iterator[tuple[int, list[Plai
         )
 
 
-def _rule(colo: Colo, version: int) -> Plain:
-    """The rule that all sites share. None of main stands before it: the extruded addresses are on-link there."""
-    return {"family": version, "priority": colo.numbers.priority + 90, "table": colo.numbers.table}
+def _rules(site: Site, colo: Colo, version: int) -> Iterator[Plain]:
+    """The rules that all sites share. None of main stands before them: the extruded addresses are on-link there."""
+    yield from slot_rules(site, colo.numbers, version)
+    yield {"family": version, "priority": colo.numbers.priority + 90, "table": colo.numbers.table}
 
 
 def _sysctls(site: Site, colo: Colo) -> Iterator[Plain]:

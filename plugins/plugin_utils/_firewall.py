@@ -10,8 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ansible_collections.multihome.extrude.plugins.plugin_utils import _marks
+from ansible_collections.multihome.extrude.plugins.plugin_utils._marks import (
+    NOT_IPSEC,
+    Part,
+    direct_mark,
+    match,
+    site_marks,
+)
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain
+from ansible_collections.multihome.extrude.plugins.plugin_utils._spread import spread_down, spread_up
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Site
 
 HEADERS = {4: 40, 6: 60}
@@ -21,12 +28,9 @@ FORWARDED = "-m addrtype ! --src-type LOCAL"
 
 
 def site_chains(site: Site, version: int) -> Iterator[Plain]:
-    """Yield the chains of a site's router for one IP version. IPv6 is not translated, so none of it is direct."""
-    if version == 4 and site.lans:
-        yield _chain(version, "mangle", "PREROUTING", _marks.came_in(site))
-    yield _chain(version, "mangle", "FORWARD", [*_clamp(site, "ex-+", version), *_site_mangle(site, version)])
-    yield _chain(version, "mangle", "POSTROUTING", map(_marks.leaves_by, site.wans))
-    yield _helper(version, _marks.GUARD, _marks.guard(site, version))
+    """Yield the chains of a site's router for one IP version."""
+    clamp = Part.at("FORWARD", _clamp(site, "ex-+", version))
+    yield from _mangle(version, [clamp, *site_marks(site, version), *spread_up(site, version)])
     if version == 4:
         yield _chain(version, "nat", "POSTROUTING", _site_nat(site))
     yield _chain(version, "filter", "FORWARD", _site_forward(site, version))
@@ -35,7 +39,8 @@ def site_chains(site: Site, version: int) -> Iterator[Plain]:
 def colo_chains(site: Site, version: int) -> Iterator[Plain]:
     """Yield a site's part of the chains of its colo for one IP version."""
     devices = f"ex{site.number}-+"
-    yield _chain(version, "mangle", "FORWARD", _clamp(site, devices, version))
+    clamp = Part.at("FORWARD", _clamp(site, devices, version))
+    yield from _mangle(version, [clamp, *spread_down(site, version)])
     yield _chain(version, "filter", "FORWARD", _colo_forward(site, devices, version))
 
 
@@ -43,9 +48,14 @@ def _chain(version: int, table: str, hook: str, rules: Iterable[str]) -> Plain:
     return {"family": version, "table": table, "name": f"EXTRUDE-{hook}", "hook": hook, "rules": list(rules)}
 
 
-def _helper(version: int, name: str, rules: Iterable[str]) -> Plain:
-    """Return a chain that only chains of ours jump to."""
-    return {"family": version, "table": "mangle", "name": name, "rules": list(rules)}
+def _mangle(version: int, parts: Iterable[Part]) -> list[Plain]:
+    """Put the parts of each chain together."""
+    chains: dict[str, Plain] = {}
+    for part in parts:
+        hook = {"hook": part.hook} if part.hook else {}
+        empty = {"family": version, "table": "mangle", "name": part.name, **hook, "rules": []}
+        chains.setdefault(part.name, empty)["rules"] += part.rules
+    return [chain for chain in chains.values() if chain["rules"]]
 
 
 def _clamp(site: Site, devices: str, version: int) -> Iterator[str]:
@@ -55,26 +65,20 @@ def _clamp(site: Site, devices: str, version: int) -> Iterator[str]:
         yield f"{direction} {devices} -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss {size}"
 
 
-def _site_mangle(site: Site, version: int) -> Iterator[str]:
-    if version == 4:
-        yield from _marks.goes_direct(site)
-        yield from _marks.stays_out_of_tunnels(site)
-
-
 def _site_nat(site: Site) -> Iterator[str]:
     """LANs leave tunnels as the extruded address, hosts that own one as they are; both leave a link as its address.
 
     Nothing else is touched: what an IPsec policy of the admin's is about to encrypt, and other LANs. The kernel forgets
     a masqueraded connection when its link goes (nf_nat_masquerade.c), so what goes on then begins anew by what is left.
     """
-    yield _marks.NOT_IPSEC
+    yield NOT_IPSEC
     for _interface, network in site.routed(4):
         yield f"-s {network} -o ex-+ -j ACCEPT"
     for address in dict.fromkeys(address for lan in site.lans if lan.mode == "nat" for address in lan.addresses):
         yield f"-o ex-+ {FORWARDED} -j SNAT --to-source {address.ip}"
     if site.lans:
         for wan in site.wans:
-            yield f"-o {wan.interface} {_marks.match(_marks.direct_mark(wan.slot))} -j MASQUERADE"
+            yield f"-o {wan.interface} {match(direct_mark(wan.slot))} -j MASQUERADE"
 
 
 def _site_forward(site: Site, version: int) -> Iterator[str]:

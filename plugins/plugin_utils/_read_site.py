@@ -49,7 +49,7 @@ def read_site(reader: Reader, colos: Collection[str]) -> Site:
         wans=wans,
         lans=lans,
         held=tuple(held),
-        packet=False,
+        packet=_read_balance(reader, wans),
         block=reader.read("extrude_when_down", WHEN_DOWN, "direct") == "block",
         renumber=reader.read("extrude_renumber", _kinds.FLAG, False),
         take_over=reader.read("extrude_take_over", _kinds.FLAG, False),
@@ -59,11 +59,19 @@ def read_site(reader: Reader, colos: Collection[str]) -> Site:
 
 def _refuse_later(reader: Reader) -> None:
     """Note what the contract has and this version can't do."""
-    if reader.read("extrude_balance", BALANCE, "flow") == "packet":
-        reader.problem("extrude_balance", "packet is not supported by this version yet; give flow")
     for key, of_what in (("extrude_direct", "matches"), ("extrude_forwards", "forwards")):
         if reader.read(key, _kinds.items(of_what), []):
             reader.problem(key, "is not supported by this version yet; leave it out")
+
+
+def _read_balance(reader: Reader, wans: Sequence[Wan]) -> bool:
+    """Tell whether the site is in packet mode, which needs to know how fast each link is."""
+    if reader.read("extrude_balance", BALANCE, "flow") != "packet":
+        return False
+    for wan in wans:
+        if wan.weight is None and None in (wan.up, wan.down):
+            reader.note(wan.path, "has no rates, which packet mode shares packets by; give up and down, or weight")
+    return True
 
 
 def _read_claims(reader: Reader) -> tuple[Claim, ...]:

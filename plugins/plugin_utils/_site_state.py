@@ -18,6 +18,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
     inside,
     nexthop,
     route,
+    slot_rules,
     tiers,
     tunnel,
 )
@@ -112,8 +113,8 @@ def _rules(site: Site) -> Iterator[Plain]:
     """Which table a packet goes by, the first that matches (the last part of a priority says its job).
 
     10: to what main has a route for, but for the default and the WANs' own networks. 15: to LAN hosts that own an
-    extruded address. 20: direct connections by their WAN. 30: from a WAN's own address by that WAN. 80 to 95: what
-    belongs to the extruded space. All else keeps the way that main has, so that
+    extruded address. 20: direct connections by their WAN. 30: from a WAN's own address by that WAN. 41 to 56: slots of
+    packet mode. 80 to 95: what belongs to the extruded space. All else keeps the way that main has, so that
     addresses and uplinks that the inventory does not know go on working.
     """
     first, table = site.numbers.priority, site.numbers.table
@@ -126,6 +127,7 @@ def _rules(site: Site) -> Iterator[Plain]:
         yield {**main, "priority": first + 10, "suppress_prefixlength": 0, "suppress_ifgroup": WAN_GROUP}
         for _interface, network in site.routed(version):
             yield {"family": version, "priority": first + 15, "table": table, "destination": str(network)}
+        yield from slot_rules(site, site.numbers, version)
         for job, match in _extruded_matches(site, version):
             yield {"family": version, "priority": first + job, "table": table, **match}
         if version == 6 and site.holds(6):

@@ -19,16 +19,19 @@ LINKS = {"dsl": "192.0.2.2", "cable": "198.51.100.2"}
 EXTRUDED = f"(src {ROUTER_ADDRESS} or src {DESK_ADDRESS}) and not ip proto 47"
 FORWARD = ["PREROUTING", "-d", LINKS["cable"], "-p", "tcp", "--dport", "8080", "-j", "DNAT", "--to", "192.168.10.2:80"]
 SENDER = """
-import socket, sys, time
+import contextlib, socket, sys, time
 source, port, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-    sender.bind((source, port))
-    sender.settimeout(0.1)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        sender.sendto(b"x", ("198.18.0.10", 9))
-        time.sleep(0.1)
+senders = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(8)]
+for number, sender in enumerate(senders):
+    sender.bind((source, port + number))
+end = time.monotonic() + seconds
+while time.monotonic() < end:
+    for sender in senders:
+        with contextlib.suppress(ConnectionRefusedError):
+            sender.sendto(b"x", ("198.18.0.10", 9))
+    time.sleep(0.1)
 """
+"""Sends from 8 ports, so that each tunnel has some."""
 
 
 @contextmanager
@@ -74,8 +77,8 @@ def test_a_connection_that_began_direct_stays_on_its_link_when_tunnels_are_back(
 
 @pytest.mark.parametrize("source", ["192.168.10.2", DESK_ADDRESS], ids=["LAN host", "by its extruded address"])
 def test_what_began_in_a_tunnel_does_not_leave_a_link_with_an_extruded_source(mended: Lab, source: str) -> None:
-    sender = mended.popen("desk", ["python3", "-c", SENDER, source, "20001", "8"])
-    mended.exec("office", ["sh", "-c", "until grep -q sport=20001 /proc/net/nf_conntrack; do sleep 0.1; done"])
+    sender = mended.popen("desk", ["python3", "-c", SENDER, source, "20010", "8"])
+    mended.exec("office", ["sh", "-c", "until grep -q sport=2001 /proc/net/nf_conntrack; do sleep 0.1; done"])
     with (
         watch.capture(mended, "isp-dsl", "office0", EXTRUDED) as dsl,
         watch.capture(mended, "isp-cable", "office0", EXTRUDED) as cable,
@@ -89,12 +92,12 @@ def test_what_began_in_a_tunnel_does_not_leave_a_link_with_an_extruded_source(me
 def test_what_is_direct_goes_on_through_the_tunnels_when_its_link_dies(mended: Lab) -> None:
     link = first_link(mended)
     with tunnels_down(mended):
-        sender = mended.popen("desk", ["python3", "-c", SENDER, "192.168.10.2", "20002", "40"])
-        mended.exec("office", ["sh", "-c", "until grep -q sport=20002 /proc/net/nf_conntrack; do sleep 0.1; done"])
-    with watch.capture(mended, "internet", "eth0", "udp src port 20002") as arrived:
+        sender = mended.popen("desk", ["python3", "-c", SENDER, "192.168.10.2", "20020", "40"])
+        mended.exec("office", ["sh", "-c", "until grep -q sport=2002 /proc/net/nf_conntrack; do sleep 0.1; done"])
+    with watch.capture(mended, "internet", "eth0", "udp and src portrange 20020-20027") as arrived:
         mended.cut(link)
         sender.communicate(timeout=60)
-    assert any(f"{ROUTER_ADDRESS}.20002 >" in line for line in arrived.lines)
+    assert any(f"{ROUTER_ADDRESS}.2002" in line for line in arrived.lines)
 
 
 def test_a_port_forward_of_the_admin_on_a_link_works_while_tunnels_are_up(mended: Lab) -> None:
@@ -109,6 +112,6 @@ def test_blocked_nothing_leaves_without_a_tunnel(mended: Lab) -> None:
     blocked = states({"office": {**lab_host("office"), "extrude_when_down": "block"}})
     assert not modules.apply(mended, "office", blocked["office"]).failed
     with tunnels_down(mended), watch.capture(mended, f"isp-{first_link(mended)}", "office0", "udp port 9") as left:
-        mended.exec("desk", ["python3", "-c", SENDER, "192.168.10.2", "20003", "1"], check=False)
-        mended.exec("desk", ["python3", "-c", SENDER, DESK_ADDRESS, "20004", "1"], check=False)
+        mended.exec("desk", ["python3", "-c", SENDER, "192.168.10.2", "20030", "1"], check=False)
+        mended.exec("desk", ["python3", "-c", SENDER, DESK_ADDRESS, "20040", "1"], check=False)
     assert left.lines == []

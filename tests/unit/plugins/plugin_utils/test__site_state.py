@@ -133,17 +133,6 @@ def test_the_whole_state() -> None:
             {
                 "family": 4,
                 "table": "mangle",
-                "name": "EXTRUDE-PREROUTING",
-                "hook": "PREROUTING",
-                "rules": [
-                    f"-i dsl0 {NEW} -j CONNMARK --set-xmark 0x21000000/{MASK}",
-                    f"-i cable0 {NEW} -j CONNMARK --set-xmark 0x22000000/{MASK}",
-                    f"-i lan0 -m mark --mark 0x0/{MASK} {DIRECT} -j {RESTORE}",
-                ],
-            },
-            {
-                "family": 4,
-                "table": "mangle",
                 "name": "EXTRUDE-FORWARD",
                 "hook": "FORWARD",
                 "rules": [
@@ -154,6 +143,17 @@ def test_the_whole_state() -> None:
                     f"-m mark --mark 0x0/{MASK} {DIRECT} {FIRST} -j {RESTORE}",
                     "-o ex-+ -m conntrack --ctstate DNAT --ctorigdst 192.0.2.2 -j DROP",
                     "-o ex-+ -m conntrack --ctstate DNAT --ctorigdst 198.51.100.2 -j DROP",
+                ],
+            },
+            {
+                "family": 4,
+                "table": "mangle",
+                "name": "EXTRUDE-PREROUTING",
+                "hook": "PREROUTING",
+                "rules": [
+                    f"-i dsl0 {NEW} -j CONNMARK --set-xmark 0x21000000/{MASK}",
+                    f"-i cable0 {NEW} -j CONNMARK --set-xmark 0x22000000/{MASK}",
+                    f"-i lan0 -m mark --mark 0x0/{MASK} {DIRECT} -j {RESTORE}",
                 ],
             },
             {
