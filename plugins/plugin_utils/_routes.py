@@ -76,7 +76,7 @@ def slot_rules(site: Site, numbers: Numbers, version: int) -> Iterator[Plain]:
         yield {
             "family": version,
             "priority": numbers.priority + SLOT_RULES + wan.slot,
-            "table": numbers.table + wan.slot,
+            "table": numbers.slot(wan.slot),
             "mark": slot_mark(wan.slot),
             "mask": MASK,
         }
