@@ -19,6 +19,7 @@ from ._model import (
     AnyObject,
     Chain,
     Current,
+    Delay,
     Dummy,
     File,
     Group,
@@ -47,6 +48,7 @@ def plan(current: Current, request: Request, chains: Sequence[Chain] = ()) -> tu
         _tunnels(ground),
         _dummies(ground),
         _groups(ground),
+        _delays(ground),
         _addresses(ground),
         _sysctls(ground),
         _chains(ground, chains),
@@ -123,6 +125,7 @@ def _standing_on(names: Set[str], current: Current, request: Request) -> list[Ob
         *(route for route in routes if not names.isdisjoint(devices_of(route))),
         *(sysctl for sysctl in sysctls if device_of_sysctl(sysctl, names)),
         *(a for a in reversed(current.addresses) if a.device in names and not _made_by_kernel(a, request)),
+        *(delay for delay in current.delays.values() if delay.device in names),
         *(Group(d.name, d.group) for d in current.devices.values() if d.name in names and d.group),
     ]
     return found
@@ -144,6 +147,7 @@ def _without(current: Current, items: Sequence[Object]) -> Current:
         devices={name: device for name, device in current.devices.items() if name not in names},
         addresses=tuple(address for address in current.addresses if address.device not in names),
         proxies=frozenset(proxy for proxy in current.proxies if proxy.device not in names),
+        delays={place: delay for place, delay in current.delays.items() if delay.device not in names},
         routes={place: pair for place, pair in current.routes.items() if place not in gone[Route.KIND]},
         sysctls={name: None if (name,) in gone[Sysctl.KIND] else value for name, value in current.sysctls.items()},
     )
@@ -183,6 +187,10 @@ def _groups(ground: _Ground) -> Changes:
     is_ = {(name,): Group(name, device.group) for name, device in ground.current.devices.items() if device.group}
     gone = [place for place, item in ground.gone(Group).items() if is_.get(place) == item]
     return _compare(is_, ground.wanted(Group), gone)
+
+
+def _delays(ground: _Ground) -> Changes:
+    return _compare(ground.current.delays, ground.wanted(Delay), ground.gone(Delay))
 
 
 def _addresses(ground: _Ground) -> Changes:

@@ -20,6 +20,7 @@ from ._model import (
     Address,
     AnyObject,
     Current,
+    Delay,
     Dummy,
     Group,
     Object,
@@ -226,7 +227,7 @@ def is_known(sysctl: Sysctl, current: Current, request: Request) -> bool:
 
 def devices_of(item: Object) -> list[str]:
     """The devices that an object stands on."""
-    if isinstance(item, Address | Proxy | Group):
+    if isinstance(item, Address | Proxy | Group | Delay):
         return [item.device]
     if isinstance(item, Tunnel):
         return [item.device] if item.device else []
