@@ -45,6 +45,11 @@ def colo_state(site: Site, colo: Colo) -> Plain:
         ],
         "dummies": [{"name": NOWHERE}],
         "groups": [],
+        "delays": [
+            {"device": site.colo_device(wan), "delay": held.colo}
+            for wan in site.wans
+            if (held := site.held_back(wan)).colo
+        ],
         "addresses": list(_addresses(site, colo)),
         "proxies": list(_proxies(site, colo)),
         "routes": list(_routes(site, colo)),

@@ -52,6 +52,9 @@ def site_state(site: Site, colo: Colo) -> Plain:
             for wan in site.wans
         ],
         "groups": [{"device": wan.interface, "group": WAN_GROUP} for wan in site.wans],
+        "delays": [
+            {"device": wan.tunnel, "delay": held.site} for wan in site.wans if (held := site.held_back(wan)).site
+        ],
         "addresses": list(_addresses(site, colo)),
         "proxies": [],
         "routes": [*_wan_routes(site), *_extruded_routes(site, colo)],

@@ -21,7 +21,7 @@ def states(**changes: Any) -> tuple[Vars, Vars]:
 
 def rules(state: Vars, family: int, table: str) -> list[str]:
     chains = [chain for chain in state["chains"] if (chain["family"], chain["table"]) == (family, table)]
-    chains = [chain for chain in chains if chain["hook"] != "INPUT"]
+    chains = [chain for chain in chains if chain.get("hook") != "INPUT"]
     return [rule for chain in chains for rule in chain["rules"]]
 
 

@@ -65,6 +65,7 @@ def test_the_whole_state() -> None:
             },
         ],
         "groups": [{"device": "dsl0", "group": 4200}, {"device": "cable0", "group": 4200}],
+        "delays": [],
         "addresses": [
             {"device": "ex-dsl", "address": "10.254.0.1/31"},
             {"device": "ex-cable", "address": "10.254.0.3/31"},

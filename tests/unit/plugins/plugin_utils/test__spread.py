@@ -20,9 +20,11 @@ LANS = [
     {"interface": "lan1", "mode": "routed", "addresses": ["203.0.113.16/28", "2001:db8:100:1::/64"]},
 ]
 WANS = [dsl(up=20, down=50), cable(up=10, down=50)]
-PACKET = {"extrude_balance": "packet", "extrude_wans": WANS, "extrude_addresses": ADDRESSES, "extrude_lan": LANS}
+ALIKE = {"rtt": 20.0, "transit": 10.0, "site_delay": 0.0, "colo_delay": 0.0}
+MODE = {"extrude_balance": "packet", "extrude_measured": {"dsl": ALIKE, "cable": ALIKE, "lte": ALIKE}}
+PACKET = {**MODE, "extrude_wans": WANS, "extrude_addresses": ADDRESSES, "extrude_lan": LANS}
 SHOP = {
-    "extrude_balance": "packet",
+    **MODE,
     "extrude_wans": [dsl(address="192.0.2.20/24", weight=1), cable(address="198.51.100.20/24", weight=1)],
 }
 
