@@ -13,11 +13,12 @@ import errno
 import random
 import selectors
 import socket
+import struct
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ._fields import Fields, Form, family_of
@@ -33,6 +34,9 @@ LONGEST = 600
 """Seconds that anything here may take."""
 
 TOKEN = Form(r"[!-~]{1,64}", "1 to 64 printable ASCII characters without blank")
+
+STAMP = struct.Struct("!cQ")
+"""What follows the token in packets of the full size: a mark, and the sender's clock in nanoseconds."""
 
 RUNGS = 16
 """Into how many steps each round of the search divides what is still open."""
@@ -147,11 +151,29 @@ def ladder(low: int, high: int) -> list[int]:
 
 
 def summary(seconds: Sequence[float]) -> dict[str, float] | None:
-    """Round-trip times as minimum, mean and maximum in milliseconds; None without any."""
+    """Round-trip times as minimum, mean, nine of ten, and maximum in milliseconds; None without any."""
     if not seconds:
         return None
-    figures = {"min": min(seconds), "avg": sum(seconds) / len(seconds), "max": max(seconds)}
+    figures = {
+        "min": min(seconds),
+        "avg": sum(seconds) / len(seconds),
+        "p90": sorted(seconds)[len(seconds) * 9 // 10],
+        "max": max(seconds),
+    }
     return {name: round(value * 1000, 3) for name, value in figures.items()}
+
+
+def stamped(payload: bytes, token: bytes, clock: int) -> bytes:
+    """The payload with token and time at its beginning; as it is where that does not fit."""
+    head = token + STAMP.pack(b"@", clock)
+    return head + payload[len(head) :] if len(head) <= len(payload) else payload
+
+
+def stamp_of(payload: bytes, token: bytes) -> int | None:
+    """The time in a payload that was stamped with the token."""
+    if not payload.startswith(token + b"@") or len(payload) < len(token) + STAMP.size:
+        return None
+    return int(STAMP.unpack_from(payload, len(token))[1])
 
 
 @dataclass
@@ -200,6 +222,8 @@ class Probe:
         packets = []
         while self._queue and self._queue[0][0] <= now:
             echo = self._queue.popleft()[1]
+            if echo.source == self.target.local and echo.size == self.target.mtu:
+                echo = replace(echo, payload=stamped(echo.payload, self._pace.token.encode(), time.time_ns()))
             self._waiting[echo.sequence] = (now, echo)
             self._tally(echo).sent += 1
             self._deadline = now + self._pace.timeout
@@ -324,9 +348,14 @@ def probe(targets: Sequence[Target], pace: Pace) -> list[dict[str, Any]]:
 
 
 def observe(watches: Sequence[Watch], seconds: float, count: int) -> list[dict[str, Any]]:
-    """Listen until each watch has seen *count* packets, at most *seconds*; one result each, in their order."""
+    """Listen until each watch has seen *count* packets, at most *seconds*; one result each, in their order.
+
+    ``transit_ms`` is the shortest time from the sender's clock to this one's: their difference is in it, so that it
+    only serves to compare tunnels.
+    """
     deadline = time.monotonic() + seconds
     seen: list[Counter[str]] = [Counter() for _watch in watches]
+    transits: list[list[int]] = [[] for _watch in watches]
     errors = [""] * len(watches)
     with ExitStack() as stack:
         hearing = stack.enter_context(selectors.DefaultSelector())
@@ -338,11 +367,20 @@ def observe(watches: Sequence[Watch], seconds: float, count: int) -> list[dict[s
         open_ones = [sources for sources, error in zip(seen, errors, strict=True) if not error]
         while time.monotonic() < deadline and any(sources.total() < count for sources in open_ones):
             for number, echo in _heard(hearing, deadline):
-                if echo.payload == watches[number].token.encode():
+                token = watches[number].token.encode()
+                if echo.payload == token:
                     seen[number][echo.source] += 1
+                elif sent_at := stamp_of(echo.payload, token):
+                    transits[number].append(time.time_ns() - sent_at)
     return [
-        {"device": watch.device, "sources": sorted(sources), "packets": sources.total(), "error": error}
-        for watch, sources, error in zip(watches, seen, errors, strict=True)
+        {
+            "device": watch.device,
+            "sources": sorted(sources),
+            "packets": sources.total(),
+            "transit_ms": round(min(times) / 1e6, 3) if times else None,
+            "error": error,
+        }
+        for watch, sources, times, error in zip(watches, seen, transits, errors, strict=True)
     ]
 
 

@@ -201,6 +201,7 @@ def _held(current: Current) -> dict[str, Any]:
         "routes": _dump.our_routes(),
         "rules": (rule for rule, protocol in current.rules if protocol == PROTOCOL),
         "proxies": current.proxies,
+        "delays": current.delays.values(),
         "dummies": (
             dummy for device in current.devices.values() if (dummy := device.dummy) and dummy.alias == dummy.ALIAS
         ),

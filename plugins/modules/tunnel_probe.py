@@ -180,7 +180,11 @@ tunnels:
     rtt_ms:
       description: Their round-trip times in milliseconds, or those of smaller packets; null when nothing came back.
       type: dict
-      sample: {"min": 10.2, "avg": 10.6, "max": 11.9}
+      sample: {"min": 10.2, "avg": 10.6, "p90": 11.2, "max": 11.9}
+    delay_ms:
+      description: What this end holds back packets for on the device, to level it with slower tunnels.
+      type: float
+      sample: 0.0
     mtu:
       description: The full size in bytes.
       type: int
@@ -227,6 +231,16 @@ observed:
       description: How many of these packets were seen.
       type: int
       sample: 5
+    transit_ms:
+      description:
+        - The shortest time in milliseconds that a packet of the full size took, or null. The difference of the two
+          hosts' clocks is in it, so that only the tunnels of a site can be compared by it.
+      type: float
+      sample: 5.1
+    delay_ms:
+      description: What this end holds back packets for on the device, to level it with slower tunnels.
+      type: float
+      sample: 0.0
     error:
       description: Why nothing could be seen, in one sentence; empty when all is well.
       type: str
@@ -237,6 +251,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.multihome.extrude.plugins.module_utils._dump import queues, read
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError, Fields
 from ansible_collections.multihome.extrude.plugins.module_utils._probe import (
     Pace,
@@ -267,9 +282,16 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     options = Fields(params, "")
     if params["tunnels"] is not None:
         targets = [Target.parse(item) for item in options.items("tunnels")]
-        return {"tunnels": probe(targets, Pace.parse(options))}
+        return {"tunnels": with_delays(probe(targets, Pace.parse(options)))}
     watches = [Watch.parse(item) for item in options.items("observe")]
-    return {"observed": observe(watches, duration(options, "seconds"), packets(options))}
+    return {"observed": with_delays(observe(watches, duration(options, "seconds"), packets(options)))}
+
+
+def with_delays(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The results, each with the delay that this end has on the device."""
+    delays, _others = queues(read(()).devices)
+    by_device = {delay.device: delay.delay for delay in delays}
+    return [{**result, "delay_ms": by_device.get(result["device"], 0.0)} for result in results]
 
 
 def main() -> None:

@@ -43,6 +43,8 @@ def topology(hostvars: HostVars, groups: Groups, batch: Iterable[str] | None = N
         "colos": colos,
         "sites": {site.name: site_state(site, colo) for site, colo in pairs},
         "checks": {site.name: _verified(site, colo) for site, colo in pairs},
+        "spread": [site.name for site in sites if site.balance.wanted],
+        "waiting": [site.name for site in sites if site.balance.wanted and not site.packet],
     }
 
 
@@ -63,6 +65,7 @@ def _verified(site: Site, colo: Colo) -> Plain:
     return {
         "colo": colo.name,
         "token": token,
+        "packet": site.balance.wanted,
         "tunnels": [
             {
                 "wan": wan.name,

@@ -32,6 +32,8 @@ from ansible_collections.multihome.extrude.plugins.module_utils._probe import (
     largest_size,
     observe,
     probe,
+    stamp_of,
+    stamped,
     summary,
 )
 from tests.unit.netns import Netns, ip, scratch, wait_for_links
@@ -133,7 +135,7 @@ def test_a_ladder_is_even_and_has_both_ends() -> None:
 
 
 def test_times_are_summed_up_in_milliseconds() -> None:
-    assert summary([0.010, 0.012, 0.0201236]) == {"min": 10.0, "avg": 14.041, "max": 20.124}
+    assert summary([0.010, 0.012, 0.0201236]) == {"min": 10.0, "avg": 14.041, "p90": 20.124, "max": 20.124}
     assert summary([]) is None
 
 
@@ -176,7 +178,7 @@ def test_a_good_tunnel_has_no_error_and_takes_no_longer_than_its_packets() -> No
         "ok": True,
         "sent": 3,
         "received": 3,
-        "rtt_ms": {"min": 20.0, "avg": 20.0, "max": 20.0},
+        "rtt_ms": {"min": 20.0, "avg": 20.0, "p90": 20.0, "max": 20.0},
         "mtu": 1472,
         "mtu_ok": True,
         "path_mtu": 1472,
@@ -208,7 +210,7 @@ def test_a_narrow_path_is_measured_and_the_error_says_what_to_change() -> None:
     played(probing, path=1400)
     result = probing.result()
     assert (result["ok"], result["mtu_ok"], result["path_mtu"], result["received"]) == (False, False, 1400, 0)
-    assert result["rtt_ms"] == {"min": 20.0, "avg": 20.0, "max": 20.0}
+    assert result["rtt_ms"] == {"min": 20.0, "avg": 20.0, "p90": 20.0, "max": 20.0}
     assert result["error"] == (
         "packets of 1472 bytes do not pass ex-dsl; the largest that do have 1400: lower the mtu of WAN dsl by 72"
     )
@@ -405,6 +407,30 @@ def observed(place: Netns, watches: list[Watch], seconds: float, count: int, int
     return thread
 
 
+def untimed(seen: Results) -> Results:
+    """What was seen, without how long it took."""
+    return [{key: value for key, value in one.items() if key != "transit_ms"} for one in seen]
+
+
+def test_the_far_end_knows_how_long_packets_of_the_full_size_took_as_clocks_have_it(ends: tuple[Netns, Netns]) -> None:
+    seen: Results = []
+    observer = observed(ends[1], [Watch("c0", "office"), Watch("c2", "other")], 2, QUICK.count, seen)
+    with ends[0].entered():
+        probe([target(0, "203.0.113.10"), target(2, "203.0.113.11")], QUICK)
+    observer.join()
+    assert 0 < seen[0]["transit_ms"] < 100
+    assert seen[1]["transit_ms"] is None
+
+
+def test_a_stamp_leaves_the_size_and_is_left_out_where_it_does_not_fit() -> None:
+    made = stamped(bytes(100), b"office", 12345)
+    assert len(made) == 100
+    assert stamp_of(made, b"office") == 12345
+    assert stamp_of(made, b"offic") is None
+    assert stamp_of(b"office", b"office") is None
+    assert stamped(bytes(14), b"office", 1) == bytes(14)
+
+
 def test_the_far_end_sees_the_extruded_source_and_is_done_early(ends: tuple[Netns, Netns]) -> None:
     seen: Results = []
     watches = [Watch("c0", "office"), Watch("c2", "office")]
@@ -414,7 +440,7 @@ def test_the_far_end_sees_the_extruded_source_and_is_done_early(ends: tuple[Netn
         probe([target(0, "203.0.113.10"), target(2, "203.0.113.11")], QUICK)
     observer.join()
     assert time.monotonic() - started < 5
-    assert seen == [
+    assert untimed(seen) == [
         {"device": "c0", "sources": ["203.0.113.10"], "packets": 3, "error": ""},
         {"device": "c2", "sources": ["203.0.113.11"], "packets": 3, "error": ""},
     ]
@@ -426,7 +452,7 @@ def test_ipv6_sources_are_seen_alike(ends: tuple[Netns, Netns]) -> None:
     with ends[0].entered():
         probe([Target("wan0", "s0", "fd65::1", "fd65::", 1472, "2001:db8::10")], QUICK)
     observer.join()
-    assert seen == [{"device": "c0", "sources": ["2001:db8::10"], "packets": 3, "error": ""}]
+    assert untimed(seen) == [{"device": "c0", "sources": ["2001:db8::10"], "packets": 3, "error": ""}]
 
 
 def test_packets_with_another_token_or_of_the_tunnel_itself_are_not_counted(ends: tuple[Netns, Netns]) -> None:
@@ -435,7 +461,7 @@ def test_packets_with_another_token_or_of_the_tunnel_itself_are_not_counted(ends
     with ends[0].entered():
         probe([target(0, "203.0.113.10")], QUICK)
     observer.join()
-    assert seen == [
+    assert untimed(seen) == [
         {"device": "c0", "sources": [], "packets": 0, "error": ""},
         {"device": "gone0", "sources": [], "packets": 0, "error": "there is no device gone0"},
     ]

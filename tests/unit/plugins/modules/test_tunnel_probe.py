@@ -56,7 +56,9 @@ def test_it_probes_in_check_mode_too_and_changes_nothing(capsys: pytest.CaptureF
 @pytest.mark.usefixtures("site")
 def test_it_observes_no_longer_than_asked(capsys: pytest.CaptureFixture[str]) -> None:
     found = result(capsys, observe=[{"device": "s0"}], seconds=0.1)
-    assert found["observed"] == [{"device": "s0", "sources": [], "packets": 0, "error": ""}]
+    assert found["observed"] == [
+        {"device": "s0", "sources": [], "packets": 0, "transit_ms": None, "error": "", "delay_ms": 0.0}
+    ]
 
 
 def test_no_tunnels_are_no_failure(capsys: pytest.CaptureFixture[str]) -> None:

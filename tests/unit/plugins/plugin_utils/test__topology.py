@@ -25,7 +25,7 @@ def test_a_batch_limits_what_comes() -> None:
 
 
 def test_an_empty_batch() -> None:
-    assert run(batch=[], office=office()) == {"colos": {}, "sites": {}, "checks": {}}
+    assert run(batch=[], office=office()) == {"colos": {}, "sites": {}, "checks": {}, "spread": [], "waiting": []}
 
 
 def test_a_batch_does_not_limit_what_is_checked() -> None:
@@ -50,6 +50,7 @@ def test_checks() -> None:
     assert run(office=office())["checks"]["office"] == {
         "colo": "rack",
         "token": "extrude-1",
+        "packet": False,
         "tunnels": [
             {
                 "wan": "dsl",
