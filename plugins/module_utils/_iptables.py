@@ -150,7 +150,7 @@ def read(families: Iterable[int]) -> dict[Place, Chain]:
         program = f"{PROGRAMS[family]}-save"
         if _find(program) is None:
             continue
-        done = _run([_installed(program)])
+        done = _run([path_of(program)])
         if done.returncode == 0:
             chains |= parse_save(family, done.stdout)
         elif not any(words in done.stderr for words in NO_NFTABLES):
@@ -203,7 +203,7 @@ def _texts(changes: Sequence[Change]) -> dict[int, str]:
 
 
 def _restore(family: int, text: str, *options: str) -> None:
-    program = _installed(f"{PROGRAMS[family]}-restore")
+    program = path_of(f"{PROGRAMS[family]}-restore")
     done = _run([program, "--noflush", "-w", str(LOCK_SECONDS), *options], text)
     if done.returncode:
         raise EngineError(sentence(done.stderr, text))
@@ -222,9 +222,9 @@ def _put_back(changes: Sequence[Change], error: EngineError) -> None:
 
 def _load_in_scratch(family: int, chains: Sequence[Chain]) -> subprocess.CompletedProcess[str]:
     """Load chains into a network namespace that ends with the process, and print its tables."""
-    restore, save = (_installed(f"{PROGRAMS[family]}-{verb}") for verb in ("restore", "save"))
+    restore, save = (path_of(f"{PROGRAMS[family]}-{verb}") for verb in ("restore", "save"))
     command = ["sh", "-c", '"$0" -w "$2" && exec "$1"', restore, save, str(LOCK_SECONDS)]
-    done = _run([_installed("unshare"), "--net", "--", *command], restore_text([(None, chain) for chain in chains]))
+    done = _run([path_of("unshare"), "--net", "--", *command], restore_text([(None, chain) for chain in chains]))
     if done.returncode and done.stderr.startswith("unshare:"):
         raise EngineError(
             "iptables rules are checked in a scratch network namespace, and this process may not make one "
@@ -272,7 +272,8 @@ def _find(program: str) -> str | None:
     return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
 
 
-def _installed(program: str) -> str:
+def path_of(program: str) -> str:
+    """Where a program is on this host; raises EngineError that names its package where it is not."""
     path = _find(program)
     if path is None:
         package = "util-linux" if program == "unshare" else "iptables"

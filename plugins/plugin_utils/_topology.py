@@ -43,6 +43,7 @@ def topology(hostvars: HostVars, groups: Groups, batch: Iterable[str] | None = N
         "colos": colos,
         "sites": {site.name: site_state(site, colo) for site, colo in pairs},
         "checks": {site.name: _verified(site, colo) for site, colo in pairs},
+        "drills": {site.name: _drilled(site, colo) for site, colo in pairs},
     }
 
 
@@ -75,6 +76,22 @@ def _verified(site: Site, colo: Colo) -> Plain:
             for wan, (remote, local) in pairs
         ],
         "observe": [{"device": site.colo_device(wan), "token": token} for wan in site.wans],
+    }
+
+
+def _drilled(site: Site, colo: Colo) -> Plain:
+    """Return what the role drill needs: options of the module path_drill at the site and at its colo."""
+    ends: dict[str, list[Plain]] = {"site": [], "colo": []}
+    for wan in site.wans:
+        far, near = inside(site, colo, wan, 4)
+        ends["site"].append({"wan": wan.name, "device": wan.tunnel, "local": near, "remote": far})
+        ends["colo"].append({"wan": wan.name, "device": site.colo_device(wan), "local": far, "remote": near})
+    extruded, own = _extruded_source(site), str(colo.address.ip)
+    return {
+        "colo": colo.name,
+        "wans": [wan.name for wan in site.wans],
+        "site_end": {"source": extruded, "destination": own, "tunnels": ends["site"]},
+        "colo_end": {"source": own, "destination": extruded, "tunnels": ends["colo"]},
     }
 
 
