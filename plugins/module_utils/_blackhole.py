@@ -41,7 +41,7 @@ def script(iptables: str) -> str:
 
 
 def timer(seconds: float, shell_script: str) -> list[str]:
-    """The command that has systemd run a script in some seconds (systemd-run(1)); the accuracy is a minute by default."""
+    """The command that has systemd run a script in some seconds; by default up to a minute late (systemd-run(1))."""
     options = [f"--unit={UNIT}", "--collect", "--quiet", f"--on-active={seconds:.3f}s"]
     return ["systemd-run", *options, "--timer-property=AccuracySec=10ms", "/bin/sh", "-c", shell_script]
 

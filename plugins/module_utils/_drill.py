@@ -119,7 +119,9 @@ class Plan:
             last=data.flag("last", False),
         )
         if plan.timeout < plan.hold + SHORTEST:
-            text = f"{plan.timeout:g} s is too short: it has to be {SHORTEST:g} s longer than the hold of {plan.hold:g} s"
+            text = (
+                f"{plan.timeout:g} s is too short: it has to be {SHORTEST:g} s longer than the hold of {plan.hold:g} s"
+            )
             raise data.error("timeout", text)
         return plan
 
@@ -285,7 +287,9 @@ def drill(end: End, plan: Plan, tunnel: Tunnel) -> dict[str, Any]:
         wire.say_goodbye()
         begun = wire.log.begun
     if not stood:
-        raise EngineError(f"the timer has undone the drill after {plan.timeout:g} s, before it was over: set a longer one")
+        raise EngineError(
+            f"the timer has undone the drill after {plan.timeout:g} s, before it was over: set a longer one"
+        )
     return {
         **wire.log.result(),
         "made_ms": round((made - begun) * 1000, 1),

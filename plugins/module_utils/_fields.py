@@ -167,6 +167,14 @@ class Fields:
             raise self.error(name, f"{values!r} is no list of texts")
         return tuple(values)
 
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """Addresses without prefix length, of any family, in normal form."""
+        return tuple(ip_text(self._parsed(name, value, _ADDRESS, None)[0]) for value in self._list(name))
+
+    def prefixes(self, name: str) -> tuple[str, ...]:
+        """Networks, of any family, in normal form."""
+        return tuple(_prefix_text(*self._parsed(name, value, _NETWORK, None)) for value in self._list(name))
+
     def integers(self, name: str, low: int, high: int) -> tuple[int, ...]:
         values = self._list(name)
         if not all(_is_integer(item, low, high) for item in values):

@@ -15,8 +15,8 @@ description:
     users have, in a flow that goes by that tunnel, and log which packets arrive.
   - Before it drops anything it arms a timer of systemd on the host, which undoes it after O(timeout) seconds, even if
     the module is killed or the controller vanishes.
-  - Refuses where no other tunnel of the site answers, unless O(last) is set, where this tunnel is dead already, and while
-    another drill runs on the host.
+  - Refuses where no other tunnel of the site answers, unless O(last) is set, where this tunnel is dead already, and
+    while another drill runs on the host.
   - Nothing is left behind. It uses a chain C(EXTRUDE-DRILL) in the table C(mangle) and the unit C(extrude-drill.timer).
   - Run it with O(answer=true) at the colo, in the background, and then without at the site.
     P(multihome.extrude.drill_report#filter) makes a report of the two results. The playbook
@@ -185,7 +185,7 @@ text:
   description: What is done, or in check mode would be done, in words.
   returned: at the site
   type: str
-  sample: drop GRE between 192.0.2.2 and 203.0.113.2 (ex-dsl) for 5 s; live besides it: cable
+  sample: "drop GRE between 192.0.2.2 and 203.0.113.2 (ex-dsl) for 5 s; live besides it: cable"
 log:
   description: What this end sent and heard.
   returned: not in check mode
@@ -215,8 +215,8 @@ log:
       elements: list
       sample: [[0, 113], [930, 1099]]
     offset_ms:
-      description: When packet 0 of the far end came or would have come, at best, in milliseconds from this end's packet 0.
-        Null when nothing came.
+      description: When packet 0 of the far end came or would have come, at best, in milliseconds from this end's
+        packet 0. Null when nothing came.
       type: float
       sample: 33.1
     ended:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a drill cost, from what both ends have logged.
 
-Times are milliseconds from the site's packet 0. The site's packet n was sent at n × interval, the colo's packet n arrived
-(or would have) at offset + n × interval, so no clock of the colo is needed.
+Times are milliseconds from the site's packet 0. The site's packet n was sent at n * interval, the colo's packet n
+arrived (or would have) at offset + n * interval, so no clock of the colo is needed.
 
 This plugin util is **PRIVATE** to the collection.
 """
@@ -145,9 +145,8 @@ def _return(carried: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _slowest(carried: Mapping[str, Mapping[str, Any]], name: str) -> float:
-    return max(one[name] for one in carried.values())
+    return max(float(one[name]) for one in carried.values())
 
 
 def _seconds(milliseconds: float) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
-
