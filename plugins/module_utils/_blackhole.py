@@ -10,11 +10,10 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
 
-from . import _iptables
+from . import _iptables, _programs
 from ._model import Chain, EngineError, Tunnel
 
 NAME = "EXTRUDE-DRILL"
@@ -71,7 +70,7 @@ class BlackHole:
         """Have systemd undo it when the time is out. Refused while another drill runs on this host."""
         if running():
             raise EngineError(f"another drill is running on this host (unit {UNIT}.timer): wait until it is over")
-        done = _run(timer(self._timeout, script(_iptables.path_of("iptables"))))
+        done = _run(timer(self._timeout, script(_iptables_path())))
         if done.returncode:
             raise EngineError(f"cannot arm the timer that undoes the drill: {' '.join(done.stderr.split())}")
 
@@ -81,11 +80,11 @@ class BlackHole:
 
     def end(self) -> bool:
         """Let packets pass again, with one command since the moment counts. Whether the chain still stood."""
-        return _run([_iptables.path_of("iptables"), "-w", "-t", TABLE, "-F", NAME]).returncode == 0
+        return _run([_iptables_path(), "-w", "-t", TABLE, "-F", NAME]).returncode == 0
 
     def tidy(self) -> None:
         """Remove the chain, and then call off the timer."""
-        _run(["/bin/sh", "-c", script(_iptables.path_of("iptables"))])
+        _run(["/bin/sh", "-c", script(_iptables_path())])
         if self._standing():
             raise EngineError(f"{self._chain} could not be removed; the timer {UNIT} tries again")
         _run(["systemctl", "stop", f"{UNIT}.timer"])
@@ -96,9 +95,16 @@ class BlackHole:
 
 def running() -> bool:
     """Whether a drill runs on this host."""
-    if shutil.which("systemd-run") is None:
+    if _programs.find("systemd-run") is None:
         raise EngineError("systemd-run is missing on this host: without it nothing would undo a drill that is killed")
     return any(_run(["systemctl", "is-active", f"{UNIT}.{kind}"]).returncode == 0 for kind in ("timer", "service"))
+
+
+def _iptables_path() -> str:
+    path = _programs.find("iptables")
+    if path is None:
+        raise EngineError("iptables is missing on this host: install the package iptables")
+    return path
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:

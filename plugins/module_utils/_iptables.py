@@ -9,15 +9,14 @@ iptables-nft and iptables-legacy. This module util is private to the collection.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from . import _programs
 from ._model import Chain, EngineError
 
 PREFIX = "EXTRUDE-"
@@ -140,7 +139,7 @@ def sentence(complaint: str, text: str) -> str:
 
 def installed() -> bool:
     """Whether this host has iptables, without which there are no chains."""
-    return _find("iptables-save") is not None
+    return _programs.find("iptables-save") is not None
 
 
 def read(families: Iterable[int]) -> dict[Place, Chain]:
@@ -148,9 +147,9 @@ def read(families: Iterable[int]) -> dict[Place, Chain]:
     chains: dict[Place, Chain] = {}
     for family in families:
         program = f"{PROGRAMS[family]}-save"
-        if _find(program) is None:
+        if _programs.find(program) is None:
             continue
-        done = _run([path_of(program)])
+        done = _run([_installed(program)])
         if done.returncode == 0:
             chains |= parse_save(family, done.stdout)
         elif not any(words in done.stderr for words in NO_NFTABLES):
@@ -203,7 +202,7 @@ def _texts(changes: Sequence[Change]) -> dict[int, str]:
 
 
 def _restore(family: int, text: str, *options: str) -> None:
-    program = path_of(f"{PROGRAMS[family]}-restore")
+    program = _installed(f"{PROGRAMS[family]}-restore")
     done = _run([program, "--noflush", "-w", str(LOCK_SECONDS), *options], text)
     if done.returncode:
         raise EngineError(sentence(done.stderr, text))
@@ -222,9 +221,9 @@ def _put_back(changes: Sequence[Change], error: EngineError) -> None:
 
 def _load_in_scratch(family: int, chains: Sequence[Chain]) -> subprocess.CompletedProcess[str]:
     """Load chains into a network namespace that ends with the process, and print its tables."""
-    restore, save = (path_of(f"{PROGRAMS[family]}-{verb}") for verb in ("restore", "save"))
+    restore, save = (_installed(f"{PROGRAMS[family]}-{verb}") for verb in ("restore", "save"))
     command = ["sh", "-c", '"$0" -w "$2" && exec "$1"', restore, save, str(LOCK_SECONDS)]
-    done = _run([path_of("unshare"), "--net", "--", *command], restore_text([(None, chain) for chain in chains]))
+    done = _run([_installed("unshare"), "--net", "--", *command], restore_text([(None, chain) for chain in chains]))
     if done.returncode and done.stderr.startswith("unshare:"):
         raise EngineError(
             "iptables rules are checked in a scratch network namespace, and this process may not make one "
@@ -267,14 +266,8 @@ def _run(command: Sequence[str], text: str = "") -> subprocess.CompletedProcess[
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
 
-def _find(program: str) -> str | None:
-    # a login over ssh often has no sbin in its path
-    return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
-
-
-def path_of(program: str) -> str:
-    """Where a program is on this host; raises EngineError that names its package where it is not."""
-    path = _find(program)
+def _installed(program: str) -> str:
+    path = _programs.find(program)
     if path is None:
         package = "util-linux" if program == "unshare" else "iptables"
         raise EngineError(f"{program} is missing on this host: install the package {package}")

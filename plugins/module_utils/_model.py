@@ -9,13 +9,14 @@ reports compare with ``==``. This module util is private to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from operator import attrgetter
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar, dataclass_transform
 
 from . import _fields
-from ._fields import Fields, Form
+from ._fields import Fields, Form, family_of
 
 EngineError = _fields.EngineError
 
@@ -26,6 +27,9 @@ PROTOCOL = 120
 
 MAIN_TABLE = 254
 
+FOLDER = "/etc/extrude"
+"""Where the files of states stand."""
+
 Action: TypeAlias = Literal["add", "change", "delete"]
 
 CUSTOMER = Form(r"[a-z0-9-]{1,32}", "the name of a customer: 1 to 32 of a-z, 0-9 and -")
@@ -34,21 +38,23 @@ WAN = Form(r"[^\s/]{1,64}", "the name of a link: 1 to 64 characters without blan
 SYSCTL = Form(r"(?!.*\.\.)\w\S*/\S+", "the path of a setting below /proc/sys, such as net/ipv4/ip_forward")
 CHAIN = Form(r"EXTRUDE-[A-Z0-9-]{1,20}", "the name of a chain of ours: EXTRUDE- and 1 to 20 of A-Z, 0-9 and -")
 HOOK = Form(r"PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING", "a built-in chain such as FORWARD")
+FILE = Form(
+    r"([A-Za-z0-9][A-Za-z0-9._-]{0,99}/)?[A-Za-z0-9][A-Za-z0-9._-]{0,199}",
+    f"the path of a file below {FOLDER}: at most one folder, and names of A-Z, a-z, 0-9, dot, _ and -",
+)
+CONTENT = Form(r"[^\0\ud800-\udfff]+", "what a text file may hold")
 LABEL = "extrude:"
-"""What the aliases of our tunnels start with."""
+"""What the aliases of our devices start with."""
 
 FAMILIES = (4, 6)
 _WORD32 = 2**32 - 1
 _LONGEST_ALIAS = 255
 """Bytes; include/uapi/linux/if.h, IFALIASZ."""
 
+Class = TypeVar("Class")
+
 Place: TypeAlias = tuple[Any, ...]
 """What the kernel knows an object of its kind by."""
-
-
-def family_of(address: str) -> int:
-    """4 or 6, for an address or prefix in normal form."""
-    return 6 if ":" in address else 4
 
 
 def keys(names: str) -> frozenset[str]:
@@ -56,10 +62,16 @@ def keys(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def value(cls: type[Class]) -> type[Class]:
+    """A dataclass with slots, frozen for the type checker only: at run time that would double the time to make one."""
+    return dataclass(unsafe_hash=True, slots=True)(cls)
+
+
 # --- the objects ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tunnel:
     """A GRE device over IPv4 (RFC 2784; key: RFC 2890). ``ttl`` and ``tos`` 0 and 1 mean: inherit."""
 
@@ -117,7 +129,33 @@ class Tunnel:
         return f"tunnel {self.name} {self.local} -> {self.remote}{key}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
+class Dummy:
+    """A device of kind dummy, which is up and sends nothing anywhere. Several owners may share it."""
+
+    KIND: ClassVar[str] = "dummies"
+    KEYS: ClassVar[frozenset[str]] = keys("name")
+    ALIAS: ClassVar[str] = f"{LABEL}dummy"
+    name: str
+    alias: str = ALIAS
+    extra: str = ""
+    """What the kernel reports beyond the above (down); never wanted by us."""
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Dummy:
+        dummy = cls(data.device("name"))
+        data.only(cls.KEYS)
+        return dummy
+
+    @property
+    def place(self) -> Place:
+        return (self.name,)
+
+    def __str__(self) -> str:
+        return f"dummy {self.name}"
+
+
+@value
 class Group:
     """The link group of a device, by which rules can tell WANs from LANs (ip-rule(8), suppress_ifgroup)."""
 
@@ -140,7 +178,7 @@ class Group:
         return f"group {self.group} of {self.device}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Address:
     """An address with its prefix length on a device.
 
@@ -166,7 +204,7 @@ class Address:
         return f"address {self.address} on {self.device}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Proxy:
     """An address that a device answers ARP (RFC 1027) or neighbour solicitations (RFC 4389) for."""
 
@@ -215,7 +253,7 @@ IPV6_METRIC = 1024
 """The metric that the kernel gives to IPv6 routes that have none (include/uapi/linux/ipv6_route.h)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Route:
     """A route with one or more weighted next hops; its place is table, destination and metric."""
 
@@ -255,7 +293,7 @@ class Route:
 
     @property
     def place(self) -> Place:
-        return (self.family, self.table, self.destination, self.metric)
+        return (family_of(self.destination), self.table, self.destination, self.metric)
 
     def __str__(self) -> str:
         words: list[str] = [] if self.type == "unicast" else [self.type]
@@ -264,14 +302,16 @@ class Route:
         return " ".join(words)
 
 
-def _problem_of_hops(kind: RouteType, family: int, hops: Sequence[Nexthop]) -> str | None:
+@lru_cache(maxsize=1000)  # thousands of routes, few sets of next hops; so with the next one
+def _problem_of_hops(kind: RouteType, family: int, hops: tuple[Nexthop, ...]) -> str | None:
     if (kind == "unicast") != bool(hops):
         return "a unicast route needs at least one, any other type takes none"
-    if any(hop.gateway and family_of(hop.gateway) != family for hop in hops):
+    gateways = [hop.gateway for hop in hops if hop.gateway]
+    if any(family_of(gateway) != family for gateway in gateways):
         return f"a gateway is not of IPv{family} as the destination is"
     if len({(hop.device, hop.gateway) for hop in hops}) < len(hops):
         return "the same next hop stands there twice"
-    if family == 6 and len(hops) > 1 and not all(hop.gateway for hop in hops):
+    if family == 6 and len(hops) > 1 and len(gateways) < len(hops):
         return "IPv6 takes several next hops only when each has a gateway"
     return None
 
@@ -288,26 +328,29 @@ def normal_route(
 ) -> Route:
     """A route in the form in which the kernel reports it.
 
-    The order of next hops means nothing; the weight of a single one neither. IPv6 knows no scope
-    and no metric 0. Without a gateway an IPv4 route has scope link (ip-route(8)).
+    IPv6 knows no scope and no metric 0. Without a gateway an IPv4 route has scope link (ip-route(8)).
     """
-    hops = tuple(sorted(nexthops))
-    if len(hops) == 1 and hops[0].weight != 1:
-        hops = (hops[0]._replace(weight=1),)
+    hops = _normal_hops(tuple(nexthops))
     if family_of(destination) == 6:
         scope, metric = "global", metric or IPV6_METRIC
     elif scope is None:
-        scope = "link" if hops and not any(hop.gateway for hop in hops) else "global"
+        scope = "link" if hops and not [hop for hop in hops if hop.gateway] else "global"
     return Route(destination, table, metric, type, scope, source, hops)
 
 
-@dataclass(frozen=True, slots=True)
+@lru_cache(maxsize=1000)
+def _normal_hops(hops: tuple[Nexthop, ...]) -> tuple[Nexthop, ...]:
+    """The order of next hops means nothing; the weight of a single one neither."""
+    return (hops[0]._replace(weight=1),) if len(hops) == 1 else tuple(sorted(hops))
+
+
+@value
 class Rule:
-    """A policy rule that sends what it matches to a table (ip-rule(8)). All its fields are its identity."""
+    """A policy rule that sends what it matches to a table (ip-rule(8)). All the kernel's fields are its identity."""
 
     KIND: ClassVar[str] = "rules"
     KEYS: ClassVar[frozenset[str]] = keys(
-        "family priority table source destination iif oif mark mask suppress_prefixlength suppress_ifgroup"
+        "family priority table source destination iif oif mark mask suppress_prefixlength suppress_ifgroup standby"
     )
     family: int
     priority: int
@@ -320,6 +363,8 @@ class Rule:
     mask: int | None = None
     suppress_prefixlength: int | None = None
     suppress_ifgroup: int | None = None
+    standby: bool = field(default=False, compare=False)
+    """Wanted only while no daemon watches the tunnels, and put in and taken out by its unit's scripts meanwhile."""
 
     @classmethod
     def parse(cls, data: Fields, owner: str) -> Rule:
@@ -340,6 +385,7 @@ class Rule:
             mask=_WORD32 if mask is None and mark is not None else mask,
             suppress_prefixlength=data.optional_integer("suppress_prefixlength", 0, 32 if family == 4 else 128),
             suppress_ifgroup=data.optional_integer("suppress_ifgroup", 0, _WORD32 - 1),
+            standby=data.flag("standby", False),
         )
         data.only(cls.KEYS)
         return rule
@@ -369,7 +415,7 @@ class Rule:
         return " ".join(words) + (" (IPv6)" if self.family == 6 else "")
 
 
-_RULE_FIELDS: Callable[[Rule], Place] = attrgetter(*(item.name for item in fields(Rule)))
+_RULE_FIELDS: Callable[[Rule], Place] = attrgetter(*(item.name for item in fields(Rule) if item.compare))
 
 
 def _unless_all(prefix: str | None) -> str | None:
@@ -377,7 +423,7 @@ def _unless_all(prefix: str | None) -> str | None:
     return None if prefix is None or prefix.endswith("/0") else prefix
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sysctl:
     """A kernel setting; its name is the path below ``/proc/sys``, since device names may hold dots."""
 
@@ -406,7 +452,7 @@ class Sysctl:
         return f"sysctl {self.name} = {self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Chain:
     """An iptables chain of ours, and the built-in chain that jumps to it (``hook``; empty: none does)."""
 
@@ -439,12 +485,37 @@ class Chain:
         return f"{program} chain {self.name} in {self.table}, {len(self.rules)} rules"
 
 
-Object: TypeAlias = Tunnel | Group | Address | Proxy | Route | Rule | Sysctl | Chain
+@value
+class File:
+    """A text file below the folder of the configuration. Several owners may share one."""
 
-AnyObject = TypeVar("AnyObject", Tunnel, Group, Address, Proxy, Route, Rule, Sysctl, Chain)
+    KIND: ClassVar[str] = "files"
+    KEYS: ClassVar[frozenset[str]] = keys("path content")
+    path: str
+    content: str
+    extra: str = ""
+    """What is beyond the content (that nobody was told of it); never wanted by us."""
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> File:
+        file = cls(data.text("path", FILE), data.text("content", CONTENT))
+        data.only(cls.KEYS)
+        return file
+
+    @property
+    def place(self) -> Place:
+        return (self.path,)
+
+    def __str__(self) -> str:
+        return f"file {self.path}"
+
+
+Object: TypeAlias = Tunnel | Dummy | Group | Address | Proxy | Route | Rule | Sysctl | Chain | File
+
+AnyObject = TypeVar("AnyObject", Tunnel, Dummy, Group, Address, Proxy, Route, Rule, Sysctl, Chain, File)
 
 MODELS: dict[str, type[Object]] = {
-    model.KIND: model for model in (Tunnel, Group, Address, Sysctl, Chain, Route, Rule, Proxy)
+    model.KIND: model for model in (Tunnel, Dummy, Group, Address, Sysctl, Chain, Route, Rule, Proxy, File)
 }
 KINDS = tuple(MODELS)
 """The kinds in the order in which they are added: what comes later stands on what comes before."""
@@ -453,9 +524,9 @@ KINDS = tuple(MODELS)
 # --- what a host holds ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Device:
-    """A network device as the kernel reports it; ``tunnel`` is set for GRE devices."""
+    """A network device as the kernel reports it; ``tunnel`` is set for GRE devices, ``dummy`` for dummies."""
 
     name: str
     index: int
@@ -463,13 +534,15 @@ class Device:
     alias: str = ""
     group: int = 0
     tunnel: Tunnel | None = None
+    dummy: Dummy | None = None
 
 
 @dataclass(frozen=True)
 class Current:
     """What the host holds. Routes and rules come with their protocol number (who made them).
 
-    Addresses stand in the kernel's order, in which a primary one precedes its secondary ones.
+    Addresses stand in the kernel's order, in which a primary one precedes its secondary ones. ``watched``: a
+    daemon watches the tunnels, and puts the routes of live ones into tables before those of the stand-by rules.
     """
 
     devices: dict[str, Device] = field(default_factory=dict)
@@ -479,12 +552,14 @@ class Current:
     rules: tuple[tuple[Rule, int], ...] = ()
     sysctls: dict[str, str | None] = field(default_factory=dict)
     chains: dict[Place, Chain] = field(default_factory=dict)
+    files: dict[Place, File] = field(default_factory=dict)
+    watched: bool = False
 
 
 # --- states ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Owner:
     """Whose an object is: the scope of a change."""
 
@@ -500,7 +575,7 @@ class Owner:
         return f"customer {self.customer}, site {self.site}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Expected:
     """An address that the host must hold already, on *device* if that is given: the inventory knows this host by it."""
 
@@ -514,7 +589,7 @@ class Expected:
         return expected
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class State:
     """The objects that one host should hold for one owner.
 
@@ -597,6 +672,10 @@ def plain(item: Object) -> dict[str, Any]:
     if isinstance(item, Tunnel):
         alias = data.pop("alias", "")  # one that was made by a run that was cut short has none yet
         data.update({"wan": alias.rpartition("/")[2]} if alias else {})
+    if isinstance(item, Dummy) and item.alias == Dummy.ALIAS:
+        del data["alias"]
+    if isinstance(item, Rule) and not item.standby:
+        del data["standby"]
     if isinstance(item, Route):
         data["nexthops"] = [plain_hop(hop) for hop in item.nexthops]
     return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ._fields import Fields
-from ._model import SCHEMA, EngineError, State
+from ._model import SCHEMA, EngineError, Rule, State, Sysctl
 
 FOLDER = "/var/lib/extrude"
 
@@ -51,10 +51,19 @@ class Records:
     def store(self, states: Iterable[State]) -> None:
         """Put *states* in place of those of the same owners; other owners' stay as they are."""
         kept = {state.owner: state for state in self.load()}
-        changed = {state.owner: state for state in states if kept.get(state.owner) != state}
+        changed = {state.owner: state for state in states if not _same(kept.get(state.owner), state)}
         for customer in sorted({owner.customer for owner in changed}):
             together = {**kept, **changed}.values()
             _write(self._folder, customer, [state for state in together if state.owner.customer == customer])
+
+
+def _same(one: State | None, other: State) -> bool:
+    """Whether two states are the same even in what tells no objects apart, but says when they are wanted."""
+    return one is not None and one == other and _conditions(one) == _conditions(other)
+
+
+def _conditions(state: State) -> list[bool]:
+    return [*(rule.standby for rule in state.of(Rule)), *(sysctl.optional for sysctl in state.of(Sysctl))]
 
 
 def _read(path: Path) -> list[State]:

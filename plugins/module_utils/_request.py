@@ -11,14 +11,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Literal, TypeAlias, cast
 
 from ._model import (
+    FOLDER,
     KINDS,
     Action,
     Address,
     AnyObject,
     Current,
+    Dummy,
     Group,
     Object,
     Owner,
@@ -56,7 +59,7 @@ class Request:
 
     ``recorded`` holds the states that were applied on this host before, of every owner. Without
     ``purge`` nothing is deleted. ``only`` asks for one part: to make what is wanted, or to purge what
-    is not, so that the far end can stop using that in between.
+    is not, so that the far end can stop using that in between. ``folder`` is where files stand.
     """
 
     desired: tuple[State, ...]
@@ -64,6 +67,7 @@ class Request:
     kinds: Collection[str] = KINDS
     purge: bool = True
     only: Part = ""
+    folder: str = FOLDER
 
     @cached_property
     def owners(self) -> frozenset[Owner]:
@@ -80,23 +84,27 @@ class Request:
         return [state for state in self.recorded if state.owner not in self.owners]
 
     @cached_property
+    def asked(self) -> list[Object]:
+        """The objects that are asked for, of the kinds that are."""
+        return [item for state in self.desired for item in state.objects if item.KIND in self.kinds]
+
+    @cached_property
     def _desired(self) -> Places:
-        return by_place(item for state in self.desired for item in state.objects if item.KIND in self.kinds)
+        return by_place(self.asked)
 
     @cached_property
     def _former(self) -> Places:
-        return by_place(item for state in self.former for item in state.objects)
+        return by_place(chain.from_iterable(state.objects for state in self.former))
 
     @cached_property
     def _others(self) -> Places:
-        return by_place(item for state in self.others for item in state.objects)
+        return by_place(chain.from_iterable(state.objects for state in self.others))
 
     @property
     def overlaps(self) -> bool:
         """Whether two wanted objects are in one place, or a wanted one where another owner has one."""
-        asked = sum(item.KIND in self.kinds for state in self.desired for item in state.objects)
         places = sum(len(places) for places in self._desired.values())
-        return asked > places or any(self._desired[kind].keys() & self._others[kind].keys() for kind in KINDS)
+        return len(self.asked) > places or any(self._desired[kind].keys() & self._others[kind].keys() for kind in KINDS)
 
     def wanted(self, model: type[AnyObject]) -> dict[Place, AnyObject]:
         return of_kind(self._desired, model)
@@ -110,16 +118,22 @@ class Request:
         return of_kind(self._others, model)
 
     @cached_property
-    def tunnel_names(self) -> frozenset[str]:
-        return frozenset(tunnel.name for tunnel in self.wanted(Tunnel).values())
+    def device_names(self) -> frozenset[str]:
+        """The devices that this request makes."""
+        tunnels, dummies = self.wanted(Tunnel).values(), self.wanted(Dummy).values()
+        return frozenset([*(tunnel.name for tunnel in tunnels), *(dummy.name for dummy in dummies)])
 
     @cached_property
     def _dropped(self) -> Places:
         kinds = self.kinds if self.purge else ()
         dropped = by_place(())
         for kind in kinds:
-            kept = self._desired[kind].keys() | self._others[kind].keys()
-            dropped[kind] = {place: item for place, item in self._former[kind].items() if place not in kept}
+            desired, others = self._desired[kind], self._others[kind]
+            dropped[kind] = {
+                place: item
+                for place, item in self._former[kind].items()
+                if place not in desired and place not in others
+            }
         return dropped
 
     def dropped(self, model: type[AnyObject]) -> dict[Place, AnyObject]:
@@ -133,6 +147,12 @@ class Request:
         """Whether a tunnel is of the request's owners: by its alias, or, where the run that made it was
         cut short before it could set one, by the record."""
         return tunnel.owner in self._labels if tunnel.alias else tunnel.place in self.had(Tunnel)
+
+    def shares(self, dummy: Dummy) -> bool:
+        """Whether a dummy is of any owner: by its alias, or by the record, as with tunnels."""
+        if dummy.alias:
+            return dummy.alias == Dummy.ALIAS
+        return dummy.place in self.had(Dummy) or dummy.place in self.held(Dummy)
 
     @cached_property
     def _labels(self) -> frozenset[str]:
@@ -164,26 +184,36 @@ class Operation:
 
     def __str__(self) -> str:
         if self.action == "change" and self.before is not None and self.after is not None:
-            return f"change {self.before} ({_difference(self.before, self.after)})"
+            difference = _difference(self.before, self.after)
+            return f"change {self.before}" + (f" ({difference})" if difference else "")
         return f"{self.action} {self.item}"
+
+
+_UNTOLD = ("optional", "standby", "content")
+"""Fields whose change is no operation, or is too long to be told in one line."""
 
 
 def _difference(before: Object, after: Object) -> str:
     old, new = plain(before), plain(after)
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name) and name != "optional"]
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in _UNTOLD]
     return ", ".join(f"{name}: {old.get(name, 'unset')} -> {new.get(name, 'unset')}" for name in names)
 
 
 # --- devices ----------------------------------------------------------------------------------------
 
 
-def doomed(current: Current, request: Request) -> list[Tunnel]:
-    """Tunnels of the request's owners that it does not want; whose they are stands in their alias."""
-    if not request.purge or Tunnel.KIND not in request.kinds:
+def doomed(current: Current, request: Request) -> list[Tunnel | Dummy]:
+    """The devices that go: tunnels of the request's owners that it does not want, whose they are stands in their
+    alias; and dummies that these owners had and that nobody wants any more."""
+    if not request.purge:
         return []
-    wanted = request.wanted(Tunnel)
-    tunnels = (device.tunnel for device in current.devices.values())
-    return [tunnel for tunnel in tunnels if tunnel and tunnel.place not in wanted and request.owns(tunnel)]
+    wanted, devices = request.wanted(Tunnel), current.devices.values()
+    tunnels = [device.tunnel for device in devices if device.tunnel and Tunnel.KIND in request.kinds]
+    dummies = [device.dummy for device in devices if device.dummy]
+    return [
+        *(tunnel for tunnel in tunnels if tunnel.place not in wanted and request.owns(tunnel)),
+        *(dummy for dummy in dummies if request.drops(dummy) and request.shares(dummy)),
+    ]
 
 
 def device_of_sysctl(sysctl: Sysctl, devices: Collection[str]) -> str | None:
@@ -192,20 +222,23 @@ def device_of_sysctl(sysctl: Sysctl, devices: Collection[str]) -> str | None:
 
 
 def default_of(sysctl: Sysctl, request: Request) -> str | None:
-    """Where a new tunnel gets a setting from: the name of the setting with ``default`` for the device."""
-    device = device_of_sysctl(sysctl, request.tunnel_names)
+    """Where a new device gets a setting from: the name of the setting with ``default`` for the device."""
+    device = device_of_sysctl(sysctl, request.device_names)
     return None if device is None else sysctl.name.replace(f"/{device}/", "/default/", 1)
 
 
 def is_known(sysctl: Sysctl, current: Current, request: Request) -> bool:
-    """Whether the host has a setting, or will have it with a tunnel of this request."""
+    """Whether the host has a setting, or will have it with a device of this request."""
     names = (sysctl.name, default_of(sysctl, request))
     return any(name is not None and current.sysctls.get(name) is not None for name in names)
 
 
+_ON_ONE_DEVICE = (Address, Proxy, Group)
+
+
 def devices_of(item: Object) -> list[str]:
     """The devices that an object stands on."""
-    if isinstance(item, Address | Proxy | Group):
+    if isinstance(item, _ON_ONE_DEVICE):
         return [item.device]
     if isinstance(item, Tunnel):
         return [item.device] if item.device else []

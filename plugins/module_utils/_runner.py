@@ -12,20 +12,30 @@ import json
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from ansible.module_utils.basic import AnsibleModule
 
-from . import _dump, _host, _iptables, _netlink
+from . import _dump, _host, _iptables, _liveness, _netlink
 from ._conflict import Conflict
 from ._fields import Fields
-from ._model import PROTOCOL, Address, Chain, Current, EngineError, Group, Object, Place, Proxy, State, Sysctl, plain
+from ._model import (
+    PROTOCOL,
+    Address,
+    Chain,
+    Current,
+    EngineError,
+    File,
+    Group,
+    Object,
+    Place,
+    Proxy,
+    State,
+    Sysctl,
+    plain,
+)
 from ._record import Records
 from ._request import Operation, Request, merged
-
-WATCHED = "/run/extrude/live"
-"""Stands while BIRD's routes are in force."""
 
 Slot: TypeAlias = tuple[str, Place]
 """Kind and place of an object."""
@@ -47,7 +57,7 @@ def run_states(module: AnsibleModule) -> None:
     with _told(module):
         listed = module.params["states"]
         states = tuple(State.parse(state, f"states[{number}]") for number, state in enumerate(listed))
-        _run(module, Request(states, only=module.params["only"] or ""))
+        _run(module, Request(states, only=module.params["only"] or "", folder=module.params["config_directory"]))
 
 
 def run_info(module: AnsibleModule) -> None:
@@ -56,10 +66,12 @@ def run_info(module: AnsibleModule) -> None:
         if module.params["routes_of"]:
             module.exit_json(changed=False, **_spread(Fields(module.params["routes_of"], "routes_of")))
         recorded = Records(module.params["directory"]).load()
-        request = Request(recorded, recorded)
+        request = Request(recorded, recorded, folder=module.params["config_directory"])
+        current = _host.read(request)
         module.exit_json(
             changed=False,
-            **_held(_host.read(request)),
+            **_held(current),
+            watched=current.watched,
             applied=[state.plain() for state in recorded],
             drift=_drift(request),
             missing_packages=missing_packages(),
@@ -71,7 +83,7 @@ def _spread(asked: Fields) -> dict[str, Any]:
     destinations = set(asked.prefixes("destinations"))
     found = [route for route, _protocol in _dump.read(asked.integers("tables", 1, 2**32 - 1)).routes.values()]
     routes = [plain(route) for route in sorted(found, key=str) if route.destination in destinations]
-    return {"routes": routes, "watched": Path(WATCHED).exists()}
+    return {"routes": routes, "watched": _liveness.watched()}
 
 
 def _run(module: AnsibleModule, request: Request) -> None:
@@ -114,7 +126,20 @@ def _apply(records: Records, request: Request, found: _host.Survey) -> None:
         except BaseException:
             records.store(former.get(state.owner, State(state.owner)) for state in wanted)
             raise
-    records.store(wanted)
+    records.store([*wanted, *_followers(request)])
+
+
+def _followers(request: Request) -> list[State]:
+    """Others who share files that this request wants: their records have these as they are now."""
+    files = request.wanted(File)
+    return [
+        replace(
+            state,
+            objects=tuple(files.get(item.place, item) if isinstance(item, File) else item for item in state.objects),
+        )
+        for state in request.others
+        if any(file.place in files for file in state.of(File))
+    ]
 
 
 def _outcome(state: State, former: State | None, request: Request, strange: Container[Slot]) -> State:
@@ -136,7 +161,7 @@ def _not_ours(current: Current, request: Request) -> set[Slot]:
     groups = [Group(device.name, device.group) for device in current.devices.values() if device.group]
     present: list[Address | Proxy | Group] = [*current.addresses, *current.proxies, *groups]
     recorded = {(item.KIND, item.place) for state in request.recorded for item in state.objects}
-    slots = {(item.KIND, item.place) for item in present if item.device not in request.tunnel_names}
+    slots = {(item.KIND, item.place) for item in present if item.device not in request.device_names}
     return slots - recorded
 
 
@@ -183,6 +208,10 @@ def _held(current: Current) -> dict[str, Any]:
         "routes": _dump.our_routes(),
         "rules": (rule for rule, protocol in current.rules if protocol == PROTOCOL),
         "proxies": current.proxies,
+        "dummies": (
+            dummy for device in current.devices.values() if (dummy := device.dummy) and dummy.alias == dummy.ALIAS
+        ),
+        "files": current.files.values(),
     }
     return {kind: [plain(item) for item in sorted(objects, key=str)] for kind, objects in listed.items()}
 
@@ -196,12 +225,18 @@ def _drift(request: Request) -> list[str]:
 
 
 def _lines(objects: Iterable[Object | None]) -> str:
-    lines = [line for item in objects if item is not None for line in _diff_lines(item)]
-    return "".join(f"{line}\n" for line in sorted(lines))
+    """The lines of the objects, sorted; behind them those of files, in their order."""
+    listed = [item for item in objects if item is not None]
+    lines = sorted(line for item in listed for line in _diff_lines(item))
+    files = sorted((item.path, item.content) for item in listed if isinstance(item, File))
+    lines += [f"{path}: {line}" for path, content in files for line in content.splitlines()]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _diff_lines(item: Object) -> list[str]:
     """One line an object with all its fields; a chain has one for each rule, numbered to keep the order."""
+    if isinstance(item, File):
+        return []
     if isinstance(item, Chain):
         head = f"{'iptables' if item.family == 4 else 'ip6tables'} -t {item.table} {item.name}"
         jump = [f"{head}: from {item.hook}"] if item.hook else []

@@ -31,6 +31,7 @@ options:
         required: true
 extends_documentation_fragment:
   - multihome.extrude._scope.directory
+  - multihome.extrude._scope.config_directory
   - multihome.extrude._attributes.info_module
 seealso:
   - module: multihome.extrude.extrude_state
@@ -82,10 +83,6 @@ routes:
   returned: success
   type: list
   elements: dict
-watched:
-  description: Whether BIRD watches the tunnels of this host, and its routes are in force instead of the static ones.
-  returned: when O(routes_of) is given
-  type: bool
 rules:
   description: The rules with our protocol number.
   returned: when O(routes_of) is not given
@@ -96,6 +93,20 @@ proxies:
   returned: when O(routes_of) is not given
   type: list
   elements: dict
+dummies:
+  description: The devices of kind dummy that the collection has made.
+  returned: when O(routes_of) is not given
+  type: list
+  elements: dict
+files:
+  description: The files of the states that were applied, with what is in them now.
+  returned: when O(routes_of) is not given
+  type: list
+  elements: dict
+watched:
+  description: Whether the unit C(extrude-bird.service) watches the tunnels. While it does no stand-by rule is needed.
+  returned: success
+  type: bool
 missing_packages:
   description: Packages that the host lacks.
   returned: when O(routes_of) is not given
@@ -106,7 +117,7 @@ missing_packages:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.multihome.extrude.plugins.module_utils._argspec import directory
+from ansible_collections.multihome.extrude.plugins.module_utils._argspec import directories
 from ansible_collections.multihome.extrude.plugins.module_utils._runner import run_info
 
 
@@ -114,7 +125,7 @@ def main() -> None:
     """Read the options, hand over to the engine."""
     options = {"tables": {"type": "list", "elements": "int"}, "destinations": {"type": "list", "elements": "str"}}
     asked = {name: {**option, "required": True} for name, option in options.items()}
-    spec = {**directory(), "routes_of": {"type": "dict", "options": asked}}
+    spec = {**directories(), "routes_of": {"type": "dict", "options": asked}}
     run_info(AnsibleModule(argument_spec=spec, supports_check_mode=True))
 
 

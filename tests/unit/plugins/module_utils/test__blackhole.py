@@ -7,13 +7,12 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _blackhole, _iptables
+from ansible_collections.multihome.extrude.plugins.module_utils import _programs
 from ansible_collections.multihome.extrude.plugins.module_utils._blackhole import (
     BlackHole,
     chain_of,
@@ -153,7 +152,7 @@ def test_the_script_of_the_timer_tidies_whatever_is_left(ends: tuple[Netns, Netn
             hole.make()
         if left == "no jump":
             subprocess.run(["iptables", "-t", "mangle", "-D", "OUTPUT", "-j", "EXTRUDE-DRILL"], check=True)
-        subprocess.run(["/bin/sh", "-c", script(_iptables.path_of("iptables"))], check=False, capture_output=True)
+        subprocess.run(["/bin/sh", "-c", script("iptables")], check=False, capture_output=True)
         assert rules() == before
         assert hole.end() is False
         hole.tidy()
@@ -183,8 +182,6 @@ def test_when_systemd_refuses_the_timer_that_is_the_error(ends: tuple[Netns, Net
 
 
 def test_without_systemd_nothing_is_drilled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    started = time.monotonic()
+    monkeypatch.setattr(_programs, "find", lambda _program: None)
     with pytest.raises(EngineError, match="systemd-run is missing"):
-        _blackhole.running()
-    assert time.monotonic() - started < 1
+        running()
