@@ -172,11 +172,11 @@ class Fields:
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """Addresses without prefix length, of any family, in normal form."""
-        return tuple(ip_text(self._parsed(name, value, _ADDRESS, None)[0]) for value in self._list(name))
+        return tuple(self._normal(name, value, _ADDRESS, None) for value in self._list(name))
 
     def prefixes(self, name: str) -> tuple[str, ...]:
         """Networks, of any family, in normal form."""
-        return tuple(_prefix_text(*self._parsed(name, value, _NETWORK, None)) for value in self._list(name))
+        return tuple(self._normal(name, value, _NETWORK, None) for value in self._list(name))
 
     def integers(self, name: str, low: int, high: int) -> tuple[int, ...]:
         values = self._list(name)

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from ansible.module_utils.basic import AnsibleModule
 
-from . import _dump, _host, _iptables, _liveness, _netlink
+from . import _dump, _host, _iptables, _liveness, _netlink, _programs
 from ._conflict import Conflict
 from ._fields import Fields
 from ._model import (
@@ -170,7 +170,11 @@ def _not_ours(current: Current, request: Request) -> set[Slot]:
 
 def missing_packages() -> list[str]:
     """Debian packages that a run needs and the host lacks."""
-    missing = {"python3-pyroute2": not _netlink.has_pyroute2(), "iptables": not _iptables.installed()}
+    missing = {
+        "python3-pyroute2": not _netlink.has_pyroute2(),
+        "iptables": not _iptables.installed(),
+        "bird2": _programs.find("bird") is None,
+    }
     return [name for name, is_missing in missing.items() if is_missing]
 
 
