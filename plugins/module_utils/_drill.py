@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from . import _dump, _probe
+from . import _dump, _liveness, _probe
 from ._blackhole import BlackHole, refusal, running
 from ._fields import EngineError, Fields
 from ._model import Tunnel
@@ -43,6 +43,9 @@ WARM = 30
 
 MEETING = 30.0
 """Seconds for the two ends to hear each other: the colo may be slow to begin."""
+
+PAUSE = 0.5
+"""Seconds between two questions to BIRD."""
 
 TAIL = 1.0
 """Seconds to look on after everything is back."""
@@ -129,23 +132,31 @@ class Plan:
 # --- before: may it be drilled? --------------------------------------------------------------------
 
 
-def judge(probed: Sequence[dict[str, Any]], last: bool) -> list[str]:
-    """The other links that live. *probed*: what was found, the link to drill first.
+def judge(probed: Sequence[dict[str, Any]], ways: set[str] | None, last: bool) -> list[str]:
+    """The other links that live. *probed*: what was found, the link to drill first; *ways*: see ``_liveness.ways``.
 
     Raises EngineError where it must not be drilled: a dead link, or the last live one unless *last* is true.
     """
-    itself, *others = probed
-    if itself["path_mtu"] is None:
-        raise EngineError(f"{itself['wan']} is dead already: {itself['error']}")
-    live = [str(other["wan"]) for other in others if other["path_mtu"]]
+    reasons = [_dead(tunnel, ways) for tunnel in probed]
+    itself, *others = zip(probed, reasons, strict=True)
+    if itself[1]:
+        raise EngineError(f"{itself[1]}: there is nothing to drill")
+    live = [str(tunnel["wan"]) for tunnel, reason in others if not reason]
     if not live and not last:
-        through = " or ".join(other["wan"] for other in others)
-        why = f"nothing comes back through {through}" if through else "it has no other"
+        why = "; ".join(reason for _tunnel, reason in others) or "it has no other"
         raise EngineError(
-            f"{itself['wan']} is the last live link of this site ({why}); black-holed, it would cut the site off. "
+            f"{probed[0]['wan']} is the last live link of this site ({why}); black-holed, it would cut the site off. "
             "drill_last: true does that all the same"
         )
     return live
+
+
+def _dead(tunnel: dict[str, Any], ways: set[str] | None) -> str:
+    """Why a link does not live, in words; empty when it does: it answers, and BIRD, where it watches, would use it."""
+    if tunnel["path_mtu"] is None:
+        return f"{tunnel['wan']} is dead ({tunnel['error']})"
+    held = ways is not None and tunnel["device"] not in ways
+    return f"{tunnel['wan']} answers, but BIRD does not use it now" if held else ""
 
 
 def described(tunnel: Tunnel, plan: Plan, live: Sequence[str]) -> str:
@@ -165,7 +176,7 @@ def check(end: End, plan: Plan) -> tuple[Tunnel, list[str]]:
     if running():
         raise EngineError("another drill is running on this host: wait until it is over")
     probed = _probe.probe(end.tunnels, _probe.Pace(count=3, interval=0.05, timeout=1.0))
-    return tunnel, judge(probed, plan.last)
+    return tunnel, judge(probed, _liveness.ways(), plan.last)
 
 
 # --- the streams ------------------------------------------------------------------------------------
@@ -282,7 +293,7 @@ def drill(end: End, plan: Plan, tunnel: Tunnel) -> dict[str, Any]:
         if not wire.pump(MEETING, lambda: len(wire.log.arrivals) >= WARM):
             raise EngineError(f"the colo sends nothing to {end.source} that arrives here; the drill was not begun")
         made, undone, stood = _hold(hole, wire, plan)
-        back = wire.pump(plan.wait, lambda: _is_back(wire.log, made, undone))
+        back = wire.pump(plan.wait, lambda: _is_back(wire.log, made, undone)) and _is_used(end, plan, wire, undone)
         wire.pump(TAIL)
         wire.say_goodbye()
         begun = wire.log.begun
@@ -321,6 +332,15 @@ def _is_back(log: Log, made: float, undone: float) -> bool:
     came = bool(log.by)
     returned_into = not went or log.last_into - log.begun > first_back
     return returned_into and (not came or log.last_by - log.begun > first_back)
+
+
+def _is_used(end: End, plan: Plan, wire: Wire, undone: float) -> bool:
+    """Wait until BIRD would use the tunnel again, where it watches; whether it does."""
+    while (ways := wire.meanwhile(_liveness.ways)) is not None and end.device not in ways:
+        if time.monotonic() > undone + plan.wait:
+            return False
+        wire.pump(PAUSE)
+    return True
 
 
 def answer(end: End, seconds: float) -> dict[str, Any]:

@@ -61,8 +61,8 @@ def report(site: Mapping[str, Any], colo: Mapping[str, Any], wan: str) -> dict[s
     )
     found = {"up": judge(up, cut), "down": judge(down, cut)}
     carried = [one for one in found.values() if one["carried"]]
-    ok = all(one["switch_ms"] is not None and one["return_ms"] is not None for one in carried)
-    return {"wan": wan, "ok": ok, "text": f"{wan}: {_words(found, cut)}", **found}
+    ok = site["back"] and all(one["switch_ms"] is not None and one["return_ms"] is not None for one in carried)
+    return {"wan": wan, "ok": ok, "text": f"{wan}: {_words(found, cut, site['back'])}", **found}
 
 
 SLACK = 100.0
@@ -118,12 +118,12 @@ def _clipped(ranges: Ranges, first: int, last: int) -> list[tuple[int, int]]:
 # --- words ----------------------------------------------------------------------------------------
 
 
-def _words(found: Mapping[str, Mapping[str, Any]], cut: Cut) -> str:
+def _words(found: Mapping[str, Mapping[str, Any]], cut: Cut, back: bool) -> str:
     up, down = found["up"], found["down"]
     parts = [f"{up['lost_ms']} ms lost up, {down['lost_ms']} ms down"]
     carried = {name: one for name, one in found.items() if one["carried"]}
     if not carried:
-        return f"{parts[0]}; it carries nothing now"
+        return f"{parts[0]}; it carries nothing now{'' if back else '; DID NOT COME BACK'}"
     idle = [f"it carries nothing {name} now" for name in found if name not in carried]
     parts += [*idle, _switch(carried, cut.undone - cut.made), _return(carried)]
     return "; ".join(parts)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,27 +91,39 @@ def test_the_timer_must_leave_time_for_the_drill() -> None:
 
 def found(**alive: bool) -> list[dict[str, Any]]:
     return [
-        {"wan": wan, "path_mtu": 128 if lives else None, "error": "" if lives else "no answer"}
+        {
+            "wan": wan,
+            "device": f"ex-{wan}",
+            "path_mtu": 128 if lives else None,
+            "error": "" if lives else f"no answer through ex-{wan}",
+        }
         for wan, lives in alive.items()
     ]
 
 
 def test_another_live_link_is_enough() -> None:
-    assert judge(found(dsl=True, cable=False, lte=True), last=False) == ["lte"]
+    assert judge(found(dsl=True, cable=False, lte=True), None, last=False) == ["lte"]
+    assert judge(found(dsl=True, cable=True, lte=True), {"ex-dsl", "ex-cable"}, last=False) == ["cable"]
 
 
 def test_the_last_live_link_is_refused_unless_told_otherwise() -> None:
-    with pytest.raises(EngineError, match=r"dsl is the last live link of this site \(nothing comes back through cable"):
-        judge(found(dsl=True, cable=False), last=False)
-    with pytest.raises(EngineError, match=r"\(it has no other\)"):
-        judge(found(dsl=True), last=False)
-    assert judge(found(dsl=True), last=True) == []
+    with pytest.raises(
+        EngineError, match=r"dsl is the last live link of this site \(cable is dead \(no answer through"
+    ):
+        judge(found(dsl=True, cable=False), None, last=False)
+    with pytest.raises(EngineError, match=r"last live link of this site \(it has no other\)"):
+        judge(found(dsl=True), None, last=False)
+    with pytest.raises(EngineError, match=r"\(cable answers, but BIRD does not use it now\)"):
+        judge(found(dsl=True, cable=True), {"ex-dsl"}, last=False)
+    assert judge(found(dsl=True), None, last=True) == []
 
 
 @pytest.mark.parametrize("last", [False, True])
 def test_a_dead_link_is_refused(last: bool) -> None:
-    with pytest.raises(EngineError, match="dsl is dead already: no answer"):
-        judge(found(dsl=False, cable=True), last=last)
+    with pytest.raises(EngineError, match=r"dsl is dead \(no answer through ex-dsl\): there is nothing to drill"):
+        judge(found(dsl=False, cable=True), None, last=last)
+    with pytest.raises(EngineError, match="dsl answers, but BIRD does not use it now: there is nothing to drill"):
+        judge(found(dsl=True, cable=True), {"ex-cable"}, last=last)
 
 
 def test_a_drill_in_words() -> None:
@@ -270,6 +283,24 @@ def test_a_cut_that_nobody_notices_costs_all_of_it(ends: tuple[Netns, Netns, Net
         assert found[direction]["switch_ms"] is None
         assert found[direction]["return_ms"] <= 300
     assert "DID NOT SWITCH up and down" in found["text"]
+    assert hole.steps[-1] == "tidy"
+
+
+@pytest.mark.parametrize("hole", [{"switch": None}], indirect=True)
+@pytest.mark.parametrize(("ways", "back"), [([{"s1"}, {"s0", "s1"}], True), ([{"s1"}], False)])
+def test_a_link_is_back_when_bird_uses_it_too(
+    ends: tuple[Netns, Netns, Netns],
+    hole: Hole,
+    monkeypatch: pytest.MonkeyPatch,
+    ways: list[set[str]],
+    back: bool,
+) -> None:
+    monkeypatch.setattr(_drill._liveness, "ways", lambda: ways.pop(0) if len(ways) > 1 else ways[0])
+    far = in_thread(ends[1], lambda: answer(end(COLO), 30))
+    with ends[0].entered():
+        near = drill(end(SITE), replace(PLAN, hold=0.3, wait=1.0), DSL)
+    assert near["back"] is back
+    assert far()["ended"]
     assert hole.steps[-1] == "tidy"
 
 

@@ -85,6 +85,13 @@ def test_a_link_that_carries_nothing_has_nothing_to_switch() -> None:
     )
 
 
+def test_a_link_that_carries_nothing_may_stay_away_too() -> None:
+    whole = {"received": [[0, 980]], "into": [], "back": False}
+    found = report({**SITE, **whole}, {**COLO, **whole, "received": [[0, 999]]}, "lte")
+    assert not found["ok"]
+    assert found["text"].endswith("it carries nothing now; DID NOT COME BACK")
+
+
 def test_a_link_may_carry_one_direction_only() -> None:
     found = report({**SITE, "into": []}, {**COLO, "received": [[0, 999]]}, "dsl")
     assert found["ok"]
