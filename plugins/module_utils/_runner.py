@@ -16,8 +16,9 @@ from typing import Any, TypeAlias
 
 from ansible.module_utils.basic import AnsibleModule
 
-from . import _dump, _host, _iptables, _netlink, _programs
+from . import _dump, _host, _iptables, _liveness, _netlink, _programs
 from ._conflict import Conflict
+from ._fields import Fields
 from ._model import (
     PROTOCOL,
     Address,
@@ -62,6 +63,8 @@ def run_states(module: AnsibleModule) -> None:
 def run_info(module: AnsibleModule) -> None:
     """What the kernel and the records hold."""
     with _told(module):
+        if module.params["routes_of"]:
+            module.exit_json(changed=False, **_spread(Fields(module.params["routes_of"], "routes_of")))
         recorded = Records(module.params["directory"]).load()
         request = Request(recorded, recorded, folder=module.params["config_directory"])
         current = _host.read(request)
@@ -73,6 +76,14 @@ def run_info(module: AnsibleModule) -> None:
             drift=_drift(request),
             missing_packages=missing_packages(),
         )
+
+
+def _spread(asked: Fields) -> dict[str, Any]:
+    """Where the kernel sends packets to some destinations, whoever made the routes, and whether BIRD watches."""
+    destinations = set(asked.prefixes("destinations"))
+    found = [route for route, _protocol in _dump.read(asked.integers("tables", 1, 2**32 - 1)).routes.values()]
+    routes = [plain(route) for route in sorted(found, key=str) if route.destination in destinations]
+    return {"routes": routes, "watched": _liveness.watched()}
 
 
 def _run(module: AnsibleModule, request: Request) -> None:

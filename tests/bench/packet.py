@@ -131,7 +131,7 @@ def one_run(lab: Lab, direction: str, flows: int) -> float:
     command = ["iperf3", "-c", traffic.INTERNET_ADDRESS, "-B", traffic.DESK_ADDRESS, "-J", "-P", str(flows)]
     command += ["-t", str(SECONDS), "-O", str(WARM_UP), *(["-R"] if direction == "down" else [])]
     report = json.loads(lab.exec("desk", command, timeout=120).stdout)
-    return round(report["end"]["sum_received"]["bits_per_second"] / 1e6, 1)
+    return round(float(report["end"]["sum_received"]["bits_per_second"]) / 1e6, 1)
 
 
 def set_offloads(lab: Lab, *, on: bool) -> None:
