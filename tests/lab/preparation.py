@@ -17,6 +17,7 @@ from .sshconfig import known_hosts
 from .topology import Topology
 from .wiring import guest_files
 
+SECRET = ("-secrets", ".nmconnection")
 SCRIPTS = Path(__file__).parent / "guest"
 
 
@@ -49,13 +50,13 @@ def make_keys(folder: Path) -> None:
 
 
 def write_tree(root: Path, files: Mapping[str, str]) -> None:
-    """Write path -> text below `root`, readable by all."""
+    """Write path -> text below `root`, readable by all, but secrets: programs refuse those that are."""
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     for path in (root.parent, *root.parent.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        path.chmod(0o755 if path.is_dir() else 0o600 if path.name.endswith(SECRET) else 0o644)
 
 
 def pack(tree: Path) -> bytes:

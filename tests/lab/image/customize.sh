@@ -106,6 +106,9 @@ quiet_boot() {
 
 host_files() {
     chroot "$root" systemctl -q enable systemd-networkd.service
+    # a topology turns on what a host dials and asks with (access.py)
+    chroot "$root" systemctl -q disable networking.service pppd-dns.service NetworkManager.service \
+        NetworkManager-wait-online.service
     rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname"
     : > "$root/etc/machine-id"
     : > "$root/etc/resolv.conf"

@@ -24,9 +24,9 @@ link cable up
 shape cable.0 delay 15ms rate 10000kbit limit 100
 host colo on 1
 host office off
-address office lo UNKNOWN 127.0.0.1/8
-address colo eth0 UP 203.0.113.2/24 fe80::1/64
-address desk eth0 LOWERLAYERDOWN 192.168.10.2/24
+device office lo UNKNOWN 127.0.0.1/8
+device colo eth0 UP 203.0.113.2/24 fe80::1/64
+device desk eth0 LOWERLAYERDOWN 192.168.10.2/24
 missing wireguard
 """
 
