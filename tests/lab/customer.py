@@ -46,6 +46,7 @@ def customer_files(links: Collection[Link]) -> dict[str, str]:
         known = "".join(secret(link, "*") for link in dialled)
         files |= {f"etc/ppp/{name}-secrets": known for name in ("chap", "pap")}
         files |= {f"etc/ppp/peers/{link.name}": peer(link) for link in dialled}
+        files["etc/ppp/ip-up.d/default-route"] = default_route(dialled)
     return files
 
 
@@ -58,8 +59,7 @@ def peer(link: Link) -> str:
         "noauth",
         "hide-password",
         "noipdefault",
-        "defaultroute",
-        f"defaultroute-metric {link.customer.metric}",
+        "nodefaultroute",
         f"mtu {PPPOE_MTU}",
         f"mru {PPPOE_MTU}",
         "noccp",
@@ -71,6 +71,14 @@ def peer(link: Link) -> str:
         f"linkname {link.name}",
         f"ipparam {link.name}",
     )
+
+
+def default_route(links: Collection[Link]) -> str:
+    """Return the script that sets a session's default route: pppd itself gives way to any other, whatever its metric."""
+    cases = [
+        f'    {link.name}) ip route replace default dev "$PPP_IFACE" metric {link.customer.metric} ;;' for link in links
+    ]
+    return lines("#!/bin/sh", "case $PPP_IPPARAM in", *cases, "esac")
 
 
 def ifupdown_files(links: Collection[Link]) -> dict[str, str]:
@@ -149,9 +157,8 @@ def _match(link: Link) -> list[str]:
 
 def _dialled_profile(link: Link) -> str:
     return lines(
-        *_profile(link, "pppoe", "ppp0"),
+        *_profile(link, "pppoe"),
         "[pppoe]",
-        f"parent={link.customer.device}",
         f"username={user(link)}",
         f"password={password(link)}",
         "",
@@ -166,11 +173,13 @@ def _dialled_profile(link: Link) -> str:
 
 
 def _asked_profile(link: Link) -> str:
-    return lines(*_profile(link, "ethernet", link.customer.device), *_automatic(link))
+    return lines(*_profile(link, "ethernet"), *_automatic(link))
 
 
-def _profile(link: Link, kind: str, device: str) -> list[str]:
-    return ["[connection]", f"id={link.name}", f"type={kind}", f"interface-name={device}", "autoconnect-retries=0", ""]
+def _profile(link: Link, kind: str) -> list[str]:
+    """A PPPoE profile must not name a parent instead of the device: NetworkManager 1.42 never dials that again."""
+    device = f"interface-name={link.customer.device}"
+    return ["[connection]", f"id={link.name}", f"type={kind}", device, "autoconnect-retries=0", ""]
 
 
 def _automatic(link: Link) -> list[str]:

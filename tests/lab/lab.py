@@ -25,7 +25,7 @@ from .customer import redial
 from .process import Process
 from .provider import address_fault, next_address
 from .show import parse_report, show_text
-from .topology import DEFAULT, NETWORK_MANAGER, PPPOE, STATIC, Link, Shape, Topology, load, parse, shape_faults
+from .topology import DEFAULT, PPPOE, STATIC, Link, Shape, Topology, load, parse, shape_faults
 from .wiring import netem
 
 LINK_UP, LINK_CUT, LINK_BLACK_HOLED = "up", "cut", "black-holed"
@@ -178,7 +178,7 @@ class Lab:
         """Make a provider give another address (None: the next that is free), and return it.
 
         The PPPoE session or the lease ends at once, and packets from the old address are dropped. A PPPoE customer
-        notices at once, a DHCP customer when it asks for the lease anew, within 20 s. `wait`: until it has the address.
+        notices at once, a DHCP customer when it asks for the lease anew, within about 20 s. `wait`: until then.
         """
         link, given = self._dynamic_link(name), self.given()
         wanted = address or next_address(link, given[name], given.values())
@@ -199,7 +199,7 @@ class Lab:
         """
         link = self._dynamic_link(name)
         node, commands = link.customer.node, redial(link)
-        if device is not None and (link.kind != PPPOE or link.customer.client == NETWORK_MANAGER):
+        if device is not None and link.kind != PPPOE:
             raise LabError(f"the device of {name} has a fixed name")
         self.exec(node, commands.down, timeout=LINK_WAIT_SECONDS)
         if device is not None:

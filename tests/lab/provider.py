@@ -13,8 +13,9 @@ from collections.abc import Collection, Iterable
 from .topology import DHCP, PPPOE, Link
 
 ADDRESS = "@ADDRESS@"  # stands for what the provider gives at the time
-# A lease is asked for anew each 20 s, so that a new address is known soon; dnsmasq gives none under 2 minutes.
-LEASE_SECONDS, RENEW_SECONDS, REBIND_SECONDS = 120, 20, 60
+# A lease is asked for anew each 15 s, so that a new address is known soon (NetworkManager hears a refusal only when it
+# asks all servers, at 20 s); dnsmasq gives no lease under 2 minutes.
+LEASE_SECONDS, RENEW_SECONDS, REBIND_SECONDS = 120, 15, 20
 # A dead PPPoE session is noticed after 6 s.
 ECHO_SECONDS, ECHO_FAILURES = 2, 3
 PPPOE_MTU = 1492

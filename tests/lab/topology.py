@@ -34,7 +34,8 @@ CLIENTS: dict[str, tuple[str, ...]] = {
 }
 LOGINS = ("chap", "pap")
 RESERVED_NAMES = ("wires", "labvm", "mgmt", "lo")
-DEFAULT = Path(__file__).parent / "topologies" / "default.toml"
+TOPOLOGIES = Path(__file__).parent / "topologies"
+DEFAULT, DYNAMIC = TOPOLOGIES / "default.toml", TOPOLOGIES / "dynamic.toml"
 
 
 class TopologyError(Exception):
