@@ -74,7 +74,7 @@ def peer(link: Link) -> str:
 
 
 def default_route(links: Collection[Link]) -> str:
-    """Return the script that sets a session's default route: pppd itself gives way to any other, whatever its metric."""
+    """Return the script that sets a session's default route: pppd gives way to any other, whatever its metric."""
     cases = [
         f'    {link.name}) ip route replace default dev "$PPP_IFACE" metric {link.customer.metric} ;;' for link in links
     ]
