@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The multihome.extrude authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make bench`: the engine beside ip(8), in a namespace of this machine, and for GRE tunnels on a host of the lab."""
+"""`make bench`: the engine beside ip(8), in a namespace of this machine, and for GRE tunnels on a host of the lab.
+
+`make bench ARGS=packet`: see packet.py.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+from tests.bench import packet
 from tests.lab.lab import Lab
 
 HERE = Path(__file__).parent
@@ -28,6 +32,9 @@ Row = tuple[str, dict[str, Any]]
 
 def main() -> None:
     """Run what is asked for; print a table, and with --json the figures."""
+    if sys.argv[1:2] == ["packet"]:
+        packet.main(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--json", type=Path, help="also write the figures there")
     parser.add_argument("--no-lab", action="store_true", help="leave out what needs the lab (GRE tunnels)")

@@ -81,10 +81,11 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--directions", nargs="+", choices=tuple(SENDERS), default=["down"])
     parser.add_argument("--offloads", nargs="+", choices=("on", "off"), default=["off", "on"])
+    parser.add_argument("--lab", default="bench-packet", help="name of the lab")
     parser.add_argument("--keep", action="store_true", help="leave the lab up, and use it if it is up")
     parser.add_argument("--json", type=Path, help="also write the figures there")
     options = parser.parse_args(words)
-    lab = Lab("bench-packet")
+    lab = Lab(options.lab)
     lab.up()
     try:
         traffic.own_the_desk_address(lab)
