@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _drill
+from ansible_collections.multihome.extrude.plugins.module_utils import _drill, _liveness
 from ansible_collections.multihome.extrude.plugins.module_utils._drill import (
     End,
     Plan,
@@ -295,7 +295,7 @@ def test_a_link_is_back_when_bird_uses_it_too(
     ways: list[set[str]],
     back: bool,
 ) -> None:
-    monkeypatch.setattr(_drill._liveness, "ways", lambda: ways.pop(0) if len(ways) > 1 else ways[0])
+    monkeypatch.setattr(_liveness, "ways", lambda: ways.pop(0) if len(ways) > 1 else ways[0])
     far = in_thread(ends[1], lambda: answer(end(COLO), 30))
     with ends[0].entered():
         near = drill(end(SITE), replace(PLAN, hold=0.3, wait=1.0), DSL)
