@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Inventory, Site, Wan
 
 
+SHORTEST_DRILL = 5.0
+"""Seconds that a link is dead in a drill; twice the time in which that is found out, where this is longer."""
+
+
 class _Made(NamedTuple):
     """A site, its colo, and what both should hold."""
 
@@ -126,7 +130,7 @@ def _drilled(site: Site, colo: Colo) -> Plain:
     extruded, own = _extruded_source(site), str(colo.address.ip)
     return {
         "colo": colo.name,
-        "wans": [wan.name for wan in site.wans],
+        "seconds": {wan.name: max(SHORTEST_DRILL, 2 * (wan.detect or 0) / 1000) for wan in site.wans},
         "site_end": {"source": extruded, "destination": own, "tunnels": ends["site"]},
         "colo_end": {"source": own, "destination": extruded, "tunnels": ends["colo"]},
     }

@@ -123,7 +123,7 @@ def test_the_routes_to_find_are_those_over_the_tunnels() -> None:
 def test_drills() -> None:
     assert run(office=office())["drills"]["office"] == {
         "colo": "rack",
-        "wans": ["dsl", "cable"],
+        "seconds": {"dsl": 5.0, "cable": 5.0},
         "site_end": {
             "source": "203.0.113.10",
             "destination": "203.0.113.2",
@@ -141,6 +141,11 @@ def test_drills() -> None:
             ],
         },
     }
+
+
+def test_a_link_that_is_found_dead_late_is_drilled_for_longer() -> None:
+    wans = [dsl(detect=30000), cable(detect=150)]
+    assert run(office=office(extrude_wans=wans))["drills"]["office"]["seconds"] == {"dsl": 60.0, "cable": 5.0}
 
 
 def test_a_site_with_ipv6_only_has_nothing_to_drill_with() -> None:
