@@ -24,6 +24,15 @@ ExecStart=/usr/sbin/pppd call %i nodetach
 Restart=always
 RestartSec=1
 """
+# Debian's, and what makes it ask again soon: dhclient doesn't watch the carrier, and would sleep for 5 minutes.
+DHCLIENT = """\
+option rfc3442-classless-static-routes code 121 = array of unsigned integer 8;
+send host-name = gethostname();
+request subnet-mask, broadcast-address, time-offset, routers, domain-name, domain-name-servers, host-name,
+        interface-mtu, rfc3442-classless-static-routes;
+timeout 15;
+retry 10;
+"""
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ def ifupdown_files(links: Collection[Link]) -> dict[str, str]:
     """Return /etc/network/interfaces, and what starts ifupdown at boot."""
     stanzas = [_dialled_stanza(link) if link.kind == PPPOE else _asked_stanza(link) for link in links]
     text = lines("auto lo", "iface lo inet loopback", *(line for stanza in stanzas for line in ("", *stanza)))
-    return {"etc/network/interfaces": text, **_wanted("networking.service")}
+    return {"etc/network/interfaces": text, "etc/dhcp/dhclient.conf": DHCLIENT, **_wanted("networking.service")}
 
 
 def networkd_files(links: Collection[Link]) -> dict[str, str]:
