@@ -20,18 +20,28 @@ options:
     description:
       - The states, each for one customer and site.
       - Keys are C(customer), C(site), C(tunnels), C(groups), C(addresses), C(sysctls), C(chains), C(routes), C(rules),
-        C(proxies), C(reserved), C(renumber), C(take_over) and C(expects).
+        C(proxies), C(reserved), C(renumber), C(take_over), C(expects), C(links) and C(endpoints).
       - The objects have the options of M(multihome.extrude.gre_tunnels), M(multihome.extrude.multipath_routes),
         M(multihome.extrude.policy_rules) and M(multihome.extrude.proxy_arp).
       - C(expects) lists each C(address), and perhaps C(device), that the host must hold already.
         A host that does not is not the one that the inventory means.
       - Unless C(renumber), a tunnel must keep its key.
       - Unless C(take_over), a proxy entry for an address that a neighbour holds is an error.
+      - C(links) lists the links of a site, each with C(wan), C(interface) (a name, or a pattern such as V(ppp*)), and
+        perhaps C(address) where it is static, and C(match), what C(pppd) calls it.
+      - For a link without C(address), C({WAN.device}), C({WAN.address}), C({WAN.gateway}) and C({WAN.network}) stand in
+        all texts for what the host has then; while the link is down, what needs them is left out.
+      - C(endpoints) lists the links for which C({WAN.endpoint}) stands for the address that the site has reported.
       - C(reserved) names the C(tables) and the first and last of the C(priorities) in which nothing of anybody else
         may stand.
     type: list
     elements: dict
     required: true
+  states_directory:
+    description:
+      - Folder in which the states are kept, one file for each customer, for boot and for links that come and go.
+    type: path
+    default: /etc/extrude
   only:
     description:
       - Do one part of the work. V(make) what the states list, and later V(purge) what they no longer list, so that the
@@ -104,13 +114,16 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.multihome.extrude.plugins.module_utils._argspec import directory
 from ansible_collections.multihome.extrude.plugins.module_utils._runner import run_states
+from ansible_collections.multihome.extrude.plugins.module_utils._states import FOLDER
 
 
 def main() -> None:
     """Read the options, hand over to the engine."""
     states = {"type": "list", "elements": "dict", "required": True}
     only = {"type": "str", "choices": ["make", "purge"]}
-    run_states(AnsibleModule(argument_spec={**directory(), "states": states, "only": only}, supports_check_mode=True))
+    kept = {"type": "path", "default": FOLDER}
+    options = {**directory(), "states": states, "states_directory": kept, "only": only}
+    run_states(AnsibleModule(argument_spec=options, supports_check_mode=True))
 
 
 if __name__ == "__main__":

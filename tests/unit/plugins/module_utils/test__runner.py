@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _runner
+from ansible_collections.multihome.extrude.plugins.module_utils import _apply, _runner
 from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Address,
     Chain,
@@ -73,13 +73,13 @@ def test_a_record_keeps_other_kinds_and_what_is_not_purged(
     former: State | None, kinds: set[str], purge: bool, kept: set[Object]
 ) -> None:
     request = Request((state(RULE),), (), kinds, purge)
-    assert set(_runner._outcome(state(RULE), former, request, set()).objects) == kept
+    assert set(_apply._outcome(state(RULE), former, request, set()).objects) == kept
 
 
 def test_what_is_reserved_outlives_a_module_for_one_kind() -> None:
     former = replace(state(ADDRESS), reserved_tables=(4200,), reserved_priorities=(4200, 4299))
     request = Request((state(RULE),), (), {"rules"})
-    made = _runner._outcome(state(RULE), former, request, set())
+    made = _apply._outcome(state(RULE), former, request, set())
     assert (made.reserved_tables, made.reserved_priorities) == ((4200,), (4200, 4299))
 
 
@@ -89,8 +89,8 @@ def test_what_somebody_else_has_made_is_not_recorded() -> None:
     inside = Address("ex-1", "10.254.0.1/31")
     current = Current(devices=devices, addresses=(ADDRESS, inside), proxies=frozenset({PROXY}))
     request = Request((state(tunnel, ADDRESS, inside, PROXY),))
-    strange = _runner._not_ours(current, request)
+    strange = _apply._not_ours(current, request)
     assert strange == {("addresses", ADDRESS.place), ("proxies", PROXY.place), ("groups", ("a0",))}
-    assert _runner._outcome(request.desired[0], None, request, strange).objects == (tunnel, inside)
+    assert _apply._outcome(request.desired[0], None, request, strange).objects == (tunnel, inside)
     recorded = replace(request, recorded=(state(ADDRESS, PROXY),))
-    assert _runner._not_ours(current, recorded) == {("groups", ("a0",))}
+    assert _apply._not_ours(current, recorded) == {("groups", ("a0",))}

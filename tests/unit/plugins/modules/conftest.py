@@ -29,7 +29,10 @@ def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """``run("gre_tunnels", tunnels=[…], check=True)`` gives the module's result."""
 
     def call(module: str, *, check: bool = False, **options: Any) -> Result:
-        args = {"directory": str(folder), "_ansible_check_mode": check, **options}
+        folders = {"directory": str(folder)}
+        if module == "extrude_state":
+            folders["states_directory"] = str(folder.parent / "states")
+        args = {**folders, "_ansible_check_mode": check, **options}
         with patch_module_args(args), pytest.raises(SystemExit) as ended:
             import_module(f"ansible_collections.multihome.extrude.plugins.modules.{module}").main()
         result: Result = json.loads(capsys.readouterr().out)
