@@ -35,9 +35,7 @@ def colo_state(site: Site, colo: Colo) -> Plain:
         "site": site.name,
         "renumber": site.renumber,
         "take_over": site.take_over,
-        "tunnels": [
-            tunnel(site.colo_device(wan), str(colo.address.ip), str(wan.address.ip), site, wan) for wan in site.wans
-        ],
+        "tunnels": [tunnel(site.colo_device(wan), str(colo.address.ip), wan.endpoint, site, wan) for wan in site.wans],
         "groups": [],
         "addresses": list(_addresses(site, colo)),
         "proxies": list(_proxies(site, colo)),
@@ -45,6 +43,7 @@ def colo_state(site: Site, colo: Colo) -> Plain:
         "rules": [_rule(colo, version) for version in site.versions],
         "sysctls": list(_sysctls(site, colo)),
         "chains": [chain for version in site.versions for chain in colo_chains(site, version)],
+        "endpoints": [wan.name for wan in site.wans if wan.dynamic],
         "expects": [{"address": str(colo.address.ip)}],
         "reserved": {"tables": [colo.numbers.table], "priorities": colo.numbers.priorities},
     }

@@ -55,7 +55,7 @@ def _lan_marks(site: Site, version: int) -> Iterator[str]:
         for interface in _nat_lans(site):
             for wan in site.wans:
                 unmarked = f"-m mark --mark 0x0/{MARK_MASK:#x}"
-                yield f"-i {interface} -o {wan.interface} {unmarked} -j MARK --set-xmark {LAN_MARK:#x}/{MARK_MASK:#x}"
+                yield f"-i {interface} -o {wan.device} {unmarked} -j MARK --set-xmark {LAN_MARK:#x}/{MARK_MASK:#x}"
 
 
 def _nat_lans(site: Site) -> list[str]:
@@ -74,11 +74,11 @@ def _site_nat(site: Site) -> Iterator[str]:
     for address in dict.fromkeys(address for lan in site.lans if lan.mode == "nat" for address in lan.addresses):
         yield f"-o ex-+ {FORWARDED} -j SNAT --to-source {address.ip}"
     for wan in site.wans:
-        sources = [f"-s {network} -o {wan.interface}" for network in routed]
+        sources = [f"-s {network} -o {wan.device}" for network in routed]
         if _nat_lans(site):
-            sources.append(f"-o {wan.interface} -m mark --mark {LAN_MARK:#x}/{MARK_MASK:#x}")
+            sources.append(f"-o {wan.device} -m mark --mark {LAN_MARK:#x}/{MARK_MASK:#x}")
         for source in sources:
-            yield f"{source} -j SNAT --to-source {wan.address.ip}"
+            yield f"{source} -j SNAT --to-source {wan.source}"
 
 
 def _site_forward(site: Site, version: int) -> Iterator[str]:

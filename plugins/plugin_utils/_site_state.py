@@ -47,17 +47,18 @@ def site_state(site: Site, colo: Colo) -> Plain:
         "renumber": site.renumber,
         "tunnels": [
             # bound to the link: without a route of its own it must not leave by another provider
-            {**tunnel(wan.tunnel, str(wan.address.ip), str(colo.address.ip), site, wan), "device": wan.interface}
+            {**tunnel(wan.tunnel, wan.source, str(colo.address.ip), site, wan), "device": wan.device}
             for wan in site.wans
         ],
-        "groups": [{"device": wan.interface, "group": WAN_GROUP} for wan in site.wans],
+        "groups": [{"device": wan.device, "group": WAN_GROUP} for wan in site.wans],
         "addresses": list(_addresses(site, colo)),
         "proxies": [],
         "routes": [*_wan_routes(site), *_extruded_routes(site, colo)],
         "rules": list(_rules(site)),
         "sysctls": list(_sysctls(site)),
         "chains": [chain for version in site.versions for chain in site_chains(site, version)],
-        "expects": [{"device": wan.interface, "address": str(wan.address.ip)} for wan in site.wans],
+        "links": [_link(wan) for wan in site.wans],
+        "expects": [{"device": wan.device, "address": wan.source} for wan in site.wans if not wan.dynamic],
         "reserved": {
             "tables": [base.table, *(_wan_table(site, wan) for wan in site.wans)],
             "priorities": base.priorities,
@@ -79,17 +80,31 @@ def _addresses(site: Site, colo: Colo) -> Iterator[Plain]:
         yield {"device": "lo", "address": str(network)}
 
 
+def _link(wan: Wan) -> Plain:
+    """What the host needs to find a WAN."""
+    known = {"address": None if wan.dynamic else wan.source, "match": wan.match}
+    return {"wan": wan.name, "interface": wan.interface, **{key: value for key, value in known.items() if value}}
+
+
 def _wan_routes(site: Site) -> Iterator[Plain]:
     """The table of each WAN: its own network, its gateway, and by that all else."""
     for wan in site.wans:
-        table, device = _wan_table(site, wan), {"device": wan.interface, "weight": 1}
-        # the kernel takes a gateway only where a link route leads to it
-        on_link = [str(wan.address.cidr)] if wan.address.prefixlen < 32 else []
-        if not on_link or wan.gateway not in wan.address:
-            on_link.append(str(wan.gateway))
-        for destination in on_link:
+        table, device = _wan_table(site, wan), {"device": wan.device, "weight": 1}
+        for destination in _on_link(wan):
             yield route(destination, table, [device], scope="link")
-        yield route(DEFAULT[4], table, [{**device, "gateway": str(wan.gateway.ip)}])
+        yield route(DEFAULT[4], table, [{**device, "gateway": wan.router}])
+
+
+def _on_link(wan: Wan) -> Iterator[str]:
+    """What a WAN reaches without a gateway: the kernel takes a gateway only where a link route leads to it."""
+    if wan.dynamic:
+        yield from (f"{{{wan.name}.network}}", f"{wan.router}/32")
+        return
+    has_network = wan.address.prefixlen < 32
+    if has_network:
+        yield str(wan.address.cidr)
+    if not has_network or wan.gateway not in wan.address:
+        yield str(wan.gateway)
 
 
 def _extruded_routes(site: Site, colo: Colo) -> Iterator[Plain]:
@@ -116,7 +131,7 @@ def _rules(site: Site) -> Iterator[Plain]:
     """
     first, table = site.numbers.priority, site.numbers.table
     for wan in site.wans:
-        yield {"family": 4, "priority": first + 30, "table": _wan_table(site, wan), "source": f"{wan.address.ip}/32"}
+        yield {"family": 4, "priority": first + 30, "table": _wan_table(site, wan), "source": f"{wan.source}/32"}
     for version in sorted({4, *site.versions}):
         main = {"family": version, "table": MAIN}
         yield {**main, "priority": first + 10, "suppress_prefixlength": 0, "suppress_ifgroup": WAN_GROUP}
@@ -146,7 +161,7 @@ def _sysctls(site: Site) -> Iterator[Plain]:
     if 6 in site.versions:
         # before forwarding, which would drop what WANs have learnt from router advertisements
         for wan in site.wans:
-            yield sysctl(f"ipv6/conf/{wan.interface}/accept_ra", "2")
+            yield sysctl(f"ipv6/conf/{wan.device}/accept_ra", "2")
     yield from common(site.versions, (wan.tunnel for wan in site.wans))
     for wan in site.wans:
-        yield loose(wan.interface)
+        yield loose(wan.device)

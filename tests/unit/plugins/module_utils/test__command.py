@@ -89,6 +89,7 @@ def dial(device: str, address: str, peer: str = "100.64.0.1") -> None:
     """A point-to-point link comes up."""
     ip(
         f"link add {device} type veth peer name {device}-far",
+        f"link set {device} addrgenmode none",
         f"link set {device} up",
         f"link set {device}-far up",
         f"addr add {address} peer {peer}/32 dev {device}",
