@@ -109,8 +109,9 @@ def gateway_by(index: int) -> str:
 
 def _each(decode: Callable[..., Item | None], payloads: Iterable[bytes], *names: Any) -> list[Item]:
     """What *decode* makes of each payload, without what is none of ours to look at."""
-    items = _decoded(lambda: [decode(payload, *names) for payload in payloads])
-    return [item for item in items if item is not None]
+    return _decoded(
+        lambda: [item for payload in payloads if (item := decode(payload, *names)) is not None],
+    )
 
 
 def _decoded(decode: Callable[..., Item], *payloads: Sequence[bytes]) -> Item:

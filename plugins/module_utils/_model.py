@@ -9,13 +9,14 @@ reports compare with ``==``. This module util is private to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from operator import attrgetter
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar, dataclass_transform
 
 from . import _fields
-from ._fields import Fields, Form
+from ._fields import Fields, Form, family_of
 
 EngineError = _fields.EngineError
 
@@ -42,13 +43,10 @@ _WORD32 = 2**32 - 1
 _LONGEST_ALIAS = 255
 """Bytes; include/uapi/linux/if.h, IFALIASZ."""
 
+Class = TypeVar("Class")
+
 Place: TypeAlias = tuple[Any, ...]
 """What the kernel knows an object of its kind by."""
-
-
-def family_of(address: str) -> int:
-    """4 or 6, for an address or prefix in normal form."""
-    return 6 if ":" in address else 4
 
 
 def keys(names: str) -> frozenset[str]:
@@ -56,10 +54,16 @@ def keys(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def value(cls: type[Class]) -> type[Class]:
+    """A dataclass with slots, frozen for the type checker only: at run time that would double the time to make one."""
+    return dataclass(unsafe_hash=True, slots=True)(cls)
+
+
 # --- the objects ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tunnel:
     """A GRE device over IPv4 (RFC 2784; key: RFC 2890). ``ttl`` and ``tos`` 0 and 1 mean: inherit."""
 
@@ -117,7 +121,7 @@ class Tunnel:
         return f"tunnel {self.name} {self.local} -> {self.remote}{key}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Group:
     """The link group of a device, by which rules can tell WANs from LANs (ip-rule(8), suppress_ifgroup)."""
 
@@ -140,7 +144,7 @@ class Group:
         return f"group {self.group} of {self.device}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Address:
     """An address with its prefix length on a device.
 
@@ -166,7 +170,7 @@ class Address:
         return f"address {self.address} on {self.device}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Proxy:
     """An address that a device answers ARP (RFC 1027) or neighbour solicitations (RFC 4389) for."""
 
@@ -215,7 +219,7 @@ IPV6_METRIC = 1024
 """The metric that the kernel gives to IPv6 routes that have none (include/uapi/linux/ipv6_route.h)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Route:
     """A route with one or more weighted next hops; its place is table, destination and metric."""
 
@@ -255,7 +259,7 @@ class Route:
 
     @property
     def place(self) -> Place:
-        return (self.family, self.table, self.destination, self.metric)
+        return (family_of(self.destination), self.table, self.destination, self.metric)
 
     def __str__(self) -> str:
         words: list[str] = [] if self.type == "unicast" else [self.type]
@@ -264,14 +268,16 @@ class Route:
         return " ".join(words)
 
 
-def _problem_of_hops(kind: RouteType, family: int, hops: Sequence[Nexthop]) -> str | None:
+@lru_cache(maxsize=1000)  # thousands of routes, few sets of next hops; so with the next one
+def _problem_of_hops(kind: RouteType, family: int, hops: tuple[Nexthop, ...]) -> str | None:
     if (kind == "unicast") != bool(hops):
         return "a unicast route needs at least one, any other type takes none"
-    if any(hop.gateway and family_of(hop.gateway) != family for hop in hops):
+    gateways = [hop.gateway for hop in hops if hop.gateway]
+    if any(family_of(gateway) != family for gateway in gateways):
         return f"a gateway is not of IPv{family} as the destination is"
     if len({(hop.device, hop.gateway) for hop in hops}) < len(hops):
         return "the same next hop stands there twice"
-    if family == 6 and len(hops) > 1 and not all(hop.gateway for hop in hops):
+    if family == 6 and len(hops) > 1 and len(gateways) < len(hops):
         return "IPv6 takes several next hops only when each has a gateway"
     return None
 
@@ -288,20 +294,23 @@ def normal_route(
 ) -> Route:
     """A route in the form in which the kernel reports it.
 
-    The order of next hops means nothing; the weight of a single one neither. IPv6 knows no scope
-    and no metric 0. Without a gateway an IPv4 route has scope link (ip-route(8)).
+    IPv6 knows no scope and no metric 0. Without a gateway an IPv4 route has scope link (ip-route(8)).
     """
-    hops = tuple(sorted(nexthops))
-    if len(hops) == 1 and hops[0].weight != 1:
-        hops = (hops[0]._replace(weight=1),)
+    hops = _normal_hops(tuple(nexthops))
     if family_of(destination) == 6:
         scope, metric = "global", metric or IPV6_METRIC
     elif scope is None:
-        scope = "link" if hops and not any(hop.gateway for hop in hops) else "global"
+        scope = "link" if hops and not [hop for hop in hops if hop.gateway] else "global"
     return Route(destination, table, metric, type, scope, source, hops)
 
 
-@dataclass(frozen=True, slots=True)
+@lru_cache(maxsize=1000)
+def _normal_hops(hops: tuple[Nexthop, ...]) -> tuple[Nexthop, ...]:
+    """The order of next hops means nothing; the weight of a single one neither."""
+    return (hops[0]._replace(weight=1),) if len(hops) == 1 else tuple(sorted(hops))
+
+
+@value
 class Rule:
     """A policy rule that sends what it matches to a table (ip-rule(8)). All its fields are its identity."""
 
@@ -377,7 +386,7 @@ def _unless_all(prefix: str | None) -> str | None:
     return None if prefix is None or prefix.endswith("/0") else prefix
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sysctl:
     """A kernel setting; its name is the path below ``/proc/sys``, since device names may hold dots."""
 
@@ -406,7 +415,7 @@ class Sysctl:
         return f"sysctl {self.name} = {self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Chain:
     """An iptables chain of ours, and the built-in chain that jumps to it (``hook``; empty: none does)."""
 
@@ -453,7 +462,7 @@ KINDS = tuple(MODELS)
 # --- what a host holds ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Device:
     """A network device as the kernel reports it; ``tunnel`` is set for GRE devices."""
 
@@ -484,7 +493,7 @@ class Current:
 # --- states ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Owner:
     """Whose an object is: the scope of a change."""
 
@@ -500,7 +509,7 @@ class Owner:
         return f"customer {self.customer}, site {self.site}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Expected:
     """An address that the host must hold already, on *device* if that is given: the inventory knows this host by it."""
 
@@ -514,7 +523,7 @@ class Expected:
         return expected
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class State:
     """The objects that one host should hold for one owner.
 

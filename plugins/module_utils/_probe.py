@@ -20,9 +20,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._fields import Fields, Form
+from ._fields import Fields, Form, family_of
 from ._icmp import HEADERS, REPLY, REQUEST, Echo, build
-from ._model import family_of
 from ._rawsocket import ear, hear, mouth, trouble
 
 SMALLEST = 68
@@ -40,6 +39,9 @@ RUNGS = 16
 
 RUNG_PACKETS = 2
 """Packets of each size in the search, so that one lost packet does not mislead it."""
+
+BUFFERED = 300
+"""Packets that wait on a device to be read, at most: 208 KiB (net.core.rmem_default), each counted with 768 or more."""
 
 RUNG_INTERVAL = 0.01
 """Seconds between packets of the search: small queues of slow links must hold them."""
@@ -186,9 +188,14 @@ class Probe:
                 echo = self._echo(target.source, pace.token.encode())
                 self._queue.insert(2 * number + 1, (now + number * pace.interval, echo))
 
-    def due(self, now: float) -> list[Echo]:
-        """The packets to send now; goes on to the next round once this one is answered or out of time."""
-        if not self._queue and (not self._waiting or now >= self._deadline):
+    def due(self, now: float, heard: float | None = None) -> list[Echo]:
+        """The packets to send now; goes on to the next round once this one is answered or out of time.
+
+        *heard*: the time up to which it has been told all that came back, if that is not now. A busy host reads late,
+        and what waits there to be read is not lost.
+        """
+        told = now if heard is None else heard
+        if not self._queue and (not self._waiting or told >= self._deadline):
             self._next_round(now)
         packets = []
         while self._queue and self._queue[0][0] <= now:
@@ -304,9 +311,11 @@ def probe(targets: Sequence[Target], pace: Pace) -> list[dict[str, Any]]:
                 _register(stack, hearing, each.target.device, REPLY, each.identifier)
             except OSError as error:
                 each.fail(trouble(each.target.device, error))
+        heard = now
         while pending := [each for each in probes if not each.finished]:
             for each in pending:
-                _send_due(each, mouths[each.identifier])
+                _send_due(each, mouths[each.identifier], heard)
+            heard = time.monotonic()
             # the answer to an extruded source may come by any of the tunnels
             for _number, reply in _heard(hearing, min(each.wake() for each in pending)):
                 if reply.identifier in by_identifier:
@@ -337,8 +346,8 @@ def observe(watches: Sequence[Watch], seconds: float, count: int) -> list[dict[s
     ]
 
 
-def _send_due(sender: Probe, sending: socket.socket) -> None:
-    for echo in sender.due(time.monotonic()):
+def _send_due(sender: Probe, sending: socket.socket, heard: float) -> None:
+    for echo in sender.due(time.monotonic(), heard):
         try:
             sending.sendto(build(echo), (echo.destination, 0))
         except OSError as error:
@@ -353,7 +362,15 @@ def _register(
 
 
 def _heard(hearing: selectors.BaseSelector, until: float) -> Iterator[tuple[int, Echo]]:
-    """The echoes that arrive next, each with the number of its device; none at the time *until*."""
-    for key, _events in hearing.select(max(0.0, until - time.monotonic())):
-        if isinstance(key.fileobj, socket.socket) and (echo := hear(key.fileobj)):
-            yield key.data, echo
+    """The echoes that arrive next, each with the number of its device; none at the time *until*.
+
+    All that has arrived already is among them; what a flood adds meanwhile need not be.
+    """
+    ready = hearing.select(max(0.0, until - time.monotonic()))
+    for _round in range(BUFFERED):
+        if not ready:
+            return
+        for key, _events in ready:
+            if isinstance(key.fileobj, socket.socket) and (echo := hear(key.fileobj)):
+                yield key.data, echo
+        ready = hearing.select(0)
