@@ -22,6 +22,15 @@ requirements:
   - pyroute2 0.7.2 or newer on the managed host (Debian package C(python3-pyroute2))
 """
 
+    CONFIG_DIRECTORY = r"""
+options:
+  config_directory:
+    description:
+      - Folder of the files of states. It holds nothing of anybody else.
+    type: path
+    default: /etc/extrude
+"""
+
     DOCUMENTATION = r"""
 options:
   customer:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from . import _host, _iptables, _netlink
-from ._model import Address, Current, EngineError, Group, Place, Proxy, State
+from ._model import Address, Current, EngineError, File, Group, Place, Proxy, State
 from ._record import Records
 from ._request import Request, merged
 
@@ -55,7 +55,20 @@ def _apply(records: Records, request: Request, found: _host.Survey) -> None:
         except BaseException:
             records.store(former.get(state.owner, State(state.owner)) for state in wanted)
             raise
-    records.store(wanted)
+    records.store([*wanted, *_followers(request)])
+
+
+def _followers(request: Request) -> list[State]:
+    """Others who share files that this request wants: their records have these as they are now."""
+    files = request.wanted(File)
+    return [
+        replace(
+            state,
+            objects=tuple(files.get(item.place, item) if isinstance(item, File) else item for item in state.objects),
+        )
+        for state in request.others
+        if any(file.place in files for file in state.of(File))
+    ]
 
 
 def _outcome(state: State, former: State | None, request: Request, strange: Container[Slot]) -> State:
@@ -77,5 +90,5 @@ def _not_ours(current: Current, request: Request) -> set[Slot]:
     groups = [Group(device.name, device.group) for device in current.devices.values() if device.group]
     present: list[Address | Proxy | Group] = [*current.addresses, *current.proxies, *groups]
     recorded = {(item.KIND, item.place) for state in request.recorded for item in state.objects}
-    slots = {(item.KIND, item.place) for item in present if item.device not in request.tunnel_names}
+    slots = {(item.KIND, item.place) for item in present if item.device not in request.device_names}
     return slots - recorded

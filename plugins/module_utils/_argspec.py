@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._record import FOLDER
+from . import _model, _record
 
 Options = dict[str, dict[str, Any]]
 
 
 def directory() -> Options:
-    return {"directory": {"type": "path", "default": FOLDER}}
+    return {"directory": {"type": "path", "default": _record.FOLDER}}
+
+
+def directories() -> Options:
+    return {**directory(), "config_directory": {"type": "path", "default": _model.FOLDER}}
 
 
 def scope() -> Options:

@@ -22,6 +22,7 @@ UNHEARD = "127.0.0.2"
 """The endpoint of a link that has never reported one: packets to it never leave the host."""
 
 _PLACEHOLDER = re.compile(r"\{([^\s/{}]{1,64}\.(?:device|address|gateway|network|endpoint))\}")
+_SETTING = re.compile(r"net/ipv[46]/(?:conf|neigh)/([^/]+)/")
 _HOST_ONLY = ("links", "endpoints")
 """Keys of a state that say how to bind it; a bound one has them no more."""
 
@@ -54,8 +55,9 @@ def devices_of(state: Plain) -> set[str]:
     named = {item.get("device") for kind in _ON_DEVICES for item in _items(state, kind)}
     named |= {hop.get("device") for route in _items(state, "routes") for hop in _items(route, "nexthops")}
     named |= {item.get("device") for item in [*_items(state, "tunnels"), *_items(state, "expects")]}
+    named |= {found[1] for item in _items(state, "sysctls") if (found := _SETTING.match(str(item.get("name"))))}
     own = {item.get("name") for kind in ("tunnels", "dummies") for item in _items(state, kind)}
-    return {name for name in named if isinstance(name, str) and "{" not in name} - own - {"lo"}
+    return {name for name in named if isinstance(name, str) and "{" not in name} - own - {"lo", "all", "default"}
 
 
 _ON_DEVICES = ("groups", "addresses", "proxies")

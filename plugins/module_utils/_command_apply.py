@@ -70,12 +70,13 @@ def apply(store: Store, check: bool = False) -> tuple[list[Operation], list[str]
 
 def _steadily(states: Sequence[Plain], store: Store, check: bool) -> Sequence[Operation]:
     """Bind and apply; once more where it failed and the links are others by now."""
+    folder = store.states.folder
     desired = bound(states, store, patient=True)
     for _attempt in range(_ATTEMPTS - 1):
         try:
-            return _apply.run(store.records, Request(desired), check).operations
+            return _apply.run(store.records, Request(desired, folder=folder), check).operations
         except EngineError:
             former, desired = desired, bound(states, store, patient=True)
             if desired == former:
                 raise
-    return _apply.run(store.records, Request(desired), check).operations
+    return _apply.run(store.records, Request(desired, folder=folder), check).operations

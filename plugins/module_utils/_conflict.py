@@ -16,7 +16,9 @@ from ._model import (
     Address,
     Chain,
     Current,
+    Dummy,
     EngineError,
+    File,
     Group,
     Object,
     Owner,
@@ -28,6 +30,11 @@ from ._model import (
     Tunnel,
 )
 from ._request import Request, devices_of, doomed, is_known
+
+BIRD = 12
+"""Origin of the routes that BIRD makes (include/uapi/linux/rtnetlink.h)."""
+BIRD_METRIC = 32
+"""The metric that it gives them in the kernel."""
 
 _SHOWN = 20
 """Problems that a message spells out; the others are counted."""
@@ -48,6 +55,7 @@ def refuse(current: Current, request: Request) -> None:
         *_repeated_owners(request),
         *_contradictions(request),
         *_equal_tunnels(request),
+        *_equal_names(request),
         *_renumbered(request),
         *_foreign_devices(current, request),
         *_foreign_groups(current, request),
@@ -64,7 +72,7 @@ def refuse(current: Current, request: Request) -> None:
 
 # --- what is asked for ----------------------------------------------------------------------------
 
-_SHARED = (Rule, Sysctl, Group, Chain)
+_SHARED = (Rule, Sysctl, Group, Chain, Dummy, File)
 """Kinds of which several owners may hold the same object."""
 
 
@@ -74,12 +82,18 @@ def _repeated_owners(request: Request) -> list[str]:
 
 
 def _contradictions(request: Request) -> list[str]:
-    """Objects that are asked for twice, or that another owner on this host holds."""
+    """Objects that are asked for twice, or that another owner on this host holds.
+
+    A file that others hold may change: it is theirs as it was applied last.
+    """
     if not request.overlaps:
         return []
     problems = []
     taken: dict[tuple[str, Place], tuple[Object, Owner, str]] = {
-        (item.KIND, item.place): (item, state.owner, "is held by") for state in request.others for item in state.objects
+        (item.KIND, item.place): (item, state.owner, "is held by")
+        for state in request.others
+        for item in state.objects
+        if not isinstance(item, File)
     }
     for state in request.desired:
         for item in (item for item in state.objects if item.KIND in request.kinds):
@@ -98,6 +112,8 @@ def _may_share(item: Object, owner: Owner, other: Object, other_owner: Owner) ->
 
 
 def _unlike(item: Object, other: Object) -> str:
+    if isinstance(item, File):
+        return " with other contents"
     return "" if str(item) == str(other) else f" as {other}"
 
 
@@ -110,6 +126,13 @@ def _equal_tunnels(request: Request) -> list[str]:
         if first.name != tunnel.name:
             problems.append(f"{tunnel} has the same endpoints and key as {first.name}")
     return problems
+
+
+def _equal_names(request: Request) -> list[str]:
+    """A dummy and a tunnel of one name: a host has only one device of a name."""
+    dummies = {**request.held(Dummy), **request.wanted(Dummy)}
+    tunnels = {**request.held(Tunnel), **request.wanted(Tunnel)} if dummies else {}
+    return [f"{dummies[place]} has the name of {tunnels[place]}" for place in dummies if place in tunnels]
 
 
 def _renumbered(request: Request) -> list[str]:
@@ -129,12 +152,13 @@ def _renumbered(request: Request) -> list[str]:
 
 def _foreign_devices(current: Current, request: Request) -> list[str]:
     problems = []
-    wanted = request.wanted(Tunnel)
+    wanted, dummies = request.wanted(Tunnel), request.wanted(Dummy)
     takers = {tunnel.identity: tunnel for tunnel in wanted.values()}
     for device in current.devices.values():
         tunnel, label = device.tunnel, f" (alias {device.alias})" if device.alias else ""
         ours = tunnel is not None and request.owns(tunnel)
-        if (device.name,) in wanted and not ours:
+        shared = device.dummy is not None and request.shares(device.dummy)
+        if ((device.name,) in wanted and not ours) or ((device.name,) in dummies and not shared):
             kind = device.kind or "physical"
             problems.append(f"device {device.name} is there already and is not ours: kind {kind}{label}")
         elif tunnel and (taker := takers.get(tunnel.identity)) and taker.name != tunnel.name:
@@ -159,8 +183,13 @@ def _foreign_routes(current: Current, request: Request) -> list[str]:
     return [
         f"{route} stands where only ours may and was made by {_protocol_name(protocol)}"
         for place, (route, protocol) in current.routes.items()
-        if protocol != PROTOCOL and (place in wanted or route.table in reserved)
+        if protocol != PROTOCOL and (place in wanted or (route.table in reserved and not _of_daemon(route, protocol)))
     ]
+
+
+def _of_daemon(route: Route, protocol: int) -> bool:
+    """Whether a route is of the daemon that watches our tunnels."""
+    return (protocol, route.metric) == (BIRD, BIRD_METRIC)
 
 
 def _foreign_rules(current: Current, request: Request) -> list[str]:
@@ -179,7 +208,7 @@ _PROTOCOLS = {
     2: "the kernel",
     3: "hand at boot",
     4: "hand or networkd",
-    12: "BIRD",
+    BIRD: "BIRD",
     16: "DHCP",
 }
 
@@ -251,5 +280,5 @@ def _missing_sysctls(current: Current, request: Request) -> list[str]:
 
 
 def _future_devices(current: Current, request: Request) -> set[str]:
-    stay = current.devices.keys() - {tunnel.name for tunnel in doomed(current, request)}
-    return stay | {tunnel.name for tunnel in request.wanted(Tunnel).values()}
+    stay = current.devices.keys() - {device.name for device in doomed(current, request)}
+    return stay | request.device_names

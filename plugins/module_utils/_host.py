@@ -13,10 +13,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
-from . import _announce, _dump, _duplicate, _iptables, _netlink, _sysctl
+from . import _announce, _dump, _duplicate, _files, _iptables, _liveness, _netlink, _sysctl
 from ._conflict import Conflict
-from ._model import Chain, Current, EngineError, Proxy, Route, Rule, Sysctl
+from ._model import AnyObject, Chain, Current, EngineError, File, Proxy, Route, Rule, Sysctl
 from ._plan import merged_chains, plan
 from ._request import Operation, Request, default_of
 from ._signals import Signals
@@ -68,12 +69,17 @@ def _refuse_held(request: Request, operations: Iterable[Operation]) -> None:
 
 def read(request: Request) -> Current:
     """What the host holds of the kinds and tables that the request touches."""
+    watched = _liveness.watched()
     current = _dump.read(_tables(request))
     chains = {**request.wanted(Chain), **request.had(Chain)}
+    files = {**request.wanted(File), **request.had(File)}
     return replace(
         current,
         sysctls=_sysctl.read(sysctl_names(request)),
         chains=_iptables.read({chain.family for chain in chains.values()}),
+        files=_files.Folder(request.folder).read(file.path for file in files.values()),
+        # the stand-by rules may have come or gone between the two looks; they are the daemon's business then
+        watched=watched or _liveness.watched(),
     )
 
 
@@ -94,6 +100,13 @@ def sysctl_names(request: Request) -> set[str]:
 # --- writing ---------------------------------------------------------------------------------------
 
 
+class _Writers(NamedTuple):
+    """Those that are made for one apply."""
+
+    netlink: _netlink.Writer
+    files: _files.Folder
+
+
 def apply(request: Request, found: Survey) -> None:
     """Applies the operations in order; at the first error everything done so far is undone.
 
@@ -101,16 +114,17 @@ def apply(request: Request, found: Survey) -> None:
     was asked for, or that is an error too.
     """
     done: list[Operation] = []
-    with closing(_netlink.Writer(found.current)) as writer, Signals() as signals:
+    with closing(_netlink.Writer(found.current)) as netlink, Signals() as signals:
+        writers = _Writers(netlink, _files.Folder(request.folder))
         try:
             for operations in _batches(found.operations):
                 for part in _parts(operations):
                     signals.check()
-                    _apply_part(part, writer)
+                    _apply_part(part, writers)
                     done += part
             _settle(request, found.operations)
         except BaseException as error:
-            _undo(done, writer, error)
+            _undo(done, writers, error)
             raise
 
 
@@ -132,22 +146,25 @@ def _batches(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
 
 
 def _parts(operations: list[Operation]) -> list[list[Operation]]:
-    """What is done or undone in one step: the chains of a batch together, all else one by one."""
-    return [operations] if operations[0].kind == Chain.KIND else [[operation] for operation in operations]
+    """What is done or undone in one step: the chains or files of a batch together, all else one by one."""
+    together = operations[0].kind in (Chain.KIND, File.KIND)
+    return [operations] if together else [[operation] for operation in operations]
 
 
-def _apply_part(operations: list[Operation], writer: _netlink.Writer) -> None:
+def _apply_part(operations: list[Operation], writers: _Writers) -> None:
     first = operations[0]
     if isinstance(first.item, Chain):
-        _iptables.apply([_chain_change(operation) for operation in operations])
+        _iptables.apply([_change(operation, Chain) for operation in operations])
+    elif isinstance(first.item, File):
+        writers.files.apply([_change(operation, File) for operation in operations])
     elif not isinstance(first.item, Sysctl):
-        writer.apply(first)
+        writers.netlink.apply(first)
     elif isinstance(first.after, Sysctl):  # a deleted setting goes with its device
         _sysctl.write(first.after.name, first.after.value)
 
 
-def _chain_change(operation: Operation) -> _iptables.Change:
-    before, after = (side if isinstance(side, Chain) else None for side in (operation.before, operation.after))
+def _change(operation: Operation, model: type[AnyObject]) -> tuple[AnyObject | None, AnyObject | None]:
+    before, after = (side if isinstance(side, model) else None for side in (operation.before, operation.after))
     return before, after
 
 
@@ -162,13 +179,13 @@ def _flush_caches(operations: Sequence[Operation]) -> None:
                 _sysctl.write(f"net/{family}/route/flush", "1")
 
 
-def _undo(done: list[Operation], writer: _netlink.Writer, error: BaseException) -> None:
+def _undo(done: list[Operation], writers: _Writers, error: BaseException) -> None:
     """Reverses *done*, last first. What cannot be reversed is told together with the error."""
     problems = []
     for operations in reversed(list(_batches(done))):
         for part in reversed(_parts(operations)):
             try:
-                _apply_part([operation.inverse() for operation in part], writer)
+                _apply_part([operation.inverse() for operation in part], writers)
             except _netlink.Gone:
                 continue
             except EngineError as problem:

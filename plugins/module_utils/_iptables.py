@@ -9,15 +9,14 @@ iptables-nft and iptables-legacy. This module util is private to the collection.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from . import _programs
 from ._model import Chain, EngineError
 
 PREFIX = "EXTRUDE-"
@@ -140,7 +139,7 @@ def sentence(complaint: str, text: str) -> str:
 
 def installed() -> bool:
     """Whether this host has iptables, without which there are no chains."""
-    return _find("iptables-save") is not None
+    return _programs.find("iptables-save") is not None
 
 
 def read(families: Iterable[int]) -> dict[Place, Chain]:
@@ -148,7 +147,7 @@ def read(families: Iterable[int]) -> dict[Place, Chain]:
     chains: dict[Place, Chain] = {}
     for family in families:
         program = f"{PROGRAMS[family]}-save"
-        if _find(program) is None:
+        if _programs.find(program) is None:
             continue
         done = _run([_installed(program)])
         if done.returncode == 0:
@@ -267,13 +266,8 @@ def _run(command: Sequence[str], text: str = "") -> subprocess.CompletedProcess[
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
 
-def _find(program: str) -> str | None:
-    # a login over ssh often has no sbin in its path
-    return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
-
-
 def _installed(program: str) -> str:
-    path = _find(program)
+    path = _programs.find(program)
     if path is None:
         package = "util-linux" if program == "unshare" else "iptables"
         raise EngineError(f"{program} is missing on this host: install the package {package}")

@@ -67,8 +67,7 @@ def _bound(state: Plain, store: Store, kernel: Kernel, patient: bool) -> Plain:
     unready = {wan.interface for wan in wans if wan.address is not None and links[wan.name].reason}
     absent = (named - kernel.devices.keys()) | unready
     down = {name for name in named if name in kernel.devices and not kernel.devices[name].up}
-    settings = [{**sysctl, "optional": True} for sysctl in state.get("sysctls") or ()]
-    return {**bind({**state, "sysctls": settings}, values, absent, down), "expects": []}
+    return {**bind(state, values, absent, down), "expects": []}
 
 
 def name_of(state: Plain) -> str:

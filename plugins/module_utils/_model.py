@@ -27,6 +27,9 @@ PROTOCOL = 120
 
 MAIN_TABLE = 254
 
+FOLDER = "/etc/extrude"
+"""Where the files of states stand."""
+
 Action: TypeAlias = Literal["add", "change", "delete"]
 
 CUSTOMER = Form(r"[a-z0-9-]{1,32}", "the name of a customer: 1 to 32 of a-z, 0-9 and -")
@@ -35,8 +38,13 @@ WAN = Form(r"[^\s/]{1,64}", "the name of a link: 1 to 64 characters without blan
 SYSCTL = Form(r"(?!.*\.\.)\w\S*/\S+", "the path of a setting below /proc/sys, such as net/ipv4/ip_forward")
 CHAIN = Form(r"EXTRUDE-[A-Z0-9-]{1,20}", "the name of a chain of ours: EXTRUDE- and 1 to 20 of A-Z, 0-9 and -")
 HOOK = Form(r"PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING", "a built-in chain such as FORWARD")
+FILE = Form(
+    r"([A-Za-z0-9][A-Za-z0-9._-]{0,99}/)?[A-Za-z0-9][A-Za-z0-9._-]{0,199}",
+    f"the path of a file below {FOLDER}: at most one folder, and names of A-Z, a-z, 0-9, dot, _ and -",
+)
+CONTENT = Form(r"[^\0\ud800-\udfff]+", "what a text file may hold")
 LABEL = "extrude:"
-"""What the aliases of our tunnels start with."""
+"""What the aliases of our devices start with."""
 
 FAMILIES = (4, 6)
 _WORD32 = 2**32 - 1
@@ -119,6 +127,32 @@ class Tunnel:
     def __str__(self) -> str:
         key = "" if self.key is None else f" key {self.key}"
         return f"tunnel {self.name} {self.local} -> {self.remote}{key}"
+
+
+@value
+class Dummy:
+    """A device of kind dummy, which is up and sends nothing anywhere. Several owners may share it."""
+
+    KIND: ClassVar[str] = "dummies"
+    KEYS: ClassVar[frozenset[str]] = keys("name")
+    ALIAS: ClassVar[str] = f"{LABEL}dummy"
+    name: str
+    alias: str = ALIAS
+    extra: str = ""
+    """What the kernel reports beyond the above (down); never wanted by us."""
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Dummy:
+        dummy = cls(data.device("name"))
+        data.only(cls.KEYS)
+        return dummy
+
+    @property
+    def place(self) -> Place:
+        return (self.name,)
+
+    def __str__(self) -> str:
+        return f"dummy {self.name}"
 
 
 @value
@@ -312,11 +346,11 @@ def _normal_hops(hops: tuple[Nexthop, ...]) -> tuple[Nexthop, ...]:
 
 @value
 class Rule:
-    """A policy rule that sends what it matches to a table (ip-rule(8)). All its fields are its identity."""
+    """A policy rule that sends what it matches to a table (ip-rule(8)). All the kernel's fields are its identity."""
 
     KIND: ClassVar[str] = "rules"
     KEYS: ClassVar[frozenset[str]] = keys(
-        "family priority table source destination iif oif mark mask suppress_prefixlength suppress_ifgroup"
+        "family priority table source destination iif oif mark mask suppress_prefixlength suppress_ifgroup standby"
     )
     family: int
     priority: int
@@ -329,6 +363,8 @@ class Rule:
     mask: int | None = None
     suppress_prefixlength: int | None = None
     suppress_ifgroup: int | None = None
+    standby: bool = field(default=False, compare=False)
+    """Wanted only while no daemon watches the tunnels, and put in and taken out by its unit's scripts meanwhile."""
 
     @classmethod
     def parse(cls, data: Fields, owner: str) -> Rule:
@@ -349,6 +385,7 @@ class Rule:
             mask=_WORD32 if mask is None and mark is not None else mask,
             suppress_prefixlength=data.optional_integer("suppress_prefixlength", 0, 32 if family == 4 else 128),
             suppress_ifgroup=data.optional_integer("suppress_ifgroup", 0, _WORD32 - 1),
+            standby=data.flag("standby", False),
         )
         data.only(cls.KEYS)
         return rule
@@ -378,7 +415,7 @@ class Rule:
         return " ".join(words) + (" (IPv6)" if self.family == 6 else "")
 
 
-_RULE_FIELDS: Callable[[Rule], Place] = attrgetter(*(item.name for item in fields(Rule)))
+_RULE_FIELDS: Callable[[Rule], Place] = attrgetter(*(item.name for item in fields(Rule) if item.compare))
 
 
 def _unless_all(prefix: str | None) -> str | None:
@@ -448,12 +485,37 @@ class Chain:
         return f"{program} chain {self.name} in {self.table}, {len(self.rules)} rules"
 
 
-Object: TypeAlias = Tunnel | Group | Address | Proxy | Route | Rule | Sysctl | Chain
+@dataclass(frozen=True, slots=True)
+class File:
+    """A text file below the folder of the configuration. Several owners may share one."""
 
-AnyObject = TypeVar("AnyObject", Tunnel, Group, Address, Proxy, Route, Rule, Sysctl, Chain)
+    KIND: ClassVar[str] = "files"
+    KEYS: ClassVar[frozenset[str]] = keys("path content")
+    path: str
+    content: str
+    extra: str = ""
+    """What is beyond the content (that nobody was told of it); never wanted by us."""
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> File:
+        file = cls(data.text("path", FILE), data.text("content", CONTENT))
+        data.only(cls.KEYS)
+        return file
+
+    @property
+    def place(self) -> Place:
+        return (self.path,)
+
+    def __str__(self) -> str:
+        return f"file {self.path}"
+
+
+Object: TypeAlias = Tunnel | Dummy | Group | Address | Proxy | Route | Rule | Sysctl | Chain | File
+
+AnyObject = TypeVar("AnyObject", Tunnel, Dummy, Group, Address, Proxy, Route, Rule, Sysctl, Chain, File)
 
 MODELS: dict[str, type[Object]] = {
-    model.KIND: model for model in (Tunnel, Group, Address, Sysctl, Chain, Route, Rule, Proxy)
+    model.KIND: model for model in (Tunnel, Dummy, Group, Address, Sysctl, Chain, Route, Rule, Proxy, File)
 }
 KINDS = tuple(MODELS)
 """The kinds in the order in which they are added: what comes later stands on what comes before."""
@@ -464,7 +526,7 @@ KINDS = tuple(MODELS)
 
 @value
 class Device:
-    """A network device as the kernel reports it; ``tunnel`` is set for GRE devices."""
+    """A network device as the kernel reports it; ``tunnel`` is set for GRE devices, ``dummy`` for dummies."""
 
     name: str
     index: int
@@ -472,13 +534,15 @@ class Device:
     alias: str = ""
     group: int = 0
     tunnel: Tunnel | None = None
+    dummy: Dummy | None = None
 
 
 @dataclass(frozen=True)
 class Current:
     """What the host holds. Routes and rules come with their protocol number (who made them).
 
-    Addresses stand in the kernel's order, in which a primary one precedes its secondary ones.
+    Addresses stand in the kernel's order, in which a primary one precedes its secondary ones. ``watched``: a
+    daemon watches the tunnels, and puts the routes of live ones into tables before those of the stand-by rules.
     """
 
     devices: dict[str, Device] = field(default_factory=dict)
@@ -488,6 +552,8 @@ class Current:
     rules: tuple[tuple[Rule, int], ...] = ()
     sysctls: dict[str, str | None] = field(default_factory=dict)
     chains: dict[Place, Chain] = field(default_factory=dict)
+    files: dict[Place, File] = field(default_factory=dict)
+    watched: bool = False
 
 
 # --- states ---------------------------------------------------------------------------------------
@@ -606,6 +672,10 @@ def plain(item: Object) -> dict[str, Any]:
     if isinstance(item, Tunnel):
         alias = data.pop("alias", "")  # one that was made by a run that was cut short has none yet
         data.update({"wan": alias.rpartition("/")[2]} if alias else {})
+    if isinstance(item, Dummy) and item.alias == Dummy.ALIAS:
+        del data["alias"]
+    if isinstance(item, Rule) and not item.standby:
+        del data["standby"]
     if isinstance(item, Route):
         data["nexthops"] = [plain_hop(hop) for hop in item.nexthops]
     return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from . import _sysctl, _wire
-from ._model import PROTOCOL, Address, Current, EngineError, Group, Nexthop, Proxy, Route, Rule, Tunnel
+from ._model import PROTOCOL, Address, Current, Dummy, EngineError, Group, Nexthop, Proxy, Route, Rule, Tunnel
 from ._request import Operation
 
 MISSING = "pyroute2 is missing on this host (Debian package python3-pyroute2)"
@@ -65,6 +65,8 @@ class Writer:
         with _explained(operation, self._refused):
             if isinstance(item, Tunnel):
                 self._tunnel(operation, item)
+            elif isinstance(item, Dummy):
+                self._dummy(operation, item)
             elif isinstance(item, Group):
                 group = 0 if operation.action == "delete" else item.group
                 self._ipr.link("set", index=self._index(item.device), group=group)
@@ -86,12 +88,23 @@ class Writer:
         if operation.action == "change":
             self._ipr.link("set", index=self._index(tunnel.name), **settings, ifalias=tunnel.alias)
             return
-        self._ipr.link("add", ifname=tunnel.name, **settings)
-        self._indexes[tunnel.name] = index = socket.if_nametoindex(tunnel.name)
+        self._add_device(tunnel, settings)
+
+    def _dummy(self, operation: Operation, dummy: Dummy) -> None:
+        if operation.action == "delete":
+            self._ipr.link("del", index=self._indexes.pop(dummy.name))
+        elif operation.action == "change":
+            self._ipr.link("set", index=self._index(dummy.name), state=_state(dummy), ifalias=dummy.alias)
+        else:
+            self._add_device(dummy, {"kind": _wire.DUMMY, "state": _state(dummy)})
+
+    def _add_device(self, device: Tunnel | Dummy, settings: dict[str, Any]) -> None:
+        self._ipr.link("add", ifname=device.name, **settings)
+        self._indexes[device.name] = index = socket.if_nametoindex(device.name)
         try:  # the kernel takes an alias only from a device that is there
-            self._ipr.link("set", index=index, ifalias=tunnel.alias)
+            self._ipr.link("set", index=index, ifalias=device.alias)
         except self._refused:
-            self._ipr.link("del", index=self._indexes.pop(tunnel.name))
+            self._ipr.link("del", index=self._indexes.pop(device.name))
             raise
 
     def _address(self, operation: Operation, address: Address) -> None:
@@ -203,8 +216,8 @@ def _family(version: int) -> int:
     return socket.AF_INET if version == 4 else socket.AF_INET6
 
 
-def _state(tunnel: Tunnel) -> str:
-    return "down" if "down" in tunnel.extra.split() else "up"
+def _state(device: Tunnel | Dummy) -> str:
+    return "down" if "down" in device.extra.split() else "up"
 
 
 def _gre(tunnel: Tunnel, index: Index) -> dict[str, Any]:
@@ -320,6 +333,7 @@ class _Hint:
 
 _HINTS = (
     _Hint(errno.EOPNOTSUPP, "tunnels", "this kernel has no GRE tunnels (module ip_gre)"),
+    _Hint(errno.EOPNOTSUPP, "dummies", "this kernel has no dummy devices (module dummy)"),
     _Hint(errno.EPERM, "", "not permitted; it takes root (CAP_NET_ADMIN)"),
     _Hint(errno.EEXIST, "tunnels", "another tunnel has the same name or the same endpoints and key"),
     _Hint(errno.ENETUNREACH, "routes", "a gateway is not reachable on its device"),

@@ -19,6 +19,8 @@ from ._model import (
     AnyObject,
     Chain,
     Current,
+    Dummy,
+    File,
     Group,
     Object,
     Place,
@@ -43,6 +45,7 @@ def plan(current: Current, request: Request, chains: Sequence[Chain] = ()) -> tu
     clean: list[Operation] = []
     for added, deleted in (
         _tunnels(ground),
+        _dummies(ground),
         _groups(ground),
         _addresses(ground),
         _sysctls(ground),
@@ -50,6 +53,7 @@ def plan(current: Current, request: Request, chains: Sequence[Chain] = ()) -> tu
         _routes(ground),
         _rules(ground),
         _proxies(ground),
+        _files(ground),
     ):
         make += added
         clean = deleted + clean
@@ -64,7 +68,7 @@ def plan(current: Current, request: Request, chains: Sequence[Chain] = ()) -> tu
 class _Ground:
     """What the comparison starts from, once the tunnels that must go before others can come are gone.
 
-    ``again``: what stood on those of them that come back. ``falling``: what goes with purged tunnels.
+    ``again``: what stood on those of them that come back. ``falling``: what goes with purged devices.
     """
 
     current: Current
@@ -84,10 +88,10 @@ class _Ground:
 
 def _ground(current: Current, request: Request) -> _Ground:
     first = _to_recreate(current, request)
-    last = [tunnel for tunnel in doomed(current, request) if tunnel not in first]
+    last = [device for device in doomed(current, request) if device not in first]
     taken = _standing_on({tunnel.name for tunnel in first}, current, request)
-    falling = _standing_on({tunnel.name for tunnel in last}, current, request)
-    going = {tunnel.name for tunnel in doomed(current, request)}
+    falling = _standing_on({device.name for device in last}, current, request)
+    going = {device.name for device in doomed(current, request)}
     again = [item for item in taken if going.isdisjoint(devices_of(item)) and not request.drops(item)]
     return _Ground(
         current=_without(current, [*taken, *first]),
@@ -165,8 +169,14 @@ def _compare(is_: dict[Place, AnyObject], wanted: dict[Place, AnyObject], gone: 
 
 def _tunnels(ground: _Ground) -> Changes:
     is_ = {(name,): device.tunnel for name, device in ground.current.devices.items() if device.tunnel}
-    gone = [tunnel.place for tunnel in doomed(ground.current, ground.request)]
+    gone = [device.place for device in doomed(ground.current, ground.request)]
     return _compare(is_, ground.wanted(Tunnel), gone)
+
+
+def _dummies(ground: _Ground) -> Changes:
+    is_ = {(name,): device.dummy for name, device in ground.current.devices.items() if device.dummy}
+    gone = [device.place for device in doomed(ground.current, ground.request)]
+    return _compare(is_, ground.wanted(Dummy), gone)
 
 
 def _groups(ground: _Ground) -> Changes:
@@ -209,11 +219,20 @@ def _routes(ground: _Ground) -> Changes:
 
 
 def _rules(ground: _Ground) -> Changes:
-    """Rules of lower numbers go in first: the answers of the WANs are safe before traffic is moved."""
+    """Rules of lower numbers go in first: the answers of the WANs are safe before traffic is moved.
+
+    While the tunnels are watched, stand-by rules are left to the scripts of the daemon's unit.
+    """
     is_ = {rule.place: rule for rule, protocol in ground.current.rules if protocol == PROTOCOL}
     wanted = dict(sorted(ground.wanted(Rule).items(), key=lambda entry: entry[1].priority))
+    if ground.current.watched:
+        wanted = {place: rule for place, rule in wanted.items() if not rule.standby}
     gone = sorted(ground.gone(Rule).values(), key=lambda rule: -rule.priority)
     return _compare(is_, wanted, [rule.place for rule in gone])
+
+
+def _files(ground: _Ground) -> Changes:
+    return _compare(ground.current.files, ground.wanted(File), ground.gone(File))
 
 
 # --- chains of several owners ----------------------------------------------------------------------

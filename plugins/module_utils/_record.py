@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ._model import State
+from ._model import Rule, State, Sysctl
 from ._storage import SiteFiles, cannot
 
 FOLDER = "/var/lib/extrude"
@@ -54,8 +54,17 @@ class Records:
     def store(self, states: Iterable[State]) -> None:
         """Put *states* in place of those of the same owners; other owners' stay as they are."""
         kept = {state.owner: state for state in self.load()}
-        changed = {state.owner: state for state in states if kept.get(state.owner) != state}
+        changed = {state.owner: state for state in states if not _same(kept.get(state.owner), state)}
         together = {**kept, **changed}.values()
         for customer in sorted({owner.customer for owner in changed}):
             mine = [state for state in together if state.owner.customer == customer and state.objects]
             self._files.store(customer, {state.owner.site: state.plain() for state in mine})
+
+
+def _same(one: State | None, other: State) -> bool:
+    """Whether two states are the same even in what tells no objects apart, but says when they are wanted."""
+    return one is not None and one == other and _conditions(one) == _conditions(other)
+
+
+def _conditions(state: State) -> list[bool]:
+    return [*(rule.standby for rule in state.of(Rule)), *(sysctl.optional for sysctl in state.of(Sysctl))]

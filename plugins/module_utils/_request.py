@@ -15,11 +15,13 @@ from itertools import chain
 from typing import Literal, TypeAlias, cast
 
 from ._model import (
+    FOLDER,
     KINDS,
     Action,
     Address,
     AnyObject,
     Current,
+    Dummy,
     Group,
     Object,
     Owner,
@@ -57,7 +59,7 @@ class Request:
 
     ``recorded`` holds the states that were applied on this host before, of every owner. Without
     ``purge`` nothing is deleted. ``only`` asks for one part: to make what is wanted, or to purge what
-    is not, so that the far end can stop using that in between.
+    is not, so that the far end can stop using that in between. ``folder`` is where files stand.
     """
 
     desired: tuple[State, ...]
@@ -65,6 +67,7 @@ class Request:
     kinds: Collection[str] = KINDS
     purge: bool = True
     only: Part = ""
+    folder: str = FOLDER
 
     @cached_property
     def owners(self) -> frozenset[Owner]:
@@ -115,8 +118,10 @@ class Request:
         return of_kind(self._others, model)
 
     @cached_property
-    def tunnel_names(self) -> frozenset[str]:
-        return frozenset(tunnel.name for tunnel in self.wanted(Tunnel).values())
+    def device_names(self) -> frozenset[str]:
+        """The devices that this request makes."""
+        tunnels, dummies = self.wanted(Tunnel).values(), self.wanted(Dummy).values()
+        return frozenset([*(tunnel.name for tunnel in tunnels), *(dummy.name for dummy in dummies)])
 
     @cached_property
     def _dropped(self) -> Places:
@@ -142,6 +147,12 @@ class Request:
         """Whether a tunnel is of the request's owners: by its alias, or, where the run that made it was
         cut short before it could set one, by the record."""
         return tunnel.owner in self._labels if tunnel.alias else tunnel.place in self.had(Tunnel)
+
+    def shares(self, dummy: Dummy) -> bool:
+        """Whether a dummy is of any owner: by its alias, or by the record, as with tunnels."""
+        if dummy.alias:
+            return dummy.alias == Dummy.ALIAS
+        return dummy.place in self.had(Dummy) or dummy.place in self.held(Dummy)
 
     @cached_property
     def _labels(self) -> frozenset[str]:
@@ -173,26 +184,36 @@ class Operation:
 
     def __str__(self) -> str:
         if self.action == "change" and self.before is not None and self.after is not None:
-            return f"change {self.before} ({_difference(self.before, self.after)})"
+            difference = _difference(self.before, self.after)
+            return f"change {self.before}" + (f" ({difference})" if difference else "")
         return f"{self.action} {self.item}"
+
+
+_UNTOLD = ("optional", "standby", "content")
+"""Fields whose change is no operation, or is too long to be told in one line."""
 
 
 def _difference(before: Object, after: Object) -> str:
     old, new = plain(before), plain(after)
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name) and name != "optional"]
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in _UNTOLD]
     return ", ".join(f"{name}: {old.get(name, 'unset')} -> {new.get(name, 'unset')}" for name in names)
 
 
 # --- devices ----------------------------------------------------------------------------------------
 
 
-def doomed(current: Current, request: Request) -> list[Tunnel]:
-    """Tunnels of the request's owners that it does not want; whose they are stands in their alias."""
-    if not request.purge or Tunnel.KIND not in request.kinds:
+def doomed(current: Current, request: Request) -> list[Tunnel | Dummy]:
+    """The devices that go: tunnels of the request's owners that it does not want, whose they are stands in their
+    alias; and dummies that these owners had and that nobody wants any more."""
+    if not request.purge:
         return []
-    wanted = request.wanted(Tunnel)
-    tunnels = (device.tunnel for device in current.devices.values())
-    return [tunnel for tunnel in tunnels if tunnel and tunnel.place not in wanted and request.owns(tunnel)]
+    wanted, devices = request.wanted(Tunnel), current.devices.values()
+    tunnels = [device.tunnel for device in devices if device.tunnel and Tunnel.KIND in request.kinds]
+    dummies = [device.dummy for device in devices if device.dummy]
+    return [
+        *(tunnel for tunnel in tunnels if tunnel.place not in wanted and request.owns(tunnel)),
+        *(dummy for dummy in dummies if request.drops(dummy) and request.shares(dummy)),
+    ]
 
 
 def device_of_sysctl(sysctl: Sysctl, devices: Collection[str]) -> str | None:
@@ -201,13 +222,13 @@ def device_of_sysctl(sysctl: Sysctl, devices: Collection[str]) -> str | None:
 
 
 def default_of(sysctl: Sysctl, request: Request) -> str | None:
-    """Where a new tunnel gets a setting from: the name of the setting with ``default`` for the device."""
-    device = device_of_sysctl(sysctl, request.tunnel_names)
+    """Where a new device gets a setting from: the name of the setting with ``default`` for the device."""
+    device = device_of_sysctl(sysctl, request.device_names)
     return None if device is None else sysctl.name.replace(f"/{device}/", "/default/", 1)
 
 
 def is_known(sysctl: Sysctl, current: Current, request: Request) -> bool:
-    """Whether the host has a setting, or will have it with a tunnel of this request."""
+    """Whether the host has a setting, or will have it with a device of this request."""
     names = (sysctl.name, default_of(sysctl, request))
     return any(name is not None and current.sysctls.get(name) is not None for name in names)
 

@@ -20,9 +20,9 @@ from . import _apply, _dump, _host
 from ._apply import missing_packages
 from ._conflict import Conflict
 from ._local import Store, bound
-from ._model import PROTOCOL, Chain, Current, EngineError, Object, State, Sysctl, plain
+from ._model import PROTOCOL, Chain, Current, EngineError, File, Object, State, Sysctl, plain
 from ._record import Records
-from ._request import Operation, Request
+from ._request import Operation, Part, Request
 from ._states import States
 
 
@@ -40,11 +40,12 @@ def run_kind(module: AnsibleModule, kind: str, needed: Callable[[State], Sequenc
 def run_states(module: AnsibleModule) -> None:
     """For whole states: bound to what the host has, applied, and kept for boot and hooks."""
     listed, check = module.params["states"], module.check_mode
-    store = Store(States(module.params["states_directory"]), Records(module.params["directory"]))
+    only: Part = module.params["only"] or ""
+    store = Store(States(module.params["config_directory"]), Records(module.params["directory"]))
     with _told(module):
         with nullcontext() if check else store.records.locked():
             store.states.load()  # what cannot be read could not be kept either
-            request = Request(bound(listed, store), only=module.params["only"] or "")
+            request = Request(bound(listed, store), only=only, folder=store.states.folder)
             found = _apply.run(store.records, request, check)
             if not check:
                 store.states.store(listed)
@@ -55,10 +56,12 @@ def run_info(module: AnsibleModule) -> None:
     """What the kernel and the records hold."""
     with _told(module):
         recorded = Records(module.params["directory"]).load()
-        request = Request(recorded, recorded)
+        request = Request(recorded, recorded, folder=module.params["config_directory"])
+        current = _host.read(request)
         module.exit_json(
             changed=False,
-            **_held(_host.read(request)),
+            **_held(current),
+            watched=current.watched,
             applied=[state.plain() for state in recorded],
             drift=_drift(request),
             missing_packages=missing_packages(),
@@ -123,6 +126,10 @@ def _held(current: Current) -> dict[str, Any]:
         "routes": _dump.our_routes(),
         "rules": (rule for rule, protocol in current.rules if protocol == PROTOCOL),
         "proxies": current.proxies,
+        "dummies": (
+            dummy for device in current.devices.values() if (dummy := device.dummy) and dummy.alias == dummy.ALIAS
+        ),
+        "files": current.files.values(),
     }
     return {kind: [plain(item) for item in sorted(objects, key=str)] for kind, objects in listed.items()}
 
@@ -136,12 +143,18 @@ def _drift(request: Request) -> list[str]:
 
 
 def _lines(objects: Iterable[Object | None]) -> str:
-    lines = [line for item in objects if item is not None for line in _diff_lines(item)]
-    return "".join(f"{line}\n" for line in sorted(lines))
+    """The lines of the objects, sorted; behind them those of files, in their order."""
+    listed = [item for item in objects if item is not None]
+    lines = sorted(line for item in listed for line in _diff_lines(item))
+    files = sorted((item.path, item.content) for item in listed if isinstance(item, File))
+    lines += [f"{path}: {line}" for path, content in files for line in content.splitlines()]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _diff_lines(item: Object) -> list[str]:
     """One line an object with all its fields; a chain has one for each rule, numbered to keep the order."""
+    if isinstance(item, File):
+        return []
     if isinstance(item, Chain):
         head = f"{'iptables' if item.family == 4 else 'ip6tables'} -t {item.table} {item.name}"
         jump = [f"{head}: from {item.hook}"] if item.hook else []

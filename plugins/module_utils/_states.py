@@ -14,10 +14,8 @@ from pathlib import Path
 
 from ._bind import Plain
 from ._fields import Fields
-from ._model import CUSTOMER, KINDS, SITE
+from ._model import CUSTOMER, FOLDER, KINDS, SITE
 from ._storage import SiteFiles
-
-FOLDER = "/etc/extrude"
 
 
 class States:
@@ -25,6 +23,11 @@ class States:
 
     def __init__(self, folder: str | Path = FOLDER) -> None:
         self._files = SiteFiles(folder, "list of states")
+
+    @property
+    def folder(self) -> str:
+        """Where the files of the states stand too."""
+        return str(self._files.folder)
 
     @property
     def warnings(self) -> list[str]:

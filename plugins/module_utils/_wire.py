@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from ._fields import ip_text
-from ._model import Address, Device, Nexthop, Proxy, Route, RouteType, Rule, Tunnel, normal_route
+from ._model import Address, Device, Dummy, Nexthop, Proxy, Route, RouteType, Rule, Tunnel, normal_route
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_DUMP_INTR = 0x10
@@ -70,6 +70,9 @@ def text(data: bytes | None) -> str:
 
 # --- devices ---------------------------------------------------------------------------------------
 
+DUMMY = "dummy"
+"""The kind of dummies, as the kernel names it."""
+
 _GRE_KEY = 0x2000
 _IFF_UP = 0x1
 _FALLBACK = {"gre0", "gretap0", "erspan0"}
@@ -82,11 +85,13 @@ def device(payload: bytes) -> Device:
     name, alias = text(found.get(3)), text(found.get(20))
     info = attributes(found.get(18, b""))
     kind = text(info.get(1))
-    tunnel = None
+    tunnel = dummy = None
+    down = [] if flags & _IFF_UP else ["down"]
+    if kind == DUMMY:
+        dummy = Dummy(name, alias, " ".join(down))
     if kind == "gre" and name not in _FALLBACK:
-        down = [] if flags & _IFF_UP else ["down"]
         tunnel = _tunnel(name, alias, u32(found.get(4)), attributes(info.get(2, b"")), down)
-    return Device(name, index, kind, alias, u32(found.get(27)), tunnel)
+    return Device(name, index, kind, alias, u32(found.get(27)), tunnel, dummy)
 
 
 def devices(payloads: Iterable[bytes]) -> dict[str, Device]:

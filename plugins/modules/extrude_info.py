@@ -14,6 +14,7 @@ description:
 options: {}
 extends_documentation_fragment:
   - multihome.extrude._scope.directory
+  - multihome.extrude._scope.config_directory
   - multihome.extrude._attributes.info_module
 seealso:
   - module: multihome.extrude.extrude_state
@@ -68,6 +69,20 @@ proxies:
   returned: success
   type: list
   elements: dict
+dummies:
+  description: The devices of kind dummy that the collection has made.
+  returned: success
+  type: list
+  elements: dict
+files:
+  description: The files of the states that were applied, with what is in them now.
+  returned: success
+  type: list
+  elements: dict
+watched:
+  description: Whether the unit C(extrude-bird.service) watches the tunnels. While it does no stand-by rule is needed.
+  returned: success
+  type: bool
 missing_packages:
   description: Packages that the host lacks.
   returned: success
@@ -78,13 +93,13 @@ missing_packages:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.multihome.extrude.plugins.module_utils._argspec import directory
+from ansible_collections.multihome.extrude.plugins.module_utils._argspec import directories
 from ansible_collections.multihome.extrude.plugins.module_utils._runner import run_info
 
 
 def main() -> None:
     """Read the options, hand over to the engine."""
-    run_info(AnsibleModule(argument_spec=directory(), supports_check_mode=True))
+    run_info(AnsibleModule(argument_spec=directories(), supports_check_mode=True))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ module: extrude_state
 short_description: Bring all kernel objects of a host to a state in one transaction
 version_added: 0.1.0
 description:
-  - Applies whole states (tunnels, link groups, addresses, sysctls, iptables chains, routes, rules and proxy entries)
-    in the one order that keeps traffic and the management connection alive.
+  - Applies whole states (tunnels, dummies, link groups, addresses, sysctls, iptables chains, routes, rules, proxy
+    entries and files) in the one order that keeps traffic and the management connection alive.
   - At the first error everything that was done is undone.
   - What a state no longer lists goes. What belongs to other customers, other sites, or to nobody of ours stays.
   - The roles use it with states that the P(multihome.extrude.topology#filter) filter makes.
@@ -19,10 +19,17 @@ options:
   states:
     description:
       - The states, each for one customer and site.
-      - Keys are C(customer), C(site), C(tunnels), C(groups), C(addresses), C(sysctls), C(chains), C(routes), C(rules),
-        C(proxies), C(reserved), C(renumber), C(take_over), C(expects), C(links) and C(endpoints).
+      - Keys are C(customer), C(site), C(tunnels), C(dummies), C(groups), C(addresses), C(sysctls), C(chains),
+        C(routes), C(rules), C(proxies), C(files), C(reserved), C(renumber), C(take_over), C(expects), C(links) and
+        C(endpoints).
       - The objects have the options of M(multihome.extrude.gre_tunnels), M(multihome.extrude.multipath_routes),
         M(multihome.extrude.policy_rules) and M(multihome.extrude.proxy_arp).
+      - A rule may also be C(standby). While the unit C(extrude-bird.service) watches the tunnels, which the file
+        C(/run/extrude/live) says, such a rule is neither added nor deleted. The scripts of the unit do that.
+      - C(dummies) lists devices of kind dummy by their C(name). States may share them.
+      - C(files) lists text files by their C(path) below O(config_directory), of one folder at most, and their
+        C(content). States may share them. Whatever is in a file is replaced.
+        Then C(extrude-bird.service) is reloaded if it runs. If it refuses the files, everything is undone.
       - C(expects) lists each C(address), and perhaps C(device), that the host must hold already.
         A host that does not is not the one that the inventory means.
       - Unless C(renumber), a tunnel must keep its key.
@@ -32,16 +39,12 @@ options:
       - For a link without C(address), C({WAN.device}), C({WAN.address}), C({WAN.gateway}) and C({WAN.network}) stand in
         all texts for what the host has then; while the link is down, what needs them is left out.
       - C(endpoints) lists the links for which C({WAN.endpoint}) stands for the address that the site has reported.
+      - The states are kept in O(config_directory), for boot and for links that come and go.
       - C(reserved) names the C(tables) and the first and last of the C(priorities) in which nothing of anybody else
         may stand.
     type: list
     elements: dict
     required: true
-  states_directory:
-    description:
-      - Folder in which the states are kept, one file for each customer, for boot and for links that come and go.
-    type: path
-    default: /etc/extrude
   only:
     description:
       - Do one part of the work. V(make) what the states list, and later V(purge) what they no longer list, so that the
@@ -50,6 +53,7 @@ options:
     choices: [make, purge]
 extends_documentation_fragment:
   - multihome.extrude._scope.directory
+  - multihome.extrude._scope.config_directory
   - multihome.extrude._attributes
 seealso:
   - plugin: multihome.extrude.topology
@@ -112,18 +116,15 @@ missing_packages:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.multihome.extrude.plugins.module_utils._argspec import directory
+from ansible_collections.multihome.extrude.plugins.module_utils._argspec import directories
 from ansible_collections.multihome.extrude.plugins.module_utils._runner import run_states
-from ansible_collections.multihome.extrude.plugins.module_utils._states import FOLDER
 
 
 def main() -> None:
     """Read the options, hand over to the engine."""
     states = {"type": "list", "elements": "dict", "required": True}
     only = {"type": "str", "choices": ["make", "purge"]}
-    kept = {"type": "path", "default": FOLDER}
-    options = {**directory(), "states": states, "states_directory": kept, "only": only}
-    run_states(AnsibleModule(argument_spec=options, supports_check_mode=True))
+    run_states(AnsibleModule(argument_spec={**directories(), "states": states, "only": only}, supports_check_mode=True))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._address import is_single
-from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall import colo_chains
+from ansible_collections.multihome.extrude.plugins.plugin_utils._bird import colo_files, file_name
+from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall import NOWHERE, colo_chains
+from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_input import colo_input
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
     Plain,
     inside,
@@ -21,6 +23,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
     tiers,
     tunnel,
 )
+from ansible_collections.multihome.extrude.plugins.plugin_utils._standby import standby_files, steps
 from ansible_collections.multihome.extrude.plugins.plugin_utils._sysctls import common, sysctl
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 def colo_state(site: Site, colo: Colo) -> Plain:
     """Return the kernel objects that the colo should hold for a site."""
+    rules = [rule for version in site.versions for rule in _rules(colo, version)]
     return {
         "schema": 1,
         "customer": site.customer,
@@ -36,16 +40,21 @@ def colo_state(site: Site, colo: Colo) -> Plain:
         "renumber": site.renumber,
         "take_over": site.take_over,
         "tunnels": [tunnel(site.colo_device(wan), str(colo.address.ip), wan.endpoint, site, wan) for wan in site.wans],
+        "dummies": [{"name": NOWHERE}],
         "groups": [],
         "addresses": list(_addresses(site, colo)),
         "proxies": list(_proxies(site, colo)),
         "routes": list(_routes(site, colo)),
-        "rules": [_rule(colo, version) for version in site.versions],
+        "rules": rules,
         "sysctls": list(_sysctls(site, colo)),
-        "chains": [chain for version in site.versions for chain in colo_chains(site, version)],
+        "chains": [
+            *(chain for version in site.versions for chain in colo_chains(site, version)),
+            *(colo_input(colo, version) for version in sorted({4, *site.versions})),
+        ],
+        "files": [*colo_files(site, colo), *standby_files(file_name(site), rules)],
         "endpoints": [wan.name for wan in site.wans if wan.dynamic],
         "expects": [{"address": str(colo.address.ip)}],
-        "reserved": {"tables": [colo.numbers.table], "priorities": colo.numbers.priorities},
+        "reserved": {"tables": colo.numbers.shared, "priorities": colo.numbers.priorities},
     }
 
 
@@ -70,13 +79,14 @@ def _proxies(site: Site, colo: Colo) -> Iterator[Plain]:
 
 
 def _routes(site: Site, colo: Colo) -> Iterator[Plain]:
-    """What is extruded to the site, over its tunnels."""
+    """What is extruded to the site: over its tunnels, and behind them to where nothing leaves."""
     ways = {version: list(_ways(site, colo, version)) for version in site.versions}
     for claim in site.claims:
         for metric, hops in ways[claim.network.version]:
             # what the colo itself says to the site comes from its public address, not from inside a tunnel
             source = str(colo.address.ip) if claim.network.version == 4 else None
-            yield route(str(claim.network), colo.numbers.table, hops, metric=metric, source=source)
+            yield route(str(claim.network), colo.numbers.static, hops, metric=metric, source=source)
+        yield route(str(claim.network), colo.numbers.last, [{"device": NOWHERE, "weight": 1}])
 
 
 def _ways(site: Site, colo: Colo, version: int) -> Iterator[tuple[int, list[Plain]]]:
@@ -91,9 +101,9 @@ def _ways(site: Site, colo: Colo, version: int) -> Iterator[tuple[int, list[Plai
         )
 
 
-def _rule(colo: Colo, version: int) -> Plain:
-    """The rule that all sites share. None of main stands before it: the extruded addresses are on-link there."""
-    return {"family": version, "priority": colo.numbers.priority + 90, "table": colo.numbers.table}
+def _rules(colo: Colo, version: int) -> Iterator[Plain]:
+    """The rules that all sites share. None of main stands before them: the extruded addresses are on-link there."""
+    yield from steps({"family": version, "priority": colo.numbers.priority + 90}, colo.numbers, last=True)
 
 
 def _sysctls(site: Site, colo: Colo) -> Iterator[Plain]:

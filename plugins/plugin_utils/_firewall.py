@@ -16,6 +16,9 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Si
 HEADERS = {4: 40, 6: 60}
 """Bytes of the IP and TCP headers, without options."""
 REPLIES = "-m conntrack --ctstate RELATED,ESTABLISHED"
+NOWHERE = "extrude0"
+"""The colo's device behind all tunnels: while an address has a route, the colo answers ARP for it."""
+UNREACHABLE = {4: "icmp-host-unreachable", 6: "icmp6-addr-unreachable"}
 FORWARDED = "-m addrtype ! --src-type LOCAL"
 MARK_MASK = 0x3F000000
 """The bits of packet marks that are ours; a packet in which somebody else has set one of them is left alone."""
@@ -93,7 +96,8 @@ def _site_forward(site: Site, version: int) -> Iterator[str]:
 
 
 def _colo_forward(site: Site, devices: str, version: int) -> Iterator[str]:
-    """What comes from a site's addresses, and what goes to them, is let through."""
+    """What comes from a site's addresses, and what goes to them, is let through; senders are told that none lives."""
     for network in site.claimed(version):
         yield f"-s {network} -i {devices} -j ACCEPT"
         yield f"-d {network} -o {devices} -j ACCEPT"
+    yield f"-o {NOWHERE} -j REJECT --reject-with {UNREACHABLE[version]}"

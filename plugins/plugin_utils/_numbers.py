@@ -32,6 +32,12 @@ def inside(pool: IPNetwork, site: int, slot: int) -> tuple[str, str]:
     return _address.address(first, pool.version), _address.address(first + 1, pool.version)
 
 
+def inside_block(pool: IPNetwork, site: int) -> str:
+    """Return the prefix of all inside addresses that a site can have."""
+    first, _site = inside(pool, site, 1)
+    return f"{first}/{27 if pool.version == 4 else 60}"
+
+
 def sites_in(pool: IPNetwork) -> int:
     """Return how many sites an inside pool has room for: the highest site number that fits."""
     smallest = 31 if pool.version == 4 else 64

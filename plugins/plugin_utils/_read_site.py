@@ -49,6 +49,7 @@ def read_site(reader: Reader, colos: Collection[str]) -> Site:
         wans=wans,
         lans=lans,
         held=tuple(held),
+        packet=False,
         block=reader.read("extrude_when_down", WHEN_DOWN, "direct") == "block",
         renumber=reader.read("extrude_renumber", _kinds.FLAG, False),
         take_over=reader.read("extrude_take_over", _kinds.FLAG, False),

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from netaddr import IPNetwork
 
 KEYS = (
-    *("name", "interface", "match", "slot", "address", "gateway"),
-    *("up", "down", "weight", "metric", "nat", "ipsec", "mtu"),
+    *("name", "interface", "match", "slot", "address", "gateway", "mtu", "nat", "ipsec"),
+    *("up", "down", "weight", "metric", "detect", "hold_down", "hold_down_max"),
 )
 NAME = _kinds.text(r"[a-z0-9-]{1,8}", "1 to 8 of the characters a-z 0-9 -")
 SLOT = _kinds.integer(1, MAX_SLOT)
@@ -30,6 +30,10 @@ METRIC = _kinds.integer(1, 255)
 # 576 is what every IPv4 host has to take (RFC 791), 9216 the largest frame that network cards commonly carry
 MTU = _kinds.integer(576, 9216)
 MTU_IPV6 = 1280 + GRE_OVERHEAD
+# three packets have to fit, and a minute is what nobody would wait for (RFC 5880 section 4.1 could do with more)
+DETECT = _kinds.integer(30, 60_000)
+HOLD_DOWN = _kinds.integer(1, 3600)
+HOLD_DOWN_SECONDS, HOLD_DOWN_MAX_SECONDS = 2, 30
 
 
 def read_wans(reader: Reader) -> tuple[Wan, ...]:
@@ -62,6 +66,7 @@ def _read_wan(reader: Reader, index: int) -> Wan:
     _refuse(reader, "ipsec")
     dynamic = reader.lacks("address") and reader.lacks("gateway")
     address, gateway = (None, None) if dynamic else _read_addresses(reader)
+    hold_down, hold_down_max = _read_hold_down(reader)
     return Wan(
         path=f"extrude_wans[{index}]",
         name=reader.read("name", NAME),
@@ -76,7 +81,19 @@ def _read_wan(reader: Reader, index: int) -> Wan:
         weight=reader.read("weight", WEIGHT, 0) or None,
         up=reader.read("up", _kinds.RATE, None),
         down=reader.read("down", _kinds.RATE, None),
+        detect=reader.read("detect", DETECT, 0) or None,
+        hold_down=hold_down,
+        hold_down_max=hold_down_max,
     )
+
+
+def _read_hold_down(reader: Reader) -> tuple[int, int]:
+    """Read how long a link stays out after a failure, and at most after many."""
+    first = reader.read("hold_down", HOLD_DOWN, HOLD_DOWN_SECONDS)
+    most = reader.read("hold_down_max", HOLD_DOWN, max(first, HOLD_DOWN_MAX_SECONDS))
+    if 0 < most < first:
+        reader.problem("hold_down_max", f"{most} is less than hold_down, {first}; give {first} or more")
+    return first, most
 
 
 def _read_addresses(reader: Reader) -> tuple[IPNetwork | None, IPNetwork | None]:

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ansible_collections.multihome.extrude.plugins.plugin_utils._bird import file_name, site_files
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall import site_chains
+from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_input import site_input
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
     Plain,
     inside,
@@ -20,6 +22,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
     tiers,
     tunnel,
 )
+from ansible_collections.multihome.extrude.plugins.plugin_utils._standby import standby_files, steps
 from ansible_collections.multihome.extrude.plugins.plugin_utils._sysctls import common, loose, sysctl
 
 if TYPE_CHECKING:
@@ -28,18 +31,14 @@ if TYPE_CHECKING:
 MAIN = 254
 WAN_GROUP = 4200
 """The link group of the WANs' interfaces, by which a rule leaves out their routes (ip-rule(8))."""
-WAN_TABLES = 20
-"""The table of the WAN with slot n is the site's base number + 20 + n."""
 DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
 UNBOUND = "0.0.0.0/32"
 """The source of what the router itself sends before it has chosen one (fib4_rule_match)."""
-LAST_METRIC = 4278198272
-"""The metric of a route that stands behind all others (Documentation/networking/vrf.rst)."""
 
 
 def site_state(site: Site, colo: Colo) -> Plain:
     """Return the kernel objects that the router of a site should hold."""
-    base = site.numbers
+    base, rules = site.numbers, list(_rules(site))
     return {
         "schema": 1,
         "customer": site.customer,
@@ -54,20 +53,20 @@ def site_state(site: Site, colo: Colo) -> Plain:
         "addresses": list(_addresses(site, colo)),
         "proxies": [],
         "routes": [*_wan_routes(site), *_extruded_routes(site, colo)],
-        "rules": list(_rules(site)),
+        "rules": rules,
         "sysctls": list(_sysctls(site)),
-        "chains": [chain for version in site.versions for chain in site_chains(site, version)],
+        "chains": [
+            *(chain for version in site.versions for chain in site_chains(site, version)),
+            *(site_input(site, colo, version) for version in sorted({4, *site.versions})),
+        ],
+        "files": [*site_files(site, colo), *standby_files(file_name(site), rules)],
         "links": [_link(wan) for wan in site.wans],
         "expects": [{"device": wan.device, "address": wan.source} for wan in site.wans if not wan.dynamic],
         "reserved": {
-            "tables": [base.table, *(_wan_table(site, wan) for wan in site.wans)],
+            "tables": [*base.shared, *(base.wan(wan.slot) for wan in site.wans)],
             "priorities": base.priorities,
         },
     }
-
-
-def _wan_table(site: Site, wan: Wan) -> int:
-    return site.numbers.table + WAN_TABLES + wan.slot
 
 
 def _addresses(site: Site, colo: Colo) -> Iterator[Plain]:
@@ -89,7 +88,7 @@ def _link(wan: Wan) -> Plain:
 def _wan_routes(site: Site) -> Iterator[Plain]:
     """The table of each WAN: its own network, its gateway, and by that all else."""
     for wan in site.wans:
-        table, device = _wan_table(site, wan), {"device": wan.device, "weight": 1}
+        table, device = site.numbers.wan(wan.slot), {"device": wan.device, "weight": 1}
         for destination in _on_link(wan):
             yield route(destination, table, [device], scope="link")
         yield route(DEFAULT[4], table, [{**device, "gateway": wan.router}])
@@ -108,47 +107,51 @@ def _on_link(wan: Wan) -> Iterator[str]:
 
 
 def _extruded_routes(site: Site, colo: Colo) -> Iterator[Plain]:
-    """The extruded table: to hosts that own an address by their LAN, to all else by the tunnels."""
-    table = site.numbers.table
+    """To hosts that own an address by their LAN, to all else by the tunnels, and what is left without them."""
+    numbers = site.numbers
     for version in site.versions:
         for interface, network in site.routed(version):
             device = {"device": interface, "weight": 1}
-            yield route(str(network), table, [device], scope="link" if version == 4 else None)
+            yield route(str(network), numbers.live, [device], scope="link" if version == 4 else None)
         source = next((str(network.ip) for network in site.holds(version)), None)
         for metric, tier in tiers(site.wans, "up"):
             hops = [nexthop(wan.tunnel, weight, inside(site, colo, wan, version)[0], version) for wan, weight in tier]
-            yield route(DEFAULT[version], table, hops, metric=metric, source=source)
+            yield route(DEFAULT[version], numbers.static, hops, metric=metric, source=source)
         if site.block:
-            yield route(DEFAULT[version], table, [], metric=LAST_METRIC, type="unreachable")
+            yield route(DEFAULT[version], numbers.last, [], type="unreachable")
 
 
 def _rules(site: Site) -> Iterator[Plain]:
     """Which table a packet goes by, the first that matches (the last part of a priority says its job).
 
     10: to what main has a route for, but for the default and the WANs' own networks. 30: from a WAN's own address
-    by that WAN. 80 to 95: what belongs to the extruded space. All else keeps the way that main has, so that
-    addresses and uplinks that the inventory does not know go on working.
+    by that WAN. 75: to hosts that own an extruded address. 80 to 97: what belongs to the extruded space, in steps. All
+    else keeps the way that main has, so that addresses and uplinks that the inventory does not know go on working.
     """
-    first, table = site.numbers.priority, site.numbers.table
+    first = site.numbers.priority
     for wan in site.wans:
-        yield {"family": 4, "priority": first + 30, "table": _wan_table(site, wan), "source": f"{wan.source}/32"}
+        table = site.numbers.wan(wan.slot)
+        yield {"family": 4, "priority": first + 30, "table": table, "source": f"{wan.source}/32"}
     for version in sorted({4, *site.versions}):
         main = {"family": version, "table": MAIN}
         yield {**main, "priority": first + 10, "suppress_prefixlength": 0, "suppress_ifgroup": WAN_GROUP}
+        for _interface, network in site.routed(version):
+            to_host = {"family": version, "priority": first + 75, "destination": str(network)}
+            yield {**to_host, "table": site.numbers.live}
         for job, match in _extruded_matches(site, version):
-            yield {"family": version, "priority": first + job, "table": table, **match}
+            rule = {"family": version, "priority": first + job, **match}
+            yield from steps(rule, site.numbers, last=site.block)
         if version == 6 and site.holds(6):
             # IPv6 rules see no unbound sender: the router speaks as main has it, else by its extruded address
             yield {**main, "priority": first + 90}
-            yield {"family": 6, "priority": first + 95, "table": table, "iif": "lo"}
+            rule = {"family": 6, "priority": first + 95, "iif": "lo"}
+            yield from steps(rule, site.numbers, last=site.block)
 
 
 def _extruded_matches(site: Site, version: int) -> Iterator[tuple[int, Plain]]:
-    """What belongs to the extruded space: its sources, its destinations, LANs with NAT, and the router itself."""
+    """What belongs to the extruded space: its sources, LANs with NAT, and the router itself."""
     for network in site.claimed(version):
         yield 80, {"source": str(network)}
-    for _interface, network in site.routed(version):
-        yield 85, {"destination": str(network)}
     if version == 4:
         for interface in dict.fromkeys(lan.interface for lan in site.lans if lan.mode == "nat"):
             yield 90, {"iif": interface}

@@ -25,6 +25,8 @@ TABLES_USED = 36
 """The tables of a host are those from `table` to `table` + 36."""
 PRIORITIES_USED = 100
 """The rules of a host have the priorities from `priority` to `priority` + 99."""
+DETECT = 150
+"""Milliseconds after which a silent path counts as dead, where nothing else is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,34 @@ class Numbers:
 
     table: int
     priority: int
+
+    @property
+    def live(self) -> int:
+        """The table of the ways that live, which BIRD fills."""
+        return self.table
+
+    def slot(self, slot: int) -> int:
+        """The table of the ways through one tunnel of each site, which BIRD fills too."""
+        return self.table + slot
+
+    @property
+    def static(self) -> int:
+        """The table of all ways, dead or alive, for the time when BIRD does not watch them."""
+        return self.table + 17
+
+    @property
+    def last(self) -> int:
+        """The table of what is left to do when no way lives."""
+        return self.table + 18
+
+    def wan(self, slot: int) -> int:
+        """The table of the WAN with that slot itself."""
+        return self.table + 20 + slot
+
+    @property
+    def shared(self) -> list[int]:
+        """The tables that both ends have."""
+        return [self.live, *map(self.slot, range(1, MAX_SLOT + 1)), self.static, self.last]
 
     @property
     def priorities(self) -> list[int]:
@@ -67,6 +97,9 @@ class Wan:
 
     A `dynamic` one has neither address nor gateway, and its interface may be a pattern such as ``ppp*``; `match` is
     then what pppd calls the link. The host knows the rest: placeholders stand for it (module_utils/_bind.py).
+
+    `detect`: milliseconds of silence after which it counts as dead; None leaves it to both ends. `hold_down`: seconds
+    that it stays out after a failure, twice as long after each of a row of failures, up to `hold_down_max`.
     """
 
     path: str
@@ -82,6 +115,9 @@ class Wan:
     weight: int | None
     up: float | None
     down: float | None
+    detect: int | None
+    hold_down: int
+    hold_down_max: int
 
     @property
     def device(self) -> str:
@@ -135,6 +171,7 @@ class Site:
     wans: tuple[Wan, ...]
     lans: tuple[Lan, ...]
     held: tuple[IPNetwork, ...]
+    packet: bool
     block: bool
     renumber: bool
     take_over: bool

@@ -6,14 +6,18 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _duplicate
+from ansible_collections.multihome.extrude.plugins.module_utils import _duplicate, _files, _wire
+from ansible_collections.multihome.extrude.plugins.module_utils._model import FOLDER
 from tests.unit.netns import Netns, ip, output, scratch
 
 
@@ -21,10 +25,20 @@ from tests.unit.netns import Netns, ip, output, scratch
 def host() -> Iterator[Netns]:
     """A namespace, entered, with the devices a0 (10.1.0.1/24) and b0 (10.2.0.1/24) and things of its administrator.
 
-    It has no neighbours, so it does not listen for any as long as it would elsewhere.
+    It has no neighbours, so it does not listen for any as long as it would elsewhere. Requests that do not say
+    where files stand have a scratch folder for them, which is made with the first file.
     """
-    with scratch() as namespace, namespace.entered(), pytest.MonkeyPatch.context() as patch:
+    with (
+        scratch() as namespace,
+        namespace.entered(),
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory() as scratches,
+    ):
         patch.setattr(_duplicate, "PAUSES", (0, 0))
+        folder, real = Path(scratches, "extrude"), _files.Folder
+        patch.setattr(_files, "Folder", lambda path=FOLDER: real(folder if path == FOLDER else path))
+        patch.setattr(_wire, "DUMMY", dummy_kind())
+        output("sysctl", "-q", "net.ipv6.conf.default.addr_gen_mode=1")
         ip(
             "link add a0 type veth peer name b0",
             "link set a0 addrgenmode none",
@@ -43,6 +57,16 @@ def host() -> Iterator[Netns]:
         yield namespace
 
 
+@cache
+def dummy_kind() -> str:
+    """A kind of devices that the kernel has and that send nothing anywhere."""
+    for kind in ("dummy", "ifb"):
+        with scratch() as namespace, namespace.entered():
+            if subprocess.run(["ip", "link", "add", "type", kind], capture_output=True, check=False).returncode == 0:
+                return kind
+    raise NotImplementedError("these tests need a kernel with devices of the kind dummy or ifb")
+
+
 def ip6(*lines: str) -> None:
     """Run each line with ``ip -6``, in the namespace that the caller is in."""
     for line in lines:
@@ -52,7 +76,7 @@ def ip6(*lines: str) -> None:
 def snapshot() -> dict[str, Any]:
     """Everything that the engine writes, but for the order in which the kernel lists it."""
     return {
-        "links": _sorted(_without(_json("link"), "stats64")),
+        "links": _sorted([_link(link) for link in _json("link")]),
         "addresses": sorted(
             (link["ifname"], json.dumps(_without([address], "secondary")[0], sort_keys=True))
             for link in _json("addr")
@@ -73,7 +97,13 @@ def snapshot() -> dict[str, Any]:
         "sysctls": {
             str(path): path.read_text() for pattern in _SYSCTLS for path in Path("/proc/sys/net").glob(pattern)
         },
+        "files": {path: path.is_file() and path.read_text() for path in files().rglob("*")},
     }
+
+
+def files() -> Path:
+    """The folder of the files of requests that name no other."""
+    return _files.Folder()._folder
 
 
 _SYSCTLS = ("ipv4/conf/*/*", "ipv6/conf/*/proxy_ndp", "ipv4/neigh/*/proxy_delay", "ipv4/ip_forward")
@@ -81,6 +111,13 @@ _SYSCTLS = ("ipv4/conf/*/*", "ipv6/conf/*/proxy_ndp", "ipv4/neigh/*/proxy_delay"
 
 def _json(*words: str) -> list[Any]:
     return list(json.loads(output("ip", "-j", "-d", *words) or "[]"))
+
+
+def _link(link: dict[str, Any]) -> dict[str, Any]:
+    """Without what a dummy that was made anew has anew."""
+    is_dummy = link.get("linkinfo", {}).get("info_kind") == dummy_kind()
+    (kept,) = _without([link], "stats64", *(("ifindex", "address") if is_dummy else ()))
+    return dict(kept)
 
 
 def _without(items: list[Any], *names: str) -> list[Any]:

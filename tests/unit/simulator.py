@@ -15,6 +15,8 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Chain,
     Current,
     Device,
+    Dummy,
+    File,
     Group,
     Object,
     Proxy,
@@ -56,6 +58,7 @@ def _comparable(current: Current) -> list[Any]:
         set(current.rules),
         current.chains,
         current.sysctls,
+        current.files,
     ]
 
 
@@ -67,10 +70,15 @@ def _step(current: Current, operation: Operation) -> Current:
     _need(_is_there(current, item) == expected, operation, "is there, or is not")
     if isinstance(item, Tunnel):
         return _tunnel(current, operation, item)
+    if isinstance(item, Dummy):
+        return _dummy(current, operation, item)
     if isinstance(item, Group):
         group = 0 if operation.after is None else item.group
         device = replace(current.devices[item.device], group=group)
         return replace(current, devices={**current.devices, item.device: device})
+    if isinstance(item, File):
+        files = {place: file for place, file in current.files.items() if place != item.place}
+        return replace(current, files={**files, **{file.place: file for file in _new(operation.after, File)}})
     return _plain(current, operation.before, operation.after)
 
 
@@ -80,7 +88,7 @@ def _need(true: bool, operation: Operation, why: str) -> None:
 
 
 def _is_there(current: Current, item: Object) -> bool:
-    if isinstance(item, Tunnel):
+    if isinstance(item, Tunnel | Dummy):
         return item.name in current.devices
     if isinstance(item, Group):
         return current.devices[item.device].group != 0
@@ -92,6 +100,7 @@ def _is_there(current: Current, item: Object) -> bool:
         Route: current.routes,
         Rule: [rule.place for rule, _protocol in current.rules],
         Chain: current.chains,
+        File: current.files,
     }
     return item.place in places[type(item)]
 
@@ -100,13 +109,27 @@ def _tunnel(current: Current, operation: Operation, tunnel: Tunnel) -> Current:
     devices = dict(current.devices)
     old = devices.pop(tunnel.name, None)
     if operation.after is None:
-        standing = [item for item in _all(current) if tunnel.name in devices_of(item)]
-        _need(not standing, operation, f"these stand on it: {standing}")
-        return replace(current, devices=devices, sysctls=_settings(current, tunnel, None))
+        return _deleted(current, operation, tunnel)
     others = {device.tunnel.identity for device in devices.values() if device.tunnel}
     _need(tunnel.identity not in others, operation, "File exists")
     devices[tunnel.name] = Device(tunnel.name, 0, "gre", tunnel.alias, old.group if old else 0, tunnel)
     return replace(current, devices=devices, sysctls=current.sysctls if old else _settings(current, tunnel, "0"))
+
+
+def _dummy(current: Current, operation: Operation, dummy: Dummy) -> Current:
+    if operation.after is None:
+        return _deleted(current, operation, dummy)
+    old = current.devices.get(dummy.name)
+    made = Device(dummy.name, 0, "dummy", dummy.alias, old.group if old else 0, None, dummy)
+    sysctls = current.sysctls if old else _settings(current, dummy, "0")
+    return replace(current, devices={**current.devices, dummy.name: made}, sysctls=sysctls)
+
+
+def _deleted(current: Current, operation: Operation, device: Tunnel | Dummy) -> Current:
+    standing = [item for item in _all(current) if device.name in devices_of(item)]
+    _need(not standing, operation, f"these stand on it: {standing}")
+    devices = {name: other for name, other in current.devices.items() if name != device.name}
+    return replace(current, devices=devices, sysctls=_settings(current, device, None))
 
 
 def _all(current: Current) -> list[Object]:
@@ -115,8 +138,8 @@ def _all(current: Current) -> list[Object]:
     return [*current.addresses, *current.proxies, *routes, *groups]
 
 
-def _settings(current: Current, tunnel: Tunnel, value: str | None) -> dict[str, str | None]:
-    return {name: value if tunnel.name in name.split("/") else old for name, old in current.sysctls.items()}
+def _settings(current: Current, device: Tunnel | Dummy, value: str | None) -> dict[str, str | None]:
+    return {name: value if device.name in name.split("/") else old for name, old in current.sysctls.items()}
 
 
 def _plain(current: Current, before: Object | None, after: Object | None) -> Current:

@@ -41,6 +41,8 @@ TUNNELS = st.lists(
     unique_by=(lambda item: item["name"], lambda item: (item["remote"], item["key"])),
 )
 
+DUMMIES = unique(st.fixed_dictionaries({"name": st.sampled_from(["extrude0", "extrude1"])}), "name")
+
 PROXIES = unique(
     st.fixed_dictionaries(
         {
@@ -103,6 +105,17 @@ RULES = unique(
 )
 
 
+FILES = unique(
+    st.fixed_dictionaries(
+        {
+            "path": st.sampled_from(["bird.conf", "bird.d/acme.office.conf", "standby.d/acme.office.4"]),
+            "content": st.sampled_from(["router id 192.0.2.1;\n", "# büro", "one\n\ntwo\n"]),
+        }
+    ),
+    "path",
+)
+
+
 def addresses(devices: Sequence[str]) -> st.SearchStrategy[list[Plain]]:
     values = ["198.51.100.1/24", "198.51.100.2/24", "198.51.100.2/32", "2001:db8:1::1/64", "2001:db8:1::1/128"]
     address = st.fixed_dictionaries({"device": st.sampled_from([*devices, "lo"]), "address": st.sampled_from(values)})
@@ -150,12 +163,15 @@ def route(draw: st.DrawFn, devices: Sequence[str]) -> Plain:
 def plain_states(draw: st.DrawFn, tunnels: bool = True, owner: tuple[str, str] = ("acme", "office")) -> Plain:
     """A whole state as plain data; without *tunnels* every kernel can hold it."""
     made = draw(TUNNELS) if tunnels else []
-    devices = [*DEVICES, *(str(tunnel["name"]) for tunnel in made)]
-    sysctls = [{"name": f"net/ipv4/conf/{t['name']}/rp_filter", "value": "2"} for t in made if draw(st.booleans())]
+    dummies = draw(DUMMIES)
+    new = [str(device["name"]) for device in [*made, *dummies]]
+    devices = [*DEVICES, *new]
+    sysctls = [{"name": f"net/ipv4/conf/{name}/rp_filter", "value": "2"} for name in new if draw(st.booleans())]
     return {
         "customer": owner[0],
         "site": owner[1],
         "tunnels": made,
+        "dummies": dummies,
         "groups": draw(GROUPS),
         "addresses": draw(addresses(devices)),
         "sysctls": draw(SYSCTLS) + sysctls,
@@ -163,6 +179,7 @@ def plain_states(draw: st.DrawFn, tunnels: bool = True, owner: tuple[str, str] =
         "routes": draw(unique(route(devices), "destination", "table", "metric", max_size=5)),
         "rules": draw(RULES),
         "proxies": draw(PROXIES),
+        "files": draw(FILES),
         "reserved": {"tables": list(TABLES), "priorities": [4200, 4299]},
     }
 
@@ -189,4 +206,5 @@ def elsewhere(state: Plain) -> Plain:
             if r["type"] != "unicast" or any(h["device"] in DEVICES for h in r["nexthops"])
         ],
         "proxies": [{**p, "address": f"{p['address']}00"} for p in state["proxies"]],
+        "files": [{**f, "path": f"other.{f['path'].replace('/', '.')}"} for f in state["files"]],
     }

@@ -12,6 +12,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Address,
     Current,
     Device,
+    Dummy,
     Route,
     Rule,
     State,
@@ -139,9 +140,11 @@ def test_another_owners_endpoints_and_key_are_an_error_that_names_the_tunnel() -
         {"sysctls": [{"name": "net/ipv4/ip_forward", "value": 1}]},
         {"groups": [{"device": "a0", "group": 4200}]},
         {"chains": [{"name": "EXTRUDE-A", "hook": "INPUT", "rules": ["-j RETURN"]}]},
+        {"dummies": [{"name": "extrude0"}]},
+        {"files": [{"path": "bird.conf", "content": "router id 192.0.2.1;"}]},
     ],
 )
-def test_owners_may_share_rules_settings_groups_and_chains(lists: Plain) -> None:
+def test_owners_may_share(lists: Plain) -> None:
     host = replace(HOST, sysctls={"net/ipv4/ip_forward": "0"})
     assert problems(Request((state(**lists),), (state("other", **lists),)), host) == ()
 
@@ -158,6 +161,25 @@ def test_owners_may_share_rules_settings_groups_and_chains(lists: Plain) -> None
 )
 def test_what_is_shared_has_to_be_alike(mine: Plain, theirs: Plain) -> None:
     assert len(problems(Request((state(**mine),), (state("other", **theirs),)))) == 1
+
+
+def test_a_file_has_one_content_in_a_request_and_may_have_another_than_before() -> None:
+    one = state(files=[{"path": "bird.conf", "content": "one"}])
+    two = state("other", files=[{"path": "bird.conf", "content": "two"}])
+    assert problems(Request((one, two))) == (
+        (
+            "file bird.conf of customer other, site office is also asked for by customer acme, site office"
+            " with other contents"
+        ),
+    )
+    assert problems(Request((one,), (two,))) == ()
+
+
+def test_a_dummy_and_a_tunnel_have_no_name_in_common() -> None:
+    tunnel, dummy = state(tunnels=[TUNNEL]), state("other", dummies=[{"name": "ex-dsl"}])
+    text = "dummy ex-dsl has the name of tunnel ex-dsl 192.0.2.2 -> 203.0.113.2 key 17"
+    for request in (Request((tunnel, dummy)), Request((tunnel,), (dummy,)), Request((dummy,), (tunnel,))):
+        assert text in problems(request)
 
 
 def test_other_kinds_than_those_of_the_request_are_no_matter() -> None:
@@ -184,6 +206,27 @@ def test_somebody_elses_device_is_never_taken_over(device: Device, words: str) -
     (problem,) = problems(Request((state(tunnels=[TUNNEL]),)), host)
     assert problem.startswith("device ex-dsl is there already and is not ours: kind")
     assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        (Device("extrude0", 9, "bridge", "extrude:dummy"), "kind bridge (alias extrude:dummy)"),
+        (Device("extrude0", 9, "dummy", dummy=Dummy("extrude0", "")), "kind dummy"),
+        (Device("extrude0", 9, "dummy", "mine", dummy=Dummy("extrude0", "mine")), "kind dummy (alias mine)"),
+    ],
+)
+def test_somebody_elses_device_does_not_become_a_dummy_of_ours(device: Device, words: str) -> None:
+    host = replace(HOST, devices={**HOST.devices, "extrude0": device})
+    (problem,) = problems(Request((state(dummies=[{"name": "extrude0"}]),)), host)
+    assert problem == f"device extrude0 is there already and is not ours: {words}"
+    assert problems(Request((state(),)), host) == ()
+
+
+def test_a_dummy_of_ours_may_be_there_already() -> None:
+    device = Device("extrude0", 9, "dummy", "extrude:dummy", dummy=Dummy("extrude0"))
+    host = replace(HOST, devices={**HOST.devices, "extrude0": device})
+    assert problems(Request((state(dummies=[{"name": "extrude0"}]),)), host) == ()
 
 
 def test_another_owners_tunnel_in_the_kernel_is_named_by_its_alias() -> None:
@@ -229,6 +272,14 @@ def test_a_strangers_route_is_named_with_its_maker(protocol: int, words: str) ->
     assert problems(Request((state(routes=[ROUTE]),)), host) == (text,)
     in_reserved = state(routes=[{**ROUTE, "destination": "0.0.0.0/0"}], reserved=RESERVED)
     assert problems(Request((in_reserved,)), host) == (text,)
+
+
+def test_the_daemon_has_routes_in_our_tables_but_not_in_our_places() -> None:
+    wanted = state(routes=[{**ROUTE, "destination": "0.0.0.0/0"}, {**ROUTE, "metric": 32}], reserved=RESERVED)
+    mine, here = (replace(wanted.of(Route)[1], destination=prefix) for prefix in ("198.51.100.0/24", "198.18.0.0/15"))
+    assert problems(Request((wanted,)), replace(HOST, routes={mine.place: (mine, 12)})) == ()
+    for route, protocol in ((here, 12), (replace(mine, metric=0), 12), (mine, 4)):
+        assert len(problems(Request((wanted,)), replace(HOST, routes={route.place: (route, protocol)}))) == 1
 
 
 def test_routes_elsewhere_are_no_matter() -> None:

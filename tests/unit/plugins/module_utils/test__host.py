@@ -12,7 +12,13 @@ import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _announce, _host, _iptables, _netlink, _sysctl
+from ansible_collections.multihome.extrude.plugins.module_utils import (
+    _announce,
+    _host,
+    _netlink,
+    _programs,
+    _sysctl,
+)
 from ansible_collections.multihome.extrude.plugins.module_utils._conflict import Conflict
 from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError, Proxy, State
 from ansible_collections.multihome.extrude.plugins.module_utils._request import Operation, Request
@@ -91,12 +97,12 @@ class Failing:
         self._act = act
         self.refused: list[Operation] = []
 
-    def __call__(self, operations: list[Operation], writer: _netlink.Writer) -> None:
+    def __call__(self, operations: list[Operation], writers: _host._Writers) -> None:
         self._left -= 1
         if self._left == -1:
             self.refused = operations
             self._act()
-        self._real(operations, writer)
+        self._real(operations, writers)
 
 
 def refuse() -> None:
@@ -323,7 +329,7 @@ def test_a_signal_is_taken_between_two_operations_and_undoes(number: int, monkey
 
 @inside
 def test_without_iptables_a_plan_shows_the_chains_as_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_iptables, "_find", lambda _program: None)
+    monkeypatch.setattr(_programs, "find", lambda _program: None)
     assert left(Request((state(chains=WHOLE["chains"]),))) == [
         "add iptables chain EXTRUDE-FORWARD in filter, 1 rules",
         "add iptables chain EXTRUDE-MSS in mangle, 1 rules",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _iptables
+from ansible_collections.multihome.extrude.plugins.module_utils import _iptables, _programs
 from ansible_collections.multihome.extrude.plugins.module_utils._iptables import (
     apply,
     canonical,
@@ -159,8 +159,8 @@ def host(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def without_iptables(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
-    find = _iptables._find
-    monkeypatch.setattr(_iptables, "_find", lambda program: None if program in missing else find(program))
+    find = _programs.find
+    monkeypatch.setattr(_programs, "find", lambda program: None if program in missing else find(program))
 
 
 def iptables(*lines: str) -> None:
@@ -244,7 +244,7 @@ def test_where_no_namespace_may_be_made_one_sentence_says_so(tmp_path: Path, mon
     stub = tmp_path / "unshare"
     stub.write_text("#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2; exit 1\n")
     stub.chmod(0o755)
-    monkeypatch.setattr(_iptables, "_find", lambda program: str(stub) if program == "unshare" else program)
+    monkeypatch.setattr(_programs, "find", lambda program: str(stub) if program == "unshare" else program)
     with pytest.raises(EngineError, match=r"may not make one .*Operation not permitted"):
         canonical([FORWARD])
 
@@ -355,8 +355,8 @@ def test_a_kernel_without_nf_tables_has_no_chains_and_blames_none(
     stub = tmp_path / "iptables-nft"
     stub.write_text(f"#!/bin/sh\necho 'iptables/1.8.9 (nf_tables) {words}' >&2; exit 1\n")
     stub.chmod(0o755)
-    find = _iptables._find
-    monkeypatch.setattr(_iptables, "_find", lambda program: str(stub) if "tables" in program else find(program))
+    find = _programs.find
+    monkeypatch.setattr(_programs, "find", lambda program: str(stub) if "tables" in program else find(program))
     assert read([4, 6]) == {}
     with pytest.raises(EngineError, match=r"^iptables/1\.8\.9"):
         canonical([FORWARD])

@@ -13,10 +13,13 @@ from hypothesis import given
 from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     KINDS,
     MODELS,
+    Dummy,
     EngineError,
+    File,
     Nexthop,
     Owner,
     Route,
+    Rule,
     State,
     Sysctl,
     Tunnel,
@@ -127,6 +130,21 @@ def test_a_key_of_0_is_a_key() -> None:
     assert keyed.identity != keyless.identity
 
 
+def test_stand_by_is_no_part_of_what_a_rule_is_but_is_kept() -> None:
+    plain_rule, standby = {"family": 4, "priority": 4291, "table": 4217}, {"standby": True}
+    one, two = parse(rules=[plain_rule, {**plain_rule, **standby}]).of(Rule)
+    assert (one, one.place) == (two, two.place)
+    assert (plain(one), plain(two)) == (plain_rule, {**plain_rule, **standby})
+
+
+def test_dummies_and_files_come_back_from_plain_data() -> None:
+    file = {"path": "bird.d/acme.office.conf", "content": "protocol bgp {\n}\n"}
+    dummy, made = parse(dummies=[{"name": "extrude0"}], files=[file]).objects
+    assert (dummy, made) == (Dummy("extrude0", "extrude:dummy"), File(file["path"], file["content"]))
+    assert (plain(dummy), plain(made)) == ({"name": "extrude0"}, file)
+    assert plain(Dummy("extrude0", "", "down")) == {"name": "extrude0", "extra": "down"}
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 
@@ -184,6 +202,14 @@ def test_a_key_of_0_is_a_key() -> None:
         ({"sysctls": [{"name": "net/ipv4/ip_forward", "value": []}]}, "[] is neither a text nor a number"),
         ({"chains": [{"name": "FORWARD", "hook": "FORWARD"}]}, "chains[0].name: 'FORWARD' is not the name of a chain"),
         ({"chains": [{"name": "EXTRUDE-A", "hook": "x"}]}, "chains[0].hook: 'x' is not a built-in chain"),
+        ({"dummies": [{"name": "extrude0/1"}]}, "dummies[0].name: 'extrude0/1' is not the name of a device"),
+        ({"dummies": [{"name": "extrude0", "alias": "x"}]}, "dummies[0].alias: is not known here; known are name"),
+        ({"rules": [{"priority": 5, "table": 5, "standby": 1}]}, "rules[0].standby: 1 is neither true nor false"),
+        ({"files": [{"path": "bird.conf"}]}, "files[0].content: is missing"),
+        ({"files": [{"path": "bird.conf", "content": ""}]}, "files[0].content: '' is not what a text file may hold"),
+        ({"files": [{"path": "bird.conf", "content": "\0"}]}, "files[0].content: '\\x00' is not what a text file"),
+        ({"files": [{"path": "bird.conf", "content": "\udc80"}]}, "files[0].content: '\\udc80' is not what a text"),
+        ({"files": [{"path": "bird.conf", "content": "x", "mode": "0600"}]}, "files[0].mode: is not known here"),
         ({"customer": "ACME"}, "customer: 'ACME' is not the name of a customer"),
         ({"site": "a/b"}, "site: 'a/b' is not the name of a site"),
         ({"schema": 2}, "schema: 2 is newer than this version understands (1)"),
@@ -199,6 +225,30 @@ def test_bad_values_are_named_with_their_place(state: Plain, complaint: str) -> 
         parse(**state)
     assert complaint in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        ".",
+        "..",
+        "/etc/passwd",
+        "../passwd",
+        "a/../b",
+        "a/b/c",
+        "a/",
+        ".hidden",
+        "a/.hidden",
+        "a b",
+        "a\n",
+        "ä",
+        "-f",
+    ],
+)
+def test_files_stand_in_their_folder_or_one_below(path: str) -> None:
+    with pytest.raises(EngineError, match=r"^files\[0\]\.path: .* is not the path of a file below /etc/extrude"):
+        parse(files=[{"path": path, "content": "x"}])
 
 
 def test_the_place_starts_with_that_of_the_state() -> None:
@@ -231,7 +281,7 @@ def test_every_object_says_what_it_is_in_one_line(state: State) -> None:
 
 
 def test_kinds_are_in_the_order_of_what_stands_on_what() -> None:
-    assert tuple(MODELS) == ("tunnels", "groups", "addresses", "sysctls", "chains", "routes", "rules", "proxies")
+    assert " ".join(MODELS) == "tunnels dummies groups addresses sysctls chains routes rules proxies files"
 
 
 def test_hops_show_what_is_set() -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from ansible_collections.multihome.extrude.plugins.module_utils import _dump, _netlink, _wire
 from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Address,
+    Dummy,
     EngineError,
     Group,
     Nexthop,
@@ -36,7 +37,7 @@ from tests.unit.netns import WITHOUT_RIGHTS, ip, output
 from tests.unit.states import states
 
 TUNNEL = Tunnel("ex-dsl", "192.0.2.1", "203.0.113.2", 17, alias="extrude:acme/office/dsl")
-INDEX = {"lo": 1, "a0": 2, "b0": 3, "ex-1": 4, "ex-2": 5, "ex-3": 6}
+INDEX = {"lo": 1, "a0": 2, "b0": 3, "ex-1": 4, "ex-2": 5, "ex-3": 6, "extrude0": 7, "extrude1": 8}
 NAMES = {index: name for name, index in INDEX.items()}
 
 
@@ -95,6 +96,12 @@ def test_all_other_kinds_are_sent_as_they_will_be_read(state: State) -> None:
             assert _wire.rule(sent("rule", "add", **_netlink._rule(item))) == (item, 120)
 
 
+@pytest.mark.parametrize("dummy", [Dummy("extrude0"), Dummy("extrude0", extra="down")], ids=["up", "down"])
+def test_a_dummy_is_sent_as_it_will_be_read(dummy: Dummy) -> None:
+    arguments = {"kind": _wire.DUMMY, "state": _netlink._state(dummy), "ifalias": dummy.alias}
+    assert _wire.device(sent("link", "add", ifname=dummy.name, **arguments)).dummy == dummy
+
+
 # --- a real kernel ---------------------------------------------------------------------------------
 
 
@@ -125,6 +132,7 @@ DEFAULT = normal_route(
 )
 DEFAULT6 = Route("::/0", 4200, 1024, nexthops=(Nexthop("a0", "2001:db8:ffff::9", 3), Nexthop("b0", "fe80::8")))
 ITEMS: list[Object] = [
+    Dummy("extrude0"),
     Group("b0", 4200),
     Address("lo", "203.0.113.10/32"),
     Address("a0", "198.51.100.1/24"),
@@ -150,7 +158,8 @@ def test_what_is_added_is_there_and_what_is_deleted_leaves_no_trace(writer: Writ
     current = _dump.read([4200])
     groups = [Group(device.name, device.group) for device in current.devices.values()]
     routes, rules = [route for route, _protocol in current.routes.values()], [rule for rule, _protocol in current.rules]
-    assert item in [*groups, *current.addresses, *routes, *rules, *current.proxies]
+    dummies = [device.dummy for device in current.devices.values()]
+    assert item in [*dummies, *groups, *current.addresses, *routes, *rules, *current.proxies]
     delete(writer, item)
     assert snapshot() == before
 
@@ -170,6 +179,18 @@ def test_routes_of_any_form_take_each_others_place(writer: Writer, before: Route
     for old, new in ((before, after), (after, before)):
         writer.apply(Operation("change", old, new))
         assert _dump.read([4200]).routes == {new.place: (new, 120)}
+
+
+def test_a_dummy_is_up_and_is_put_right(writer: Writer) -> None:
+    dummy = Dummy("extrude0")
+    add(writer, dummy, Route("203.0.113.0/24", 4218, scope="link", nexthops=(Nexthop("extrude0"),)))
+    ip("link set extrude0 down alias strange")
+    found = _dump.read([]).devices["extrude0"].dummy
+    assert found == Dummy("extrude0", "strange", "down")
+    writer.apply(Operation("change", found, dummy))
+    assert _dump.read([]).devices["extrude0"].dummy == dummy
+    writer.apply(Operation("change", dummy, found))
+    assert _dump.read([]).devices["extrude0"].dummy == found
 
 
 def test_an_ipv6_address_changes_its_prefix_length(writer: Writer) -> None:
@@ -384,16 +405,19 @@ class Refusing:
         pass
 
 
-def test_a_tunnel_that_cannot_be_finished_is_taken_away(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("device", [TUNNEL, Dummy("extrude0")], ids=str)
+def test_a_device_that_cannot_be_finished_is_taken_away(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch, device: Tunnel | Dummy
+) -> None:
     kernel = Refusing()
     monkeypatch.setattr(writer, "_ipr", kernel)
     monkeypatch.setattr("socket.if_nametoindex", lambda _name: 99)
-    with pytest.raises(EngineError, match=r"^cannot add tunnel ex-dsl .*: Invalid argument$"):
-        add(writer, TUNNEL)
+    with pytest.raises(EngineError, match=rf"^cannot add {device}: Invalid argument$"):
+        add(writer, device)
     assert kernel.seen == [
-        ("add", "ex-dsl", None, None),
-        ("set", None, 99, "extrude:acme/office/dsl"),
+        ("add", device.name, None, None),
+        ("set", None, 99, device.alias),
         ("del", None, 99, None),
     ]
-    with pytest.raises(EngineError, match=r"there is no device ex-dsl"):
-        add(writer, Address("ex-dsl", "10.254.0.1/31"))
+    with pytest.raises(EngineError, match=rf"there is no device {device.name}"):
+        add(writer, Address(device.name, "10.254.0.1/31"))

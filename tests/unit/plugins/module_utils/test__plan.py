@@ -18,6 +18,8 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Chain,
     Current,
     Device,
+    Dummy,
+    File,
     Proxy,
     Route,
     Rule,
@@ -30,7 +32,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._request import 
 from tests.unit.simulator import apply_to, same, undone
 from tests.unit.states import DEVICES, RP_FILTERS, Plain, elsewhere, plain_states, states
 
-NAMES = [f"net/ipv4/conf/ex-{number}/rp_filter" for number in (1, 2, 3)]
+NAMES = [f"net/ipv4/conf/{name}/rp_filter" for name in ("ex-1", "ex-2", "ex-3", "extrude0", "extrude1")]
 HOST = Current(
     devices={name: Device(name, index) for index, name in enumerate(("lo", *DEVICES), 1)},
     addresses=(Address("a0", "10.1.0.1/24"), Address("b0", "10.2.0.1/24")),
@@ -112,7 +114,7 @@ def test_a_request_for_one_kind_touches_no_other(wanted: State, kind: str) -> No
     everything = after(HOST, Request((wanted,)))
     request = Request((state(),), (wanted,), kinds={kind})
     assert {operation.kind for operation in planned(everything, request)} <= (
-        {kind} if kind != "tunnels" else set(KINDS)
+        set(KINDS) if kind in ("tunnels", "dummies") else {kind}
     )
 
 
@@ -120,6 +122,7 @@ def test_a_request_for_one_kind_touches_no_other(wanted: State, kind: str) -> No
 
 WHOLE: Plain = {
     "tunnels": [ONE],
+    "dummies": [{"name": "extrude0"}],
     "groups": [{"device": "a0", "group": 4200}],
     "addresses": [{"device": "ex-1", "address": "10.254.0.1/31"}],
     "sysctls": [{"name": RP_FILTERS[0], "value": "2"}],
@@ -127,12 +130,25 @@ WHOLE: Plain = {
     "routes": [{"destination": "0.0.0.0/0", "table": 4200, "nexthops": [{"device": "ex-1"}]}],
     "rules": [{"priority": 4290, "table": 4200}, {"priority": 4210, "table": 4221, "source": "192.0.2.1/32"}],
     "proxies": [{"device": "a0", "address": "203.0.113.10"}],
+    "files": [{"path": "bird.conf", "content": "router id 192.0.2.1;"}],
 }
 
 
 def test_adds_go_from_the_ground_up_and_deletes_back_down() -> None:
     operations = planned(HOST, Request((state(**WHOLE),)))
-    kinds = ["tunnels", "groups", "addresses", "sysctls", "chains", "routes", "rules", "rules", "proxies"]
+    kinds = [
+        "tunnels",
+        "dummies",
+        "groups",
+        "addresses",
+        "sysctls",
+        "chains",
+        "routes",
+        "rules",
+        "rules",
+        "proxies",
+        "files",
+    ]
     assert [operation.kind for operation in operations] == kinds
     assert [op.item.priority for op in operations if isinstance(op.item, Rule)] == [4210, 4290]
     back = planned(apply_to(HOST, operations), Request((state(),), (state(**WHOLE),)))
@@ -200,6 +216,57 @@ def test_what_somebody_did_to_a_tunnel_by_hand_is_put_right(extra: str) -> None:
     ]
 
 
+def test_a_dummy_that_somebody_has_switched_off_is_put_right() -> None:
+    wanted = state(dummies=[{"name": "extrude0"}])
+    host = after(HOST, Request((wanted,)))
+    off = Device("extrude0", 9, "dummy", Dummy.ALIAS, dummy=Dummy("extrude0", extra="down"))
+    assert texts(replace(host, devices={**host.devices, "extrude0": off}), Request((wanted,), (wanted,))) == [
+        "change dummy extrude0 (extra: down -> unset)"
+    ]
+
+
+def test_files_are_replaced_whatever_they_hold() -> None:
+    wanted = state(files=WHOLE["files"])
+    host = replace(HOST, files={("bird.conf",): File("bird.conf", "an administrator's")})
+    assert texts(host, Request((wanted,))) == ["change file bird.conf"]
+    untold = replace(HOST, files={("bird.conf",): File("bird.conf", WHOLE["files"][0]["content"], "untold")})
+    assert texts(untold, Request((wanted,), (wanted,))) == ["change file bird.conf (extra: untold -> unset)"]
+
+
+# --- stand-by rules ------------------------------------------------------------------------------------
+
+LIVE, STATIC = {"priority": 4290, "table": 4200}, {"priority": 4291, "table": 4217, "standby": True}
+
+
+def test_stand_by_rules_are_rules_while_nobody_watches() -> None:
+    wanted = state(rules=[LIVE, STATIC])
+    assert texts(HOST, Request((wanted,))) == ["add rule 4290: lookup 4200", "add rule 4291: lookup 4217"]
+
+
+@pytest.mark.parametrize("stands", [True, False])
+def test_stand_by_rules_are_left_alone_while_somebody_watches(stands: bool) -> None:
+    wanted = state(rules=[LIVE, STATIC])
+    host = after(HOST, Request((wanted if stands else state(rules=[LIVE]),)))
+    watched = replace(host, watched=True)
+    assert texts(watched, Request((wanted,), (wanted,))) == []
+    assert texts(watched, Request((wanted,))) == []
+    missing = texts(replace(host, watched=False), Request((wanted,), (wanted,)))
+    assert missing == ([] if stands else ["add rule 4291: lookup 4217"])
+
+
+def test_stand_by_rules_that_are_wanted_no_more_go_if_they_stand() -> None:
+    former, wanted = state(rules=[LIVE, STATIC]), state(rules=[LIVE])
+    for host in (after(HOST, Request((former,))), after(HOST, Request((wanted,)))):
+        expected = ["delete rule 4291: lookup 4217"] if len(host.rules) == 4 else []
+        assert texts(replace(host, watched=True), Request((wanted,), (former,))) == expected
+
+
+def test_a_rule_that_becomes_one_for_always_is_put_in() -> None:
+    former, wanted = state(rules=[STATIC]), state(rules=[{**STATIC, "standby": False}])
+    watched = replace(HOST, watched=True)
+    assert texts(watched, Request((wanted,), (former,))) == ["add rule 4291: lookup 4217"]
+
+
 # --- purge ----------------------------------------------------------------------------------------
 
 
@@ -247,6 +314,18 @@ def test_addresses_that_the_kernel_makes_go_unlisted() -> None:
     host = after(HOST, Request((state(tunnels=[ONE]),)))
     host = replace(host, addresses=(*host.addresses, Address("ex-1", "fe80::5efe:c000:201/64")))
     assert texts(host, Request((state(),))) == ["delete tunnel ex-1 192.0.2.1 -> 203.0.113.1 key 17"]
+
+
+def test_what_goes_with_a_purged_dummy_is_listed() -> None:
+    nowhere = {"destination": "203.0.113.0/24", "table": 4218, "nexthops": [{"device": "extrude0"}]}
+    wanted = state(dummies=[{"name": "extrude0"}], routes=[nowhere])
+    host = after(HOST, Request((wanted,)))
+    assert texts(host, Request((state(),), (wanted,), kinds={"dummies"})) == [
+        "delete route 203.0.113.0/24 table 4218 metric 0 dev extrude0 weight 1",
+        "delete dummy extrude0",
+    ]
+    other = state("other", dummies=[{"name": "extrude0"}])
+    assert texts(host, Request((state(),), (wanted, other), kinds={"dummies"})) == []
 
 
 # --- tunnels that take over each other's endpoints -------------------------------------------------

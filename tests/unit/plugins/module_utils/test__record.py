@@ -73,6 +73,18 @@ def test_the_file_of_a_customer_without_objects_goes(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
+def test_that_a_rule_is_for_stand_by_is_written_though_it_is_the_same_rule(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    for standby in (False, True, False):
+        rule = {"priority": 4291, "table": 4217, "standby": standby}
+        records.store([State.parse({"customer": "acme", "site": "office", "rules": [rule]})])
+        assert ("standby" in (tmp_path / "acme.json").read_text()) is standby
+    settings = [{"name": "net/ipv4/x", "value": "1", "optional": optional} for optional in (False, True)]
+    for setting in settings:
+        records.store([State.parse({"customer": "acme", "site": "office", "sysctls": [setting]})])
+        assert f'"optional": {json.dumps(setting["optional"])}' in (tmp_path / "acme.json").read_text()
+
+
 def test_what_has_not_changed_is_not_written(tmp_path: Path) -> None:
     records = Records(tmp_path)
     records.store([state(), state("other")])

@@ -10,6 +10,9 @@ import pytest
 from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Address,
     Current,
+    Device,
+    Dummy,
+    File,
     Group,
     Proxy,
     Route,
@@ -23,6 +26,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._request import 
     Request,
     default_of,
     device_of_sysctl,
+    doomed,
     is_known,
     merged,
 )
@@ -79,6 +83,37 @@ def test_a_tunnel_belongs_to_whom_its_alias_names_or_else_the_record(alias: str,
     assert Request((state(),), (former,)).owns(tunnel) is owned
 
 
+@pytest.mark.parametrize(
+    ("alias", "recorded", "shared"),
+    [
+        ("extrude:dummy", False, True),
+        ("extrude:acme/office/dsl", True, False),
+        ("somebody's", True, False),
+        ("", True, True),
+        ("", False, False),
+    ],
+)
+@pytest.mark.parametrize("owner", ["acme", "other"])
+def test_a_dummy_is_of_all_owners_by_its_alias_or_else_the_record(
+    alias: str, recorded: bool, shared: bool, owner: str
+) -> None:
+    dummy = Dummy("extrude0", alias)
+    former = replace(state(owner=owner), objects=(dummy,) if recorded else ())
+    assert Request((state(),), (former,)).shares(dummy) is shared
+
+
+def test_a_dummy_goes_when_nobody_wants_it_any_more() -> None:
+    dummy = Dummy("extrude0")
+    current = Current(devices={"extrude0": Device("extrude0", 9, "dummy", dummy.alias, dummy=dummy)})
+    mine, theirs = replace(state(), objects=(dummy,)), replace(state(owner="other"), objects=(dummy,))
+    assert doomed(current, Request((state(),), (mine,))) == [dummy]
+    assert doomed(current, Request((state(),), (mine, theirs))) == []
+    assert doomed(current, Request((state(), theirs), (mine,))) == []
+    assert doomed(current, Request((mine,), (mine,))) == []
+    assert doomed(current, Request((state(),), (mine,), purge=False)) == []
+    assert doomed(current, Request((state(),), (mine,), kinds={"tunnels"})) == []
+
+
 def test_operations_have_inverses() -> None:
     add, change = Operation("add", None, ADDRESS), Operation("change", ADDRESS, OTHER)
     assert add.inverse() == Operation("delete", ADDRESS)
@@ -96,6 +131,12 @@ def test_operations_say_what_they_do() -> None:
     settings = Sysctl("net/a", "0"), Sysctl("net/a", "1", optional=True)
     assert str(Operation("change", *settings)) == "change sysctl net/a = 0 (value: 0 -> 1)"
     assert str(Operation("delete", Proxy("a0", "192.0.2.1"))) == "delete proxy 192.0.2.1 on a0"
+    assert str(Operation("change", File("bird.conf", "a\nb"), File("bird.conf", "c"))) == "change file bird.conf"
+    untold = File("bird.conf", "a", "not yet told"), File("bird.conf", "a")
+    assert str(Operation("change", *untold)) == "change file bird.conf (extra: not yet told -> unset)"
+    assert str(Operation("change", Dummy("extrude0", extra="down"), Dummy("extrude0"))) == (
+        "change dummy extrude0 (extra: down -> unset)"
+    )
     rule = Rule(6, 4230, 254, None, "2001:db8::/32", "a0", "b0", 1, 255, 0, 4200)
     assert str(rule) == (
         "rule 4230: to 2001:db8::/32 iif a0 oif b0 fwmark 0x1/0xff lookup 254 suppress_prefixlength 0"
@@ -117,6 +158,12 @@ def test_a_setting_of_a_new_tunnel_is_known_by_its_default() -> None:
     assert is_known(setting, Current(sysctls={"net/ipv4/conf/default/rp_filter": "0"}), request)
     assert not is_known(setting, Current(), request)
     assert default_of(setting, Request((state(),))) is None
+
+
+def test_a_setting_of_a_new_dummy_is_known_by_its_default() -> None:
+    setting = Sysctl("net/ipv4/conf/extrude0/rp_filter", "0")
+    request = Request((replace(state(), objects=(Dummy("extrude0"), setting)),))
+    assert is_known(setting, Current(sysctls={"net/ipv4/conf/default/rp_filter": "0"}), request)
 
 
 def test_merging_keeps_the_later_of_two_in_one_place() -> None:

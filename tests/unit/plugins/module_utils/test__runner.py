@@ -13,6 +13,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Chain,
     Current,
     Device,
+    File,
     Object,
     Owner,
     Proxy,
@@ -57,6 +58,18 @@ def test_the_lines_of_a_chain_keep_their_order() -> None:
     assert lines[0] == "ip6tables -t filter EXTRUDE-A   1: -j 0"
 
 
+def test_the_lines_of_files_come_last_and_keep_their_order() -> None:
+    operations = [
+        Operation("change", File("bird.conf", "z\na\n"), File("bird.conf", "z\nb\na\n")),
+        Operation("add", None, File("a.conf", "new")),
+        Operation("add", None, PROXY),
+    ]
+    assert _runner.report(operations)["diff"] == {
+        "before": "bird.conf: z\nbird.conf: a\n",
+        "after": ("proxies: device=a0 address=203.0.113.10\na.conf: new\nbird.conf: z\nbird.conf: b\nbird.conf: a\n"),
+    }
+
+
 # --- records --------------------------------------------------------------------------------------
 
 
@@ -74,6 +87,14 @@ def test_a_record_keeps_other_kinds_and_what_is_not_purged(
 ) -> None:
     request = Request((state(RULE),), (), kinds, purge)
     assert set(_apply._outcome(state(RULE), former, request, set()).objects) == kept
+
+
+def test_the_records_of_others_follow_the_files_that_they_share() -> None:
+    old, new, own = File("bird.conf", "old"), File("bird.conf", "new"), File("bird.d/other.x.conf", "own")
+    other, unconcerned = State(Owner("other", "x"), (ADDRESS, old, own)), State(Owner("third", "x"), (own,))
+    request = Request((state(new),), (state(old), other, unconcerned))
+    assert _apply._followers(request) == [State(Owner("other", "x"), (ADDRESS, new, own))]
+    assert _apply._followers(replace(request, kinds={"rules"})) == []
 
 
 def test_what_is_reserved_outlives_a_module_for_one_kind() -> None:

@@ -17,6 +17,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     ROUTE_TYPES,
     Address,
     Device,
+    Dummy,
     Nexthop,
     Proxy,
     Route,
@@ -135,6 +136,13 @@ def test_what_the_kernel_leaves_out_has_its_default() -> None:
 def test_other_devices_and_fallback_tunnels_are_no_tunnels_of_ours() -> None:
     assert device_of(ifname="gre0").tunnel is None
     assert _wire.device(encoded("link", ifname="br0", kind="bridge")) == Device("br0", 0, "bridge")
+
+
+@pytest.mark.parametrize(("state", "extra"), [("up", ""), ("down", "down")])
+def test_a_dummy_is_read_with_its_alias(state: str, extra: str) -> None:
+    payload = encoded("link", ifname="extrude0", kind="dummy", state=state, ifalias="extrude:dummy")
+    dummy = Dummy("extrude0", "extrude:dummy", extra)
+    assert _wire.device(payload) == Device("extrude0", 0, "dummy", "extrude:dummy", dummy=dummy)
 
 
 def test_the_underlying_device_of_a_tunnel_is_named() -> None:

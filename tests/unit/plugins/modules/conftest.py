@@ -30,8 +30,8 @@ def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
 
     def call(module: str, *, check: bool = False, **options: Any) -> Result:
         folders = {"directory": str(folder)}
-        if module == "extrude_state":
-            folders["states_directory"] = str(folder.parent / "states")
+        if module in ("extrude_info", "extrude_state"):
+            folders["config_directory"] = str(folder.parent / "config")
         args = {**folders, "_ansible_check_mode": check, **options}
         with patch_module_args(args), pytest.raises(SystemExit) as ended:
             import_module(f"ansible_collections.multihome.extrude.plugins.modules.{module}").main()

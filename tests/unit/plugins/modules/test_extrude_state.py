@@ -246,8 +246,8 @@ def test_a_bare_host_can_be_planned_but_not_changed(run: Run, folder: Path) -> N
     """Without pyroute2 and iptables, as before the first run."""
     expected = run("extrude_state", states=[{**STATE, "chains": []}], check=True)
     bare = (
-        "from ansible_collections.multihome.extrude.plugins.module_utils import _iptables\n"
-        "sys.modules['pyroute2'] = None\n_iptables._find = lambda program: None\n"
+        "from ansible_collections.multihome.extrude.plugins.module_utils import _programs\n"
+        "sys.modules['pyroute2'] = None\n_programs.find = lambda program: None\n"
     )
     planned = finished(module_process(folder, [{**STATE, "chains": []}], check=True, first=bare))
     assert planned["operations"] == expected["operations"]

@@ -44,6 +44,9 @@ def test_a_link_with_its_defaults() -> None:
         weight=None,
         up=None,
         down=None,
+        detect=None,
+        hold_down=2,
+        hold_down_max=30,
     )
     assert (first.tunnel, first.tunnel_mtu, second.slot) == ("ex-dsl", 1472, 2)
     assert noted(one) == []

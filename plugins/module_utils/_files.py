@@ -1,0 +1,114 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of states: read, and written in one step with the news to the daemon that reads them.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeAlias
+
+from . import _liveness
+from ._fields import EngineError
+from ._model import FOLDER, File, Place
+
+UNTOLD = "not yet told to the daemon"
+"""What is beyond the content of files that a run has written before it was cut short."""
+
+Change: TypeAlias = tuple[File | None, File | None]
+"""A file as it is and as it should be; None: not there."""
+
+
+class Folder:
+    """The files below one folder, which holds nothing of anybody else. Errors are EngineErrors that name the file."""
+
+    def __init__(self, folder: str | Path = FOLDER) -> None:
+        self._folder = Path(folder)
+        self._mark = self._folder / ".untold"
+        """Stands while files are written that the daemon has not been told of."""
+
+    def read(self, paths: Iterable[str]) -> dict[Place, File]:
+        """The files of these paths that are there. Bytes that are no text come as lone surrogates (PEP 383)."""
+        extra = UNTOLD if self._mark.exists() else ""
+        texts = {path: self._read(path) for path in sorted(paths)}
+        return {(path,): File(path, text, extra) for path, text in texts.items() if text is not None}
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Bring each file from what it is to what it should be, and tell the daemon once.
+
+        Should a file not be written, or the daemon refuse the files, all of them are put back.
+        """
+        done: list[Change] = []
+        self._write(self._mark, "")
+        try:
+            for before, after in changes:
+                done.append((before, after))
+                self._put(before, after)
+            self._tell()
+        except BaseException as error:
+            self._put_back(done, error)
+            raise
+
+    def _put_back(self, done: Sequence[Change], error: BaseException) -> None:
+        try:
+            for before, after in reversed(done):
+                self._put(after, before)
+            self._tell()
+        except EngineError as second:
+            raise EngineError(f"{error}; and putting back the files that stood before failed too: {second}") from error
+
+    def _put(self, before: File | None, after: File | None) -> None:
+        if after is not None:
+            self._write(self._folder / after.path, after.content)
+        elif before is not None:
+            self._remove(self._folder / before.path)
+
+    def _tell(self) -> None:
+        _liveness.reload(self._folder)
+        self._remove(self._mark)
+
+    def _read(self, path: str) -> str | None:
+        place = self._folder / path
+        with _named("read", place):
+            try:
+                return place.read_bytes().decode(errors="surrogateescape")
+            except FileNotFoundError:
+                return None
+
+    def _write(self, path: Path, content: str) -> None:
+        """Replace a file in one step, on the disk before the old one goes; everybody may read it."""
+        temporary = path.with_name(f".{path.name}.new")
+        with _named("write", path):
+            for folder in (self._folder, path.parent):
+                if not folder.exists():
+                    folder.mkdir(parents=True)
+                    folder.chmod(0o755)
+            with temporary.open("wb") as file:
+                os.fchmod(file.fileno(), 0o644)
+                file.write(content.encode(errors="surrogateescape"))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+
+    def _remove(self, path: Path) -> None:
+        """Remove a file, and the folders that are empty then."""
+        with _named("remove", path):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.parent.rmdir()
+            self._folder.rmdir()
+
+
+@contextmanager
+def _named(do: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        root = "; it takes root" if isinstance(error, PermissionError) else ""
+        raise EngineError(f"cannot {do} {path}: {error.strerror}{root}") from error

@@ -1,0 +1,72 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The daemon that watches the tunnels: BIRD, as a unit of systemd of its own.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import _programs
+from ._fields import EngineError
+
+UNIT = "extrude-bird.service"
+MAIN = "bird.conf"
+"""The file that the unit has BIRD read first."""
+LIVE = Path("/run/extrude/live")
+"""Stands while the daemon watches; the scripts of its unit make and remove it."""
+
+_START_SECONDS = 15
+"""How long to wait for a start that is under way: the unit waits for its sessions then."""
+_RUN_SECONDS = 60
+
+
+def watched() -> bool:
+    """Whether the daemon watches, and so stands in for the stand-by rules."""
+    return LIVE.exists()
+
+
+def reload(folder: Path) -> None:
+    """Have the daemon take its files in *folder* as they are now, where it runs and has a main one.
+
+    Raises EngineError with BIRD's own sentence where it refuses them; it goes on with the old ones then.
+    """
+    systemctl = _programs.find("systemctl")
+    if systemctl is None or not (folder / MAIN).exists() or not _runs(systemctl):
+        return
+    done = _run([systemctl, "reload", UNIT])
+    if done.returncode:
+        raise EngineError(f"{UNIT} does not take its new files: {_complaint(folder) or _line(done)}")
+
+
+def _runs(systemctl: str) -> bool:
+    """Whether the unit is active, which may take a moment where it starts or reloads just now."""
+    end = time.monotonic() + _START_SECONDS
+    while (state := _run([systemctl, "is-active", UNIT]).stdout.strip()) in ("activating", "reloading"):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return state == "active"
+
+
+def _complaint(folder: Path) -> str:
+    """What BIRD says to its files: nothing where it takes them."""
+    bird = _programs.find("bird")
+    return _line(_run([bird, "-p", "-c", str(folder / MAIN)])) if bird else ""
+
+
+def _line(done: subprocess.CompletedProcess[str]) -> str:
+    return " ".join(done.stderr.split())
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_RUN_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(f"{' '.join(command)} has not ended after {_RUN_SECONDS} s") from error

@@ -1,0 +1,54 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the hosts at both ends take for themselves, in the words that iptables-save prints.
+
+Every packet of a tunnel passes these rules, so their number does not grow with that of the sites, and what carries
+the packets comes first.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils._bird import BFD_PORT, BGP_PORT
+from ansible_collections.multihome.extrude.plugins.plugin_utils._numbers import inside_block
+from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain
+
+if TYPE_CHECKING:
+    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site
+
+ICMP = {4: "icmp", 6: "ipv6-icmp"}
+
+
+def site_input(site: Site, colo: Colo, version: int) -> Plain:
+    """Return the chain of a site's router for one IP version."""
+    block = inside_block(colo.pool if version == 4 else colo.pool6, site.number)
+    carrier = f"-s {colo.address.ip}/32 -p gre -j ACCEPT"
+    return _chain(version, [*([carrier] if version == 4 else []), *_inside(block, "ex-+", version)])
+
+
+def colo_input(colo: Colo, version: int) -> Plain:
+    """Return the chain of a colo for one IP version: the same for all sites. The kernel knows the far ends."""
+    block = str(colo.pool if version == 4 else colo.pool6)
+    carrier = f"-d {colo.address.ip}/32 -p gre -j ACCEPT"
+    return _chain(version, [*([carrier] if version == 4 else []), *_inside(block, "ex+", version)])
+
+
+def _chain(version: int, rules: list[str]) -> Plain:
+    return {"family": version, "table": "filter", "name": "EXTRUDE-INPUT", "hook": "INPUT", "rules": rules}
+
+
+def _inside(block: str, tunnels: str, version: int) -> Iterator[str]:
+    """Inside addresses talk to each other through tunnels: liveness and pings. Nobody else reaches them."""
+    yield "-i lo -j RETURN"
+    between = f"-s {block} -d {block} -i {tunnels}"
+    if version == 4:
+        yield f"{between} -p udp -m udp --dport {BFD_PORT} -j ACCEPT"
+        yield f"{between} -p tcp -m tcp --dport {BGP_PORT} -j ACCEPT"
+        yield f"{between} -p tcp -m tcp --sport {BGP_PORT} -m conntrack --ctstate ESTABLISHED -j ACCEPT"
+    yield f"{between} -p {ICMP[version]} -j ACCEPT"
+    yield f"-d {block} ! -i {tunnels} -j DROP"
