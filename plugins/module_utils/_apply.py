@@ -12,7 +12,7 @@ from collections.abc import Container
 from dataclasses import replace
 from typing import TypeAlias
 
-from . import _host, _iptables, _netlink
+from . import _host, _iptables, _netlink, _programs
 from ._model import Address, Current, EngineError, File, Group, Place, Proxy, State
 from ._record import Records
 from ._request import Request, merged
@@ -37,7 +37,11 @@ def run(records: Records, request: Request, check: bool) -> _host.Survey:
 
 def missing_packages() -> list[str]:
     """Debian packages that a run needs and the host lacks."""
-    missing = {"python3-pyroute2": not _netlink.has_pyroute2(), "iptables": not _iptables.installed()}
+    missing = {
+        "python3-pyroute2": not _netlink.has_pyroute2(),
+        "iptables": not _iptables.installed(),
+        "bird2": _programs.find("bird") is None,
+    }
     return [name for name, is_missing in missing.items() if is_missing]
 
 
