@@ -95,4 +95,4 @@ def _has_address(device: str) -> bool:
 
 def _address(text: str) -> str:
     """An IPv4 address, or nothing where the hook had none to give."""
-    return str(ipaddress.IPv4Address(text)) if text else ""
+    return "" if text in ("", "0.0.0.0") else str(ipaddress.IPv4Address(text))

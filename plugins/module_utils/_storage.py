@@ -71,11 +71,18 @@ class SiteFiles:
             self.warnings.append(text)
 
 
-def write(path: Path, text: str, sync: bool = True) -> None:
-    """Replace a file in one step; with *sync* the new one is on the disk before the old one goes."""
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+def write(path: Path, text: str, sync: bool = True, mode: int = 0o644) -> None:
+    """Replace a file in one step; with *sync* the new one is on the disk before the old one goes.
+
+    Folders that are missing are made; who may read them does not depend on the umask.
+    """
+    missing = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        folder.chmod(0o755)
     temporary = path.with_name(f".{path.name}.new")
     with temporary.open("w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), mode)
         file.write(text)
         file.flush()
         if sync:
