@@ -60,6 +60,22 @@ def devices_of(state: Plain) -> set[str]:
     return {name for name in named if isinstance(name, str) and "{" not in name} - own - {"lo", "all", "default"}
 
 
+def hold_sources(state: Plain, held: Collection[str]) -> Plain:
+    """A bound state whose routes have a preferred source only where the host or the state holds that address.
+
+    The kernel takes none that it does not have; what is only forwarded needs none. Of IPv6 no source is left out.
+    """
+    own = {str(item.get("address")).partition("/")[0] for item in _items(state, "addresses")}
+    known = own.union(held)
+    routes = _items(state, "routes")
+    unready = [
+        route for route in routes if (source := route.get("source")) and ":" not in source and source not in known
+    ]
+    if not unready:
+        return state
+    return {**state, "routes": [{**route, "source": None} if route in unready else route for route in routes]}
+
+
 _ON_DEVICES = ("groups", "addresses", "proxies")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from . import _links
-from ._bind import Plain, bind, devices_of, is_open
+from ._bind import Plain, bind, devices_of, hold_sources, is_open
 from ._learned import Endpoints, Hints
 from ._links import Kernel, Link
 from ._model import State
@@ -38,7 +38,8 @@ def bound(states: Iterable[Plain], store: Store, patient: bool = False) -> tuple
     """The states with what the kernel and the hooks tell in place of their placeholders.
 
     A *patient* caller, such as boot, takes the host as it is: what stands on devices that have not come yet is
-    left out, and a static link without its address counts as down. Others get an error for these.
+    left out, and so is the source of routes that has not; a static link without its address counts as down.
+    Others get an error for these.
     """
     listed = list(states)
     kernel = kernel_for(listed) if patient or any(map(is_open, listed)) else Kernel()
@@ -67,7 +68,8 @@ def _bound(state: Plain, store: Store, kernel: Kernel, patient: bool) -> Plain:
     unready = {wan.interface for wan in wans if wan.address is not None and links[wan.name].reason}
     absent = (named - kernel.devices.keys()) | unready
     down = {name for name in named if name in kernel.devices and not kernel.devices[name].up}
-    return {**bind(state, values, absent, down), "expects": []}
+    held = {local.address for local in kernel.addresses}
+    return {**hold_sources(bind(state, values, absent, down), held), "expects": []}
 
 
 def name_of(state: Plain) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils._bind import bind, devices_of, is_open
+from ansible_collections.multihome.extrude.plugins.module_utils._bind import bind, devices_of, hold_sources, is_open
 
 STATE: dict[str, Any] = {
     "customer": "acme",
@@ -129,6 +129,17 @@ def test_nothing_stands_on_a_device_that_is_absent_and_no_next_hop_on_one_that_i
 
 def test_the_devices_of_a_state_are_those_that_it_does_not_make() -> None:
     assert devices_of(STATE) == {"eth1", "lan0"}
+
+
+def test_a_preferred_source_that_the_host_does_not_have_yet_is_left_out() -> None:
+    sources = ["203.0.113.2", "203.0.113.10", "198.51.100.9", "2001:db8::1", None]
+    state = {
+        "addresses": [{"device": "lo", "address": "203.0.113.10/32"}],
+        "routes": [{"destination": "192.0.2.0/24", "metric": n, "source": text} for n, text in enumerate(sources)],
+    }
+    routes = hold_sources(state, {"203.0.113.2"})["routes"]
+    assert [route["source"] for route in routes] == ["203.0.113.2", "203.0.113.10", None, "2001:db8::1", None]
+    assert [route["metric"] for route in routes] == [0, 1, 2, 3, 4]
 
 
 def test_binding_leaves_the_state_as_it_was() -> None:
