@@ -68,6 +68,9 @@ def value(cls: type[Class]) -> type[Class]:
     return dataclass(unsafe_hash=True, slots=True)(cls)
 
 
+# pylint does not see that these are dataclasses
+# pylint: disable=invalid-field-call
+
 # --- the objects ----------------------------------------------------------------------------------
 
 
@@ -485,7 +488,7 @@ class Chain:
         return f"{program} chain {self.name} in {self.table}, {len(self.rules)} rules"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class File:
     """A text file below the folder of the configuration. Several owners may share one."""
 
