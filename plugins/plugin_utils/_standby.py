@@ -41,5 +41,6 @@ def standby_files(name: str, rules: Sequence[Plain]) -> Iterator[Plain]:
 
 def _words(rule: Plain) -> str:
     """Return a rule as ``ip rule add`` and ``ip rule del`` take it."""
-    matches = [f"{WORDS[key]} {rule[key]}" for key in WORDS if key in rule]
+    keys = sorted(rule.keys() - {"family", "priority", "standby"}, key=list(WORDS).index)
+    matches = [f"{WORDS[key]} {rule[key]}" for key in keys]
     return " ".join([f"priority {rule['priority']}", *matches, f"protocol {PROTOCOL}"])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import testinfra
 
-from tests.acceptance import modules, playbook, snapshot, traffic, watch
+from tests.acceptance import modules, playbook, sessions, snapshot, traffic, watch
 from tests.lab.lab import Lab
 
 HOSTS = ("colo", "office")
@@ -88,6 +88,7 @@ def mended(deployed: Lab) -> Iterator[Lab]:
     failed = {host: result.message for host, result in modules.apply_all(deployed).items() if result.failed}
     if failed:
         pytest.exit(f"the lab cannot be put back: {failed}", 1)
+    sessions.wait_up(deployed)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ from typing import Any
 from ansible_collections.multihome.extrude.plugins.module_utils._model import State
 from tests.unit.plugins.plugin_utils.samples import Vars, cable, colo, dsl, office, run, shop
 
+BETWEEN = "-s 10.254.0.0/15 -d 10.254.0.0/15 -i ex+"
+
 
 def state(rack: Vars | None = None, **changes: Any) -> Vars:
     """Return the colo's state for the sample site with some changes, which the engine takes."""
@@ -16,7 +18,9 @@ def state(rack: Vars | None = None, **changes: Any) -> Vars:
 
 
 def test_the_whole_state() -> None:
-    assert state() == {
+    found = state()
+    assert [file["path"] for file in found.pop("files")] == ["bird.conf", "bird.d/acme.1.conf", "standby.d/acme.1.4"]
+    assert found == {
         "schema": 1,
         "customer": "acme",
         "site": "office",
@@ -46,6 +50,7 @@ def test_the_whole_state() -> None:
                 "wan": "cable",
             },
         ],
+        "dummies": [{"name": "extrude0"}],
         "groups": [],
         "addresses": [
             {"device": "ex1-dsl", "address": "10.254.0.0/31"},
@@ -56,16 +61,24 @@ def test_the_whole_state() -> None:
             {"device": "eth0", "address": "203.0.113.11"},
         ],
         "routes": [
-            {
-                "destination": destination,
-                "table": 4200,
-                "metric": 1,
-                "source": "203.0.113.2",
-                "nexthops": [{"device": "ex1-dsl", "weight": 1}, {"device": "ex1-cable", "weight": 1}],
-            }
+            route
             for destination in ("203.0.113.10/32", "203.0.113.11/32")
+            for route in (
+                {
+                    "destination": destination,
+                    "table": 4217,
+                    "metric": 1,
+                    "source": "203.0.113.2",
+                    "nexthops": [{"device": "ex1-dsl", "weight": 1}, {"device": "ex1-cable", "weight": 1}],
+                },
+                {"destination": destination, "table": 4218, "nexthops": [{"device": "extrude0", "weight": 1}]},
+            )
         ],
-        "rules": [{"family": 4, "priority": 4290, "table": 4200}],
+        "rules": [
+            {"family": 4, "priority": 4290, "table": 4200},
+            {"family": 4, "priority": 4291, "table": 4217, "standby": True},
+            {"family": 4, "priority": 4292, "table": 4218},
+        ],
         "sysctls": [
             {"name": "net/ipv4/ip_forward", "value": "1", "optional": False},
             {"name": "net/ipv4/fib_multipath_hash_policy", "value": "1", "optional": False},
@@ -96,11 +109,27 @@ def test_the_whole_state() -> None:
                     "-d 203.0.113.10/32 -o ex1-+ -j ACCEPT",
                     "-s 203.0.113.11/32 -i ex1-+ -j ACCEPT",
                     "-d 203.0.113.11/32 -o ex1-+ -j ACCEPT",
+                    "-o extrude0 -j REJECT --reject-with icmp-host-unreachable",
+                ],
+            },
+            {
+                "family": 4,
+                "table": "filter",
+                "name": "EXTRUDE-INPUT",
+                "hook": "INPUT",
+                "rules": [
+                    "-d 203.0.113.2/32 -p gre -j ACCEPT",
+                    "-i lo -j RETURN",
+                    f"{BETWEEN} -p udp -m udp --dport 3784 -j ACCEPT",
+                    f"{BETWEEN} -p tcp -m tcp --dport 1179 -j ACCEPT",
+                    f"{BETWEEN} -p tcp -m tcp --sport 1179 -m conntrack --ctstate ESTABLISHED -j ACCEPT",
+                    f"{BETWEEN} -p icmp -j ACCEPT",
+                    "-d 10.254.0.0/15 ! -i ex+ -j DROP",
                 ],
             },
         ],
         "expects": [{"address": "203.0.113.2"}],
-        "reserved": {"tables": [4200], "priorities": [4200, 4299]},
+        "reserved": {"tables": [*range(4200, 4219)], "priorities": [4200, 4299]},
     }
 
 
@@ -108,7 +137,7 @@ def test_the_colo_weighs_by_what_the_site_can_receive_and_keeps_tiers() -> None:
     lte = dsl(name="lte", interface="wwan0", address="192.0.2.9", metric=2)
     wans = [dsl(up=40, down=100), cable(up=50, down=500), lte]
     routes = state(extrude_wans=wans, extrude_addresses=["203.0.113.10"], extrude_lan=[])["routes"]
-    assert [(route["metric"], route["nexthops"]) for route in routes] == [
+    assert [(route["metric"], route["nexthops"]) for route in routes if route["table"] == 4217] == [
         (1, [{"device": "ex1-dsl", "weight": 1}, {"device": "ex1-cable", "weight": 5}]),
         (2, [{"device": "ex1-lte", "weight": 1}]),
     ]
@@ -124,7 +153,7 @@ def test_ipv4_prefixes_are_proxied_one_by_one_and_ipv6_prefixes_not_at_all() -> 
         "203.0.113.19",
         "2001:db8:100::10",
     ]
-    assert [route["destination"] for route in found["routes"]] == [
+    assert [route["destination"] for route in found["routes"] if route["table"] == 4218] == [
         "203.0.113.16/30",
         "2001:db8:100::10/128",
         "2001:db8:100:1::/64",
@@ -134,18 +163,18 @@ def test_ipv4_prefixes_are_proxied_one_by_one_and_ipv6_prefixes_not_at_all() -> 
 def test_ipv6() -> None:
     found = state(extrude_addresses=["203.0.113.10", "2001:db8:100::10"], extrude_lan=[])
     assert found["addresses"][1] == {"device": "ex1-dsl", "address": "fd65:7874:7275::/127"}
-    assert found["routes"][1]["nexthops"] == [
+    assert found["routes"][2]["nexthops"] == [
         {"device": "ex1-dsl", "gateway": "fd65:7874:7275::1", "weight": 1},
         {"device": "ex1-cable", "gateway": "fd65:7874:7275:1::1", "weight": 1},
     ]
-    assert found["rules"][1] == {"family": 6, "priority": 4290, "table": 4200}
+    assert [rule["priority"] for rule in found["rules"] if rule["family"] == 6] == [4290, 4291, 4292]
     assert {item["name"]: item["value"] for item in found["sysctls"] if "ipv6" in item["name"]} == {
         "net/ipv6/conf/all/forwarding": "1",
         "net/ipv6/fib_multipath_hash_policy": "1",
         "net/ipv6/neigh/eth0/proxy_delay": "0",
         "net/ipv6/conf/eth0/proxy_ndp": "1",
     }
-    assert [chain["table"] for chain in found["chains"] if chain["family"] == 6] == ["mangle", "filter"]
+    assert [chain["table"] for chain in found["chains"] if chain["family"] == 6] == ["mangle", "filter", "filter"]
 
 
 def test_without_ipv6_its_settings_stay_as_they_are() -> None:
@@ -157,15 +186,17 @@ def test_without_ipv6_its_settings_stay_as_they_are() -> None:
 def test_numbers_and_pools_of_the_colo() -> None:
     rack = colo(extrude_table=1000, extrude_rule_priority=100, extrude_inside_pool="10.0.0.0/16")
     found = state(rack)
-    assert found["rules"] == [{"family": 4, "priority": 190, "table": 1000}]
-    assert {route["table"] for route in found["routes"]} == {1000}
-    assert found["reserved"] == {"tables": [1000], "priorities": [100, 199]}
+    assert [(rule["priority"], rule["table"]) for rule in found["rules"]] == [(190, 1000), (191, 1017), (192, 1018)]
+    assert {route["table"] for route in found["routes"]} == {1017, 1018}
+    assert found["reserved"] == {"tables": [*range(1000, 1019)], "priorities": [100, 199]}
     assert found["addresses"][0] == {"device": "ex1-dsl", "address": "10.0.0.0/31"}
 
 
-def test_the_rule_is_the_same_object_in_the_states_of_all_sites() -> None:
+def test_the_rules_are_the_same_objects_in_the_states_of_all_sites() -> None:
     states = run(office=office(), shop=shop())["colos"]["rack"]
-    assert states[0]["rules"] == states[1]["rules"]
+    for shared in ("rules", "dummies"):
+        assert states[0][shared] == states[1][shared]
+    assert states[0]["files"][0] == states[1]["files"][0]
 
 
 def test_the_longest_names_fit_the_kernel() -> None:

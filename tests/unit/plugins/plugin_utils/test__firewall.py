@@ -21,6 +21,7 @@ def states(**changes: Any) -> tuple[Vars, Vars]:
 
 def rules(state: Vars, family: int, table: str) -> list[str]:
     chains = [chain for chain in state["chains"] if (chain["family"], chain["table"]) == (family, table)]
+    chains = [chain for chain in chains if chain["hook"] != "INPUT"]
     return [rule for chain in chains for rule in chain["rules"]]
 
 
@@ -103,4 +104,5 @@ def test_at_the_colo_a_site_has_its_own_addresses_only() -> None:
     assert rules(colo, 6, "filter") == [
         "-s 2001:db8:100:1::/64 -i ex1-+ -j ACCEPT",
         "-d 2001:db8:100:1::/64 -o ex1-+ -j ACCEPT",
+        "-o extrude0 -j REJECT --reject-with icmp6-addr-unreachable",
     ]

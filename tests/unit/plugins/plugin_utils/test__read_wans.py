@@ -54,9 +54,11 @@ def test_a_link_with_its_defaults() -> None:
 
 def test_a_link_with_all_its_keys() -> None:
     more = {"slot": 9, "up": 2.5, "down": 10, "weight": 7, "metric": 2, "mtu": 1492, "nat": False, "ipsec": False}
+    more |= {"detect": 600, "hold_down": 40}
     one = reader({"extrude_wans": [dsl(**more)]})
     (wan,) = read_wans(one)
     assert (wan.slot, wan.up, wan.down, wan.weight, wan.metric, wan.mtu) == (9, 2.5, 10, 7, 2, 1492)
+    assert (wan.detect, wan.hold_down, wan.hold_down_max) == (600, 40, 40)
     assert noted(one) == []
 
 
@@ -104,6 +106,9 @@ def test_a_gateway_may_lie_outside_the_links_network(address: str, gateway: str)
         ({"mtu": 9217}, "mtu: 9217 is out of range; give a whole number from 576 to 9216"),
         ({"up": 0}, f"up: 0 is out of range; give {RATE}"),
         ({"down": "100M"}, f"down: '100M' is not a number; give {RATE}"),
+        ({"detect": 29}, "detect: 29 is out of range; give a whole number from 30 to 60000"),
+        ({"hold_down": 0}, "hold_down: 0 is out of range; give a whole number from 1 to 3600"),
+        ({"hold_down": 9, "hold_down_max": 8}, "hold_down_max: 8 is less than hold_down, 9; give 9 or more"),
         ({"nat": True}, "nat: true is not supported by this version yet; leave it out"),
         ({"ipsec": True}, "ipsec: true is not supported by this version yet; leave it out"),
         ({"ipsec": "no"}, "ipsec: 'no' is not a truth value; give true or false"),

@@ -16,6 +16,7 @@ LANS = [
 ]
 
 MARK = "0x3f000000"
+BETWEEN = "-s 10.254.0.0/27 -d 10.254.0.0/27 -i ex-+"
 
 
 def state(**changes: Any) -> Vars:
@@ -26,7 +27,9 @@ def state(**changes: Any) -> Vars:
 
 
 def test_the_whole_state() -> None:
-    assert state() == {
+    found = state()
+    assert [file["path"] for file in found.pop("files")] == ["bird.conf", "bird.d/acme.1.conf", "standby.d/acme.1.4"]
+    assert found == {
         "schema": 1,
         "customer": "acme",
         "site": "office",
@@ -95,7 +98,7 @@ def test_the_whole_state() -> None:
             },
             {
                 "destination": "0.0.0.0/0",
-                "table": 4200,
+                "table": 4217,
                 "metric": 1,
                 "source": "203.0.113.10",
                 "nexthops": [{"device": "ex-dsl", "weight": 1}, {"device": "ex-cable", "weight": 1}],
@@ -105,11 +108,15 @@ def test_the_whole_state() -> None:
             {"family": 4, "priority": 4230, "table": 4221, "source": "192.0.2.2/32"},
             {"family": 4, "priority": 4230, "table": 4222, "source": "198.51.100.2/32"},
             {"family": 4, "priority": 4210, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
+            {"family": 4, "priority": 4275, "table": 4200, "destination": "203.0.113.11/32"},
             {"family": 4, "priority": 4280, "table": 4200, "source": "203.0.113.10/32"},
+            {"family": 4, "priority": 4281, "table": 4217, "source": "203.0.113.10/32", "standby": True},
             {"family": 4, "priority": 4280, "table": 4200, "source": "203.0.113.11/32"},
-            {"family": 4, "priority": 4285, "table": 4200, "destination": "203.0.113.11/32"},
+            {"family": 4, "priority": 4281, "table": 4217, "source": "203.0.113.11/32", "standby": True},
             {"family": 4, "priority": 4290, "table": 4200, "iif": "lan0"},
+            {"family": 4, "priority": 4291, "table": 4217, "iif": "lan0", "standby": True},
             {"family": 4, "priority": 4295, "table": 4200, "iif": "lo", "source": "0.0.0.0/32"},
+            {"family": 4, "priority": 4296, "table": 4217, "iif": "lo", "source": "0.0.0.0/32", "standby": True},
         ],
         "sysctls": [
             {"name": "net/ipv4/ip_forward", "value": "1", "optional": False},
@@ -161,12 +168,27 @@ def test_the_whole_state() -> None:
                     "-i lan0 -o ex-+ -j ACCEPT",
                 ],
             },
+            {
+                "family": 4,
+                "table": "filter",
+                "name": "EXTRUDE-INPUT",
+                "hook": "INPUT",
+                "rules": [
+                    "-s 203.0.113.2/32 -p gre -j ACCEPT",
+                    "-i lo -j RETURN",
+                    f"{BETWEEN} -p udp -m udp --dport 3784 -j ACCEPT",
+                    f"{BETWEEN} -p tcp -m tcp --dport 1179 -j ACCEPT",
+                    f"{BETWEEN} -p tcp -m tcp --sport 1179 -m conntrack --ctstate ESTABLISHED -j ACCEPT",
+                    f"{BETWEEN} -p icmp -j ACCEPT",
+                    "-d 10.254.0.0/27 ! -i ex-+ -j DROP",
+                ],
+            },
         ],
         "expects": [
             {"device": "dsl0", "address": "192.0.2.2"},
             {"device": "cable0", "address": "198.51.100.2"},
         ],
-        "reserved": {"tables": [4200, 4221, 4222], "priorities": [4200, 4299]},
+        "reserved": {"tables": [*range(4200, 4219), 4221, 4222], "priorities": [4200, 4299]},
     }
 
 
@@ -205,20 +227,25 @@ def test_the_site_weighs_by_what_it_can_send() -> None:
 
 def test_slots_and_base_numbers_make_tables_and_priorities() -> None:
     found = state(extrude_wans=[dsl(slot=16)], extrude_table=1000, extrude_rule_priority=100)
-    assert found["reserved"] == {"tables": [1000, 1036], "priorities": [100, 199]}
-    own = {rule["priority"]: rule["table"] for rule in found["rules"] if rule["priority"] < 180}
-    assert own == {110: 254, 130: 1036}
-    assert {rule["table"] for rule in found["rules"] if rule["priority"] >= 180} == {1000}
-    assert {route["table"] for route in found["routes"]} == {1000, 1036}
+    assert found["reserved"] == {"tables": [*range(1000, 1019), 1036], "priorities": [100, 199]}
+    tables = {rule["priority"]: rule["table"] for rule in found["rules"]}
+    assert tables == {110: 254, 130: 1036, 175: 1000, 180: 1000, 181: 1017, 190: 1000, 191: 1017, 195: 1000, 196: 1017}
+    assert {route["table"] for route in found["routes"]} == {1000, 1017, 1036}
     assert found["tunnels"][0]["key"] == 32
 
 
 def test_block_puts_an_unreachable_default_behind_all_others() -> None:
     found = state(extrude_when_down="block", extrude_addresses=V6, extrude_lan=LANS)
     assert [route for route in found["routes"] if route.get("type")] == [
-        {"destination": "0.0.0.0/0", "table": 4200, "metric": 4278198272, "type": "unreachable", "nexthops": []},
-        {"destination": "::/0", "table": 4200, "metric": 4278198272, "type": "unreachable", "nexthops": []},
+        {"destination": "0.0.0.0/0", "table": 4218, "type": "unreachable", "nexthops": []},
+        {"destination": "::/0", "table": 4218, "type": "unreachable", "nexthops": []},
     ]
+    extruded = {(rule["family"], rule["priority"]) for rule in found["rules"] if rule["table"] == 4218}
+    assert extruded == {(4, 4282), (4, 4292), (4, 4297), (6, 4282), (6, 4297)}
+
+
+def test_direct_leaves_what_no_tunnel_takes_to_main() -> None:
+    assert all(item["table"] != 4218 for item in [*state()["rules"], *state()["routes"]])
 
 
 def test_ipv6() -> None:
@@ -235,7 +262,7 @@ def test_ipv6() -> None:
         {"destination": "2001:db8:100:1::/64", "table": 4200, "nexthops": [{"device": "lan1", "weight": 1}]},
         {
             "destination": "::/0",
-            "table": 4200,
+            "table": 4217,
             "metric": 1,
             "source": "2001:db8:100::10",
             "nexthops": [
@@ -244,25 +271,28 @@ def test_ipv6() -> None:
             ],
         },
     ]
-    assert [chain["table"] for chain in found["chains"] if chain["family"] == 6] == ["mangle", "filter"]
+    assert [chain["table"] for chain in found["chains"] if chain["family"] == 6] == ["mangle", "filter", "filter"]
 
 
 def test_only_extruded_ipv6_sources_enter_a_tunnel_and_others_keep_their_way() -> None:
     found = state(extrude_addresses=V6, extrude_lan=LANS)
     assert [rule for rule in found["rules"] if rule["family"] == 6] == [
         {"family": 6, "priority": 4210, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
+        {"family": 6, "priority": 4275, "table": 4200, "destination": "2001:db8:100:1::/64"},
         {"family": 6, "priority": 4280, "table": 4200, "source": "2001:db8:100::10/128"},
+        {"family": 6, "priority": 4281, "table": 4217, "source": "2001:db8:100::10/128", "standby": True},
         {"family": 6, "priority": 4280, "table": 4200, "source": "2001:db8:100:1::/64"},
-        {"family": 6, "priority": 4285, "table": 4200, "destination": "2001:db8:100:1::/64"},
+        {"family": 6, "priority": 4281, "table": 4217, "source": "2001:db8:100:1::/64", "standby": True},
         {"family": 6, "priority": 4290, "table": 254},
         {"family": 6, "priority": 4295, "table": 4200, "iif": "lo"},
+        {"family": 6, "priority": 4296, "table": 4217, "iif": "lo", "standby": True},
     ]
 
 
 def test_a_router_without_an_ipv6_address_of_its_own_does_not_send_through_tunnels() -> None:
     lan = [{"interface": "lan0", "mode": "routed"}]
     found = state(extrude_addresses=["203.0.113.10", "2001:db8:100:1::/64"], extrude_lan=lan)
-    assert [rule["priority"] for rule in found["rules"] if rule["family"] == 6] == [4210, 4280, 4285]
+    assert [rule["priority"] for rule in found["rules"] if rule["family"] == 6] == [4210, 4275, 4280, 4281]
 
 
 def test_a_router_without_an_ipv4_address_of_its_own_sends_by_its_wans() -> None:
@@ -273,7 +303,7 @@ def test_a_router_without_an_ipv4_address_of_its_own_sends_by_its_wans() -> None
 
 def test_addresses_and_lans_that_the_inventory_does_not_know_keep_the_way_that_main_has() -> None:
     matches = ("source", "destination", "iif")
-    extruded = [rule for rule in state()["rules"] if rule["table"] == 4200]
+    extruded = [rule for rule in state()["rules"] if rule["table"] in (4200, 4217, 4218)]
     assert extruded
     assert all(any(match in rule for match in matches) for rule in extruded)
 
@@ -288,7 +318,7 @@ def test_a_site_with_ipv6_only_leaves_ipv4_alone_but_for_its_tunnels() -> None:
     found = state(extrude_addresses=["2001:db8:100::10"], extrude_lan=[])
     assert {route["table"] for route in found["routes"] if ":" not in route["destination"]} == {4221, 4222}
     assert {rule["priority"] for rule in found["rules"] if rule["family"] == 4} == {4210, 4230}
-    assert {chain["family"] for chain in found["chains"]} == {6}
+    assert [chain["name"] for chain in found["chains"] if chain["family"] == 4] == ["EXTRUDE-INPUT"]
 
 
 def test_a_site_may_be_told_to_renumber() -> None:

@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sessions by which BIRD watches the tunnels, and what it makes of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from tests.lab.lab import Lab
+
+UNIT = "extrude-bird.service"
+TUNNELS = {"colo": ("ex1-dsl", "ex1-cable"), "office": ("ex-dsl", "ex-cable")}
+LONGEST = 60
+"""Seconds that a session can need: the longest hold-down, and some."""
+_SHOW = "birdc -s /run/extrude/bird.ctl show protocols"
+
+
+def birdc(lab: Lab, host: str, *words: str) -> str:
+    """What BIRD answers."""
+    return lab.exec(host, ["birdc", "-s", "/run/extrude/bird.ctl", *words], check=False).stdout
+
+
+def since(lab: Lab, host: str) -> dict[str, str]:
+    """The sessions that are up, each with the time since when."""
+    lines = [line.split() for line in birdc(lab, host, "show", "protocols").splitlines() if " BGP " in line]
+    return {words[0]: words[4] for words in lines if words[-1] == "Established"}
+
+
+def hold_down(lab: Lab, host: str, session: str) -> int:
+    """For how many seconds a session is held down now; 0 where it is not."""
+    found = re.search(r"Error wait: +[0-9.]+/([0-9.]+)", birdc(lab, host, "show", "protocols", "all", session))
+    return round(float(found[1])) if found else 0
+
+
+def wait_up(lab: Lab, tunnels: Mapping[str, Collection[str]] = TUNNELS) -> None:
+    """Start what has been stopped, and wait until these sessions are up and watched, and BIRD's routes count."""
+    for host, names in tunnels.items():
+        lab.exec(host, ["systemctl", "start", UNIT], timeout=60)
+        wait(lab, host, " && ".join(f"{_SHOW} | grep -q '^{name} .*Established'" for name in names))
+        wait(lab, host, "test -e /run/extrude/live")
+
+
+def wait_down(lab: Lab, host: str, session: str) -> None:
+    """Wait until a session is not up."""
+    wait(lab, host, f"! {_SHOW} | grep -q '^{session} .*Established'")
+
+
+def wait(lab: Lab, host: str, condition: str) -> None:
+    """Wait until a shell command succeeds on a host."""
+    end = time.monotonic() + LONGEST
+    while lab.exec(host, ["sh", "-c", condition], check=False).returncode:
+        if time.monotonic() > end:
+            state = birdc(lab, host, "show", "protocols")
+            raise AssertionError(f"after {LONGEST} s there is still not on {host}: {condition}\n{state}")
+        time.sleep(0.5)
+
+
+def ways(lab: Lab, host: str, destination: str, table: int = 4200) -> dict[str, int]:
+    """The devices of BIRD's route in the kernel, with their weights."""
+    command = ["ip", "-j", "route", "show", "table", str(table), "proto", "bird", destination]
+    routes: list[dict[str, Any]] = json.loads(lab.exec(host, command, check=False).stdout or "[]")
+    hops = [hop for route in routes for hop in route.get("nexthops", [route])]
+    return {hop["dev"]: hop.get("weight", 1) for hop in hops}

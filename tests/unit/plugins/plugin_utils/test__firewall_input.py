@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from ansible_collections.multihome.extrude.plugins.module_utils._iptables import canonical
+from ansible_collections.multihome.extrude.plugins.module_utils._model import Chain, State
+from tests.unit.plugins.plugin_utils.samples import Vars, office, run, shop
+
+BOTH = ["203.0.113.10", "2001:db8:100::10"]
+LANS = [{"interface": "lan0", "mode": "nat"}]
+
+
+def both() -> tuple[Vars, Vars]:
+    made = run(office=office(extrude_addresses=BOTH, extrude_lan=LANS), shop=shop())
+    return made["sites"]["office"], made["colos"]["rack"][0]
+
+
+def rules(state: Vars, family: int) -> list[str]:
+    (chain,) = (chain for chain in state["chains"] if chain["hook"] == "INPUT" and chain["family"] == family)
+    return list(chain["rules"])
+
+
+def test_the_rules_are_in_the_words_of_iptables_save() -> None:
+    for state in both():
+        chains = [chain for chain in State.parse(state).of(Chain) if chain.hook == "INPUT"]
+        assert len(chains) == 2
+        assert set(canonical(chains)) == set(chains)
+
+
+def test_what_carries_the_packets_comes_first() -> None:
+    site, colo = both()
+    assert rules(site, 4)[0] == "-s 203.0.113.2/32 -p gre -j ACCEPT"
+    assert rules(colo, 4)[0] == "-d 203.0.113.2/32 -p gre -j ACCEPT"
+
+
+def test_a_site_speaks_for_its_own_inside_addresses_only() -> None:
+    site, colo = both()
+    assert rules(site, 4)[-1] == "-d 10.254.0.0/27 ! -i ex-+ -j DROP"
+    assert rules(site, 6)[-1] == "-d fd65:7874:7275::/60 ! -i ex-+ -j DROP"
+    assert rules(colo, 4)[-1] == "-d 10.254.0.0/15 ! -i ex+ -j DROP"
+
+
+def test_more_sites_are_no_more_rules_at_the_colo() -> None:
+    states = run(office=office(), shop=shop())["colos"]["rack"]
+    assert rules(states[0], 4) == rules(states[1], 4)
