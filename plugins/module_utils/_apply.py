@@ -10,16 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeAlias
 
 from . import _host, _iptables, _netlink, _programs
 from ._model import Address, Current, EngineError, File, Group, Place, Proxy, State
 from ._record import Records
 from ._request import Request, merged
-
-_NETWORKD = Path("/run/systemd/netif/state")
-"""Stands while systemd-networkd runs."""
 
 Slot: TypeAlias = tuple[str, Place]
 """Kind and place of an object."""
@@ -45,8 +41,6 @@ def missing_packages() -> list[str]:
         "python3-pyroute2": not _netlink.has_pyroute2(),
         "iptables": not _iptables.installed(),
         "bird2": _programs.find("bird") is None,
-        # without it nobody hears when networkd has a link up or down
-        "networkd-dispatcher": _NETWORKD.exists() and _programs.find("networkd-dispatcher") is None,
     }
     return [name for name, is_missing in missing.items() if is_missing]
 
