@@ -76,7 +76,7 @@ def hold_sources(state: Plain, held: Collection[str]) -> Plain:
     return {**state, "routes": [{**route, "source": None} if route in unready else route for route in routes]}
 
 
-_ON_DEVICES = ("groups", "addresses", "proxies")
+_ON_DEVICES = ("groups", "delays", "addresses", "proxies")
 
 
 def _standing(bound: Plain, gone: Collection[str | None]) -> Plain:

@@ -16,6 +16,7 @@ from ._model import (
     Address,
     Chain,
     Current,
+    Delay,
     Dummy,
     EngineError,
     File,
@@ -59,6 +60,7 @@ def refuse(current: Current, request: Request) -> None:
         *_renumbered(request),
         *_foreign_devices(current, request),
         *_foreign_groups(current, request),
+        *_foreign_queues(current, request),
         *_foreign_routes(current, request),
         *_foreign_rules(current, request),
         *_misplaced(current, request),
@@ -174,6 +176,14 @@ def _foreign_groups(current: Current, request: Request) -> list[str]:
         if (device := current.devices.get(group.device))
         and device.group not in (0, group.group)
         and place not in request.had(Group)
+    ]
+
+
+def _foreign_queues(current: Current, request: Request) -> list[str]:
+    return [
+        f"{delay}: it has a queueing discipline of somebody else's, {current.queues[delay.device]}"
+        for delay in request.wanted(Delay).values()
+        if delay.device in current.queues
     ]
 
 

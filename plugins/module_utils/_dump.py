@@ -13,16 +13,16 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple, TypeVar
 
 from . import _wire
-from ._model import MAIN_TABLE, PROTOCOL, Current, EngineError, Route
+from ._model import MAIN_TABLE, PROTOCOL, Current, Delay, Device, EngineError, Route
 
 Item = TypeVar("Item")
 
-_GETLINK, _GETADDR, _GETROUTE, _GETNEIGH, _GETRULE = 18, 22, 26, 30, 34
+_GETLINK, _GETADDR, _GETROUTE, _GETNEIGH, _GETRULE, _GETQDISC = 18, 22, 26, 30, 34, 38
 _SOL_NETLINK, _GET_STRICT_CHK = 270, 12
 _REQUEST_DUMP = 0x301
 _DATAGRAM = 1 << 16
@@ -53,6 +53,15 @@ def read(tables: Iterable[int]) -> Current:
         routes={route.place: (route, protocol) for route, protocol in _each(_wire.route, routes, names)},
         rules=tuple(_each(_wire.rule, rules)),
     )
+
+
+def queues(devices: Mapping[str, Device]) -> tuple[list[Delay], dict[str, str]]:
+    """Our delays, and by device the queueing disciplines of somebody else's."""
+    with closing(_open()) as channel:
+        payloads = _dump(channel, _GETQDISC, bytes(20))
+    found = _each(_wire.queue, payloads, {device.index: name for name, device in devices.items()})
+    delays = [item for item in found if isinstance(item, Delay)]
+    return delays, dict(item for item in found if isinstance(item, tuple))
 
 
 def our_routes() -> list[Route]:

@@ -170,6 +170,14 @@ class Fields:
             raise self.error(name, f"{values!r} is no list of texts")
         return tuple(values)
 
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """Addresses without prefix length, of any family, in normal form."""
+        return tuple(self._normal(name, value, _ADDRESS, None) for value in self._list(name))
+
+    def prefixes(self, name: str) -> tuple[str, ...]:
+        """Networks, of any family, in normal form."""
+        return tuple(self._normal(name, value, _NETWORK, None) for value in self._list(name))
+
     def integers(self, name: str, low: int, high: int) -> tuple[int, ...]:
         values = self._list(name)
         if not all(_is_integer(item, low, high) for item in values):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from . import _announce, _dump, _duplicate, _files, _iptables, _liveness, _netlink, _sysctl
 from ._conflict import Conflict
-from ._model import AnyObject, Chain, Current, EngineError, File, Proxy, Route, Rule, Sysctl
+from ._model import AnyObject, Chain, Current, Delay, EngineError, File, Proxy, Route, Rule, Sysctl
 from ._plan import merged_chains, plan
 from ._request import Operation, Request, default_of
 from ._signals import Signals
@@ -44,9 +44,9 @@ class Survey:
 def survey(request: Request) -> Survey:
     """Reads each kind once and plans. Changes nothing, and needs neither pyroute2 nor iptables."""
     current = read(request)
-    chains = merged_chains(request)
+    chains = merged_chains(request, current.chains)
     if _iptables.installed():  # without it there are no chains yet, so nothing to compare with
-        chains = _iptables.canonical(chains)
+        chains = _iptables.canonical(chains, current.chains)
     operations = plan(current, request, chains)
     _refuse_held(request, operations)
     return Survey(current, operations)
@@ -71,10 +71,14 @@ def read(request: Request) -> Current:
     """What the host holds of the kinds and tables that the request touches."""
     watched = _liveness.watched()
     current = _dump.read(_tables(request))
+    delayed = request.wanted(Delay) or request.had(Delay)
+    delays, queues = _dump.queues(current.devices) if delayed else ([], {})
     chains = {**request.wanted(Chain), **request.had(Chain)}
     files = {**request.wanted(File), **request.had(File)}
     return replace(
         current,
+        delays={delay.place: delay for delay in delays},
+        queues=queues,
         sysctls=_sysctl.read(sysctl_names(request)),
         chains=_iptables.read({chain.family for chain in chains.values()}),
         files=_files.Folder(request.folder).read(file.path for file in files.values()),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -157,21 +157,29 @@ def read(families: Iterable[int]) -> dict[Place, Chain]:
     return chains
 
 
-def canonical(chains: Sequence[Chain]) -> tuple[Chain, ...]:
+def canonical(chains: Sequence[Chain], others: Collection[Place] = ()) -> tuple[Chain, ...]:
     """The same chains, in the same order, with their rules as this host's iptables-save prints them.
 
     The rules are loaded into a scratch network namespace and read back, so that they compare exactly
     with what stands whatever the version of iptables, and the host's own tables stay untouched.
+    *others* are chains of ours that stand beside these; the rules may jump to them.
     Raises EngineError that names chain and rule where iptables does not take a rule.
     """
     printed: dict[Place, Chain] = {}
     for family in sorted({chain.family for chain in chains}):
         ours = [chain for chain in chains if chain.family == family]
-        done = _load_in_scratch(family, ours)
+        done = _load_in_scratch(family, [*ours, *_targets(ours, others)])
         if done.returncode:
-            raise EngineError(_blame(family, ours))
+            raise EngineError(_blame(family, ours, others))
         printed |= parse_save(family, done.stdout)
     return tuple(printed[chain.place] for chain in chains)
+
+
+def _targets(chains: Sequence[Chain], others: Collection[Place]) -> list[Chain]:
+    """Those of the *others* that these chains jump to, empty."""
+    targets = {place for chain in chains for place in chain.targets}
+    beside = sorted(targets & set(others) - {chain.place for chain in chains})
+    return [Chain(family, table, name, "", ()) for family, table, name in beside]
 
 
 def apply(changes: Sequence[Change]) -> None:
@@ -232,7 +240,7 @@ def _load_in_scratch(family: int, chains: Sequence[Chain]) -> subprocess.Complet
     return done
 
 
-def _blame(family: int, chains: Sequence[Chain]) -> str:
+def _blame(family: int, chains: Sequence[Chain], others: Collection[Place]) -> str:
     """The sentence on chains that do not load: the first rule (or chain) at which loading starts to fail.
 
     Found by halving, since the line numbers in iptables' complaints are not exact.
@@ -241,7 +249,7 @@ def _blame(family: int, chains: Sequence[Chain]) -> str:
 
     def complaint(count: int) -> str:
         """What iptables says to the first *count* rules; empty when it takes them."""
-        left, some = count, []
+        left, some = count, _targets(chains, others)
         for chain in chains:
             some.append(replace(chain, rules=chain.rules[:left]))
             left -= len(some[-1].rules)

@@ -9,6 +9,7 @@ reports compare with ``==``. This module util is private to the collection.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
@@ -179,6 +180,33 @@ class Group:
 
     def __str__(self) -> str:
         return f"group {self.group} of {self.device}"
+
+
+@value
+class Delay:
+    """What a device holds back all that it sends for, in milliseconds with one decimal (tc-netem(8))."""
+
+    KIND: ClassVar[str] = "delays"
+    KEYS: ClassVar[frozenset[str]] = keys("device delay")
+    LONGEST: ClassVar[int] = 1000
+    device: str
+    delay: float
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Delay:
+        value = data.required("delay")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= cls.LONGEST:
+            raise data.error("delay", f"{value!r} is no number of milliseconds from 0.1 to {cls.LONGEST}")
+        delay = cls(data.device("device"), round(float(value), 1))
+        data.only(cls.KEYS)
+        return delay
+
+    @property
+    def place(self) -> Place:
+        return (self.device,)
+
+    def __str__(self) -> str:
+        return f"delay of {self.delay} ms on {self.device}"
 
 
 @value
@@ -455,6 +483,9 @@ class Sysctl:
         return f"sysctl {self.name} = {self.value}"
 
 
+_JUMP = re.compile(r" ?-[jg] (EXTRUDE-[A-Z0-9-]+)$")
+
+
 @value
 class Chain:
     """An iptables chain of ours, and the built-in chain that jumps to it (``hook``; empty: none does)."""
@@ -473,7 +504,7 @@ class Chain:
             family=data.choice("family", FAMILIES, 4),
             table=data.choice("table", ("filter", "mangle", "nat", "raw"), "filter"),
             name=data.text("name", CHAIN),
-            hook=data.text("hook", HOOK),
+            hook=data.optional_text("hook", HOOK) or "",
             rules=data.strings("rules"),
         )
         data.only(cls.KEYS)
@@ -482,6 +513,12 @@ class Chain:
     @property
     def place(self) -> Place:
         return (self.family, self.table, self.name)
+
+    @property
+    def targets(self) -> set[Place]:
+        """The places of the chains of ours that its rules jump to."""
+        found = (_JUMP.search(rule) for rule in self.rules)
+        return {(self.family, self.table, jump[1]) for jump in found if jump}
 
     def __str__(self) -> str:
         program = "iptables" if self.family == 4 else "ip6tables"
@@ -513,12 +550,12 @@ class File:
         return f"file {self.path}"
 
 
-Object: TypeAlias = Tunnel | Dummy | Group | Address | Proxy | Route | Rule | Sysctl | Chain | File
+Object: TypeAlias = Tunnel | Dummy | Group | Delay | Address | Proxy | Route | Rule | Sysctl | Chain | File
 
-AnyObject = TypeVar("AnyObject", Tunnel, Dummy, Group, Address, Proxy, Route, Rule, Sysctl, Chain, File)
+AnyObject = TypeVar("AnyObject", Tunnel, Dummy, Group, Delay, Address, Proxy, Route, Rule, Sysctl, Chain, File)
 
 MODELS: dict[str, type[Object]] = {
-    model.KIND: model for model in (Tunnel, Dummy, Group, Address, Sysctl, Chain, Route, Rule, Proxy, File)
+    model.KIND: model for model in (Tunnel, Dummy, Group, Delay, Address, Sysctl, Chain, Route, Rule, Proxy, File)
 }
 KINDS = tuple(MODELS)
 """The kinds in the order in which they are added: what comes later stands on what comes before."""
@@ -544,12 +581,15 @@ class Device:
 class Current:
     """What the host holds. Routes and rules come with their protocol number (who made them).
 
+    ``queues``: by device, the queueing disciplines that somebody else has put there.
     Addresses stand in the kernel's order, in which a primary one precedes its secondary ones. ``watched``: a
     daemon watches the tunnels, and puts the routes of live ones into tables before those of the stand-by rules.
     """
 
     devices: dict[str, Device] = field(default_factory=dict)
     addresses: tuple[Address, ...] = ()
+    delays: dict[Place, Delay] = field(default_factory=dict)
+    queues: dict[str, str] = field(default_factory=dict)
     proxies: frozenset[Proxy] = frozenset()
     routes: dict[Place, tuple[Route, int]] = field(default_factory=dict)
     rules: tuple[tuple[Rule, int], ...] = ()

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from . import _sysctl, _wire
-from ._model import PROTOCOL, Address, Current, Dummy, EngineError, Group, Nexthop, Proxy, Route, Rule, Tunnel
+from ._model import PROTOCOL, Address, Current, Delay, Dummy, EngineError, Group, Nexthop, Proxy, Route, Rule, Tunnel
 from ._request import Operation
 
 MISSING = "pyroute2 is missing on this host (Debian package python3-pyroute2)"
@@ -70,6 +70,8 @@ class Writer:
             elif isinstance(item, Group):
                 group = 0 if operation.action == "delete" else item.group
                 self._ipr.link("set", index=self._index(item.device), group=group)
+            elif isinstance(item, Delay):
+                self._delay(operation, item)
             elif isinstance(item, Address):
                 self._address(operation, item)
             elif isinstance(item, Proxy):
@@ -106,6 +108,11 @@ class Writer:
         except self._refused:
             self._ipr.link("del", index=self._indexes.pop(device.name))
             raise
+
+    def _delay(self, operation: Operation, delay: Delay) -> None:
+        verb = "replace" if operation.action == "change" else _verb(operation)
+        values = {} if verb == "del" else {"delay": round(delay.delay * 1000), "limit": _MOST_DELAYED}
+        self._ipr.tc(verb, "netem", index=self._index(delay.device), handle=_wire.HANDLE, **values)
 
     def _address(self, operation: Operation, address: Address) -> None:
         """A change (of an IPv6 prefix length) takes a delete and an add: the kernel knows no other way."""
@@ -203,6 +210,8 @@ def _matches(rule: Rule) -> list[Any]:
 # --- what pyroute2 is told ----------------------------------------------------------------------------
 
 Index = Callable[[str], int]
+_MOST_DELAYED = 50_000
+"""Packets: more than 60 ms of 10 Gbit/s."""
 _NODAD, _PERMANENT, _ANY_SCOPE = 0x02, 0x80, 255
 _TYPES = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}
 _SCOPES = {"global": 0, "link": 253, "host": 254}
@@ -334,6 +343,7 @@ class _Hint:
 _HINTS = (
     _Hint(errno.EOPNOTSUPP, "tunnels", "this kernel has no GRE tunnels (module ip_gre)"),
     _Hint(errno.EOPNOTSUPP, "dummies", "this kernel has no dummy devices (module dummy)"),
+    _Hint(errno.ENOENT, "delays", "this kernel has no netem (module sch_netem)"),
     _Hint(errno.EPERM, "", "not permitted; it takes root (CAP_NET_ADMIN)"),
     _Hint(errno.EEXIST, "tunnels", "another tunnel has the same name or the same endpoints and key"),
     _Hint(errno.ENETUNREACH, "routes", "a gateway is not reachable on its device"),

@@ -9,7 +9,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Container, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from ._conflict import refuse
@@ -19,6 +19,7 @@ from ._model import (
     AnyObject,
     Chain,
     Current,
+    Delay,
     Dummy,
     File,
     Group,
@@ -47,6 +48,7 @@ def plan(current: Current, request: Request, chains: Sequence[Chain] = ()) -> tu
         _tunnels(ground),
         _dummies(ground),
         _groups(ground),
+        _delays(ground),
         _addresses(ground),
         _sysctls(ground),
         _chains(ground, chains),
@@ -123,6 +125,7 @@ def _standing_on(names: Set[str], current: Current, request: Request) -> list[Ob
         *(route for route in routes if not names.isdisjoint(devices_of(route))),
         *(sysctl for sysctl in sysctls if device_of_sysctl(sysctl, names)),
         *(a for a in reversed(current.addresses) if a.device in names and not _made_by_kernel(a, request)),
+        *(delay for delay in current.delays.values() if delay.device in names),
         *(Group(d.name, d.group) for d in current.devices.values() if d.name in names and d.group),
     ]
     return found
@@ -144,6 +147,7 @@ def _without(current: Current, items: Sequence[Object]) -> Current:
         devices={name: device for name, device in current.devices.items() if name not in names},
         addresses=tuple(address for address in current.addresses if address.device not in names),
         proxies=frozenset(proxy for proxy in current.proxies if proxy.device not in names),
+        delays={place: delay for place, delay in current.delays.items() if delay.device not in names},
         routes={place: pair for place, pair in current.routes.items() if place not in gone[Route.KIND]},
         sysctls={name: None if (name,) in gone[Sysctl.KIND] else value for name, value in current.sysctls.items()},
     )
@@ -184,6 +188,10 @@ def _groups(ground: _Ground) -> Changes:
     is_ = {(name,): Group(name, device.group) for name, device in ground.current.devices.items() if device.group}
     gone = [place for place, item in ground.gone(Group).items() if is_.get(place) == item]
     return _compare(is_, ground.wanted(Group), gone)
+
+
+def _delays(ground: _Ground) -> Changes:
+    return _compare(ground.current.delays, ground.wanted(Delay), ground.gone(Delay))
 
 
 def _addresses(ground: _Ground) -> Changes:
@@ -238,17 +246,23 @@ def _files(ground: _Ground) -> Changes:
 # --- chains of several owners ----------------------------------------------------------------------
 
 
-def merged_chains(request: Request) -> tuple[Chain, ...]:
-    """The chains that the request touches, each with the rules of every owner, in order of owner."""
+def merged_chains(request: Request, standing: Container[Place] = ()) -> tuple[Chain, ...]:
+    """The chains that the request touches, each with the rules of every owner, in order of owner.
+
+    With those that they jump to and that are not *standing* on the host, perhaps since it was booted anew.
+    """
     if Chain.KIND not in request.kinds:
         return ()
-    touched = {**request.had(Chain), **request.wanted(Chain)}
     states = sorted([*request.others, *request.desired], key=lambda state: (state.owner.customer, state.owner.site))
-    chains: dict[Place, Chain] = {}
-    rules: dict[Place, dict[str, None]] = {}
-    for state in states:
-        for chain in state.of(Chain):
-            if chain.place in touched:
-                chains[chain.place] = chain
-                rules.setdefault(chain.place, {}).update(dict.fromkeys(chain.rules))
-    return tuple(replace(chain, rules=tuple(rules[place])) for place, chain in chains.items())
+    parts: dict[Place, list[Chain]] = {}
+    for chain in (chain for state in states for chain in state.of(Chain)):
+        parts.setdefault(chain.place, []).append(chain)
+    merged: dict[Place, Chain] = {}
+    waiting = list({**request.had(Chain), **request.wanted(Chain)})
+    while waiting:
+        place = waiting.pop(0)
+        if place in parts and place not in merged:
+            rules = dict.fromkeys(rule for part in parts[place] for rule in part.rules)
+            merged[place] = replace(parts[place][-1], rules=tuple(rules))
+            waiting += [target for target in merged[place].targets if target not in standing]
+    return tuple(merged.values())

@@ -13,11 +13,12 @@ import errno
 import random
 import selectors
 import socket
+import struct
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ._fields import Fields, Form, family_of
@@ -34,6 +35,15 @@ LONGEST = 600
 
 TOKEN = Form(r"[!-~]{1,64}", "1 to 64 printable ASCII characters without blank")
 
+STAMP = struct.Struct("!cQ")
+"""What follows the token in packets of the full size: a mark, and the sender's clock in nanoseconds."""
+
+TRIES = 3
+"""Packets of each extruded source at least, so that one lost packet does not mislead."""
+
+SHORTEST_INTERVAL = 0.005
+"""Seconds between two packets with extruded sources, however many sources there are."""
+
 RUNGS = 16
 """Into how many steps each round of the search divides what is still open."""
 
@@ -49,27 +59,46 @@ RUNG_INTERVAL = 0.01
 
 @dataclass(frozen=True)
 class Target:
-    """A tunnel to probe: inside addresses ``local`` and ``remote``, ``mtu`` in bytes, an extruded ``source``."""
+    """A tunnel to probe: inside addresses ``local`` and ``remote``, ``mtu`` in bytes, extruded ``sources``.
+
+    Sources of IPv6 send to ``remote6`` where ``remote`` is of IPv4.
+    """
 
     wan: str
     device: str
     local: str
     remote: str
     mtu: int
-    source: str | None = None
+    sources: tuple[str, ...] = ()
+    remote6: str | None = None
 
     @classmethod
     def parse(cls, data: Fields) -> Target:
         """A target from plain data; raises InvalidInput."""
         device, local = data.device("device"), data.address("local")
-        return cls(
+        target = cls(
             wan=data.optional_text("wan") or device,
             device=device,
             local=local,
             remote=data.address("remote", family_of(local)),
             mtu=data.integer("mtu", SMALLEST, LARGEST),
-            source=data.optional_address("source", family_of(local)),
+            sources=data.addresses("sources"),
+            remote6=data.optional_address("remote6", 6),
         )
+        for source in target.sources:
+            if target.far(source) is None:
+                raise data.error("sources", f"{source} has no inside address of its family to send to")
+        return target
+
+    def far(self, source: str) -> str | None:
+        """The far inside address for packets from *source*; None where there is none of its family."""
+        addresses = [self.remote, *([self.remote6] if self.remote6 else [])]
+        return next((address for address in addresses if family_of(address) == family_of(source)), None)
+
+    @property
+    def families(self) -> set[int]:
+        """The families of the packets to send."""
+        return {family_of(address) for address in (self.local, *self.sources)}
 
 
 @dataclass(frozen=True)
@@ -147,11 +176,29 @@ def ladder(low: int, high: int) -> list[int]:
 
 
 def summary(seconds: Sequence[float]) -> dict[str, float] | None:
-    """Round-trip times as minimum, mean and maximum in milliseconds; None without any."""
+    """Round-trip times as minimum, mean, nine of ten, and maximum in milliseconds; None without any."""
     if not seconds:
         return None
-    figures = {"min": min(seconds), "avg": sum(seconds) / len(seconds), "max": max(seconds)}
+    figures = {
+        "min": min(seconds),
+        "avg": sum(seconds) / len(seconds),
+        "p90": sorted(seconds)[len(seconds) * 9 // 10],
+        "max": max(seconds),
+    }
     return {name: round(value * 1000, 3) for name, value in figures.items()}
+
+
+def stamped(payload: bytes, token: bytes, clock: int) -> bytes:
+    """The payload with token and time at its beginning; as it is where that does not fit."""
+    head = token + STAMP.pack(b"@", clock)
+    return head + payload[len(head) :] if len(head) <= len(payload) else payload
+
+
+def stamp_of(payload: bytes, token: bytes) -> int | None:
+    """The time in a payload that was stamped with the token."""
+    if not payload.startswith(token + b"@") or len(payload) < len(token) + STAMP.size:
+        return None
+    return int(STAMP.unpack_from(payload, len(token))[1])
 
 
 @dataclass
@@ -182,11 +229,9 @@ class Probe:
         self._full, self._smaller, self._extruded = Tally(), Tally(), Tally()
         self._path_mtu: int | None = None
         self._trouble = self._failure = ""
+        self._answered: set[str] = set()
         self._plan_round(next(self._search), pace.interval, now)
-        if target.source:
-            for number in range(pace.count):
-                echo = self._echo(target.source, pace.token.encode())
-                self._queue.insert(2 * number + 1, (now + number * pace.interval, echo))
+        self._plan_sources(now)
 
     def due(self, now: float, heard: float | None = None) -> list[Echo]:
         """The packets to send now; goes on to the next round once this one is answered or out of time.
@@ -200,6 +245,8 @@ class Probe:
         packets = []
         while self._queue and self._queue[0][0] <= now:
             echo = self._queue.popleft()[1]
+            if echo.source == self.target.local and echo.size == self.target.mtu:
+                echo = replace(echo, payload=stamped(echo.payload, self._pace.token.encode(), time.time_ns()))
             self._waiting[echo.sequence] = (now, echo)
             self._tally(echo).sent += 1
             self._deadline = now + self._pace.timeout
@@ -221,6 +268,7 @@ class Probe:
             return
         del self._waiting[reply.sequence]
         self._tally(echo).times.append(now - sent_at)
+        self._answered.add(echo.source)
         if echo.source == self.target.local:
             self._came_back.add(echo.size)
 
@@ -240,7 +288,7 @@ class Probe:
         return {
             "wan": target.wan,
             "device": target.device,
-            "source": target.source,
+            "sources": list(target.sources),
             "ok": bool(full.times),
             "sent": full.sent,
             "received": len(full.times),
@@ -250,6 +298,7 @@ class Probe:
             "path_mtu": self._path_mtu,
             "source_sent": self._extruded.sent,
             "source_received": len(self._extruded.times),
+            "silent": self._silent(),
             "error": self._error(),
         }
 
@@ -265,9 +314,13 @@ class Probe:
                 f"packets of {target.mtu} bytes do not pass {target.device}; the largest that do have "
                 f"{self._path_mtu}: lower the mtu of WAN {target.wan} by {target.mtu - self._path_mtu}"
             )
-        if self._extruded.sent and not self._extruded.times:
-            return f"no answer from {target.remote} to packets from {target.source} through {target.device}{because}"
+        if silent := self._silent():
+            return f"no answer to packets from {', '.join(silent)} through {target.device}{because}"
         return ""
+
+    def _silent(self) -> list[str]:
+        """The sources to which nothing was answered."""
+        return [source for source in self.target.sources if source not in self._answered]
 
     def _next_round(self, now: float) -> None:
         self._waiting.clear()
@@ -284,9 +337,19 @@ class Probe:
             filler = bytes(size - HEADERS[family_of(self.target.local)])
             self._queue.append((now + number * interval, self._echo(self.target.local, filler)))
 
+    def _plan_sources(self, now: float) -> None:
+        """Packets from each source in turn, in the time that the others take, if that is enough."""
+        sources, pace = self.target.sources, self._pace
+        count = max(pace.count, TRIES * len(sources)) if sources else 0
+        interval = max(min(pace.interval, SHORTEST_INTERVAL), pace.interval * pace.count / max(1, count))
+        packets = [self._echo(sources[number % len(sources)], pace.token.encode()) for number in range(count)]
+        timed = [*self._queue, *((now + number * interval, echo) for number, echo in enumerate(packets))]
+        self._queue = deque(sorted(timed, key=lambda one: one[0]))
+
     def _echo(self, source: str, payload: bytes) -> Echo:
         self._next_sequence += 1
-        return Echo(True, source, self.target.remote, self.identifier, self._next_sequence, payload)
+        far = self.target.far(source) or self.target.remote
+        return Echo(True, source, far, self.identifier, self._next_sequence, payload)
 
     def _tally(self, echo: Echo) -> Tally:
         if echo.source != self.target.local:
@@ -304,17 +367,18 @@ def probe(targets: Sequence[Target], pace: Pace) -> list[dict[str, Any]]:
     by_identifier = {each.identifier: each for each in probes}
     with ExitStack() as stack:
         hearing = stack.enter_context(selectors.DefaultSelector())
-        mouths: dict[int, socket.socket] = {}
+        mouths: dict[tuple[int, int], socket.socket] = {}
         for each in probes:
             try:
-                mouths[each.identifier] = stack.enter_context(mouth(each.target.device, family_of(each.target.remote)))
+                for family in each.target.families:
+                    mouths[each.identifier, family] = stack.enter_context(mouth(each.target.device, family))
                 _register(stack, hearing, each.target.device, REPLY, each.identifier)
             except OSError as error:
                 each.fail(trouble(each.target.device, error))
         heard = now
         while pending := [each for each in probes if not each.finished]:
             for each in pending:
-                _send_due(each, mouths[each.identifier], heard)
+                _send_due(each, mouths, heard)
             heard = time.monotonic()
             # the answer to an extruded source may come by any of the tunnels
             for _number, reply in _heard(hearing, min(each.wake() for each in pending)):
@@ -324,9 +388,14 @@ def probe(targets: Sequence[Target], pace: Pace) -> list[dict[str, Any]]:
 
 
 def observe(watches: Sequence[Watch], seconds: float, count: int) -> list[dict[str, Any]]:
-    """Listen until each watch has seen *count* packets, at most *seconds*; one result each, in their order."""
+    """Listen until each watch has seen *count* packets, at most *seconds*; one result each, in their order.
+
+    ``transit_ms`` is the shortest time from the sender's clock to this one's: their difference is in it, so that it
+    only serves to compare tunnels.
+    """
     deadline = time.monotonic() + seconds
     seen: list[Counter[str]] = [Counter() for _watch in watches]
+    transits: list[list[int]] = [[] for _watch in watches]
     errors = [""] * len(watches)
     with ExitStack() as stack:
         hearing = stack.enter_context(selectors.DefaultSelector())
@@ -338,18 +407,27 @@ def observe(watches: Sequence[Watch], seconds: float, count: int) -> list[dict[s
         open_ones = [sources for sources, error in zip(seen, errors, strict=True) if not error]
         while time.monotonic() < deadline and any(sources.total() < count for sources in open_ones):
             for number, echo in _heard(hearing, deadline):
-                if echo.payload == watches[number].token.encode():
+                token = watches[number].token.encode()
+                if echo.payload == token:
                     seen[number][echo.source] += 1
+                elif sent_at := stamp_of(echo.payload, token):
+                    transits[number].append(time.time_ns() - sent_at)
     return [
-        {"device": watch.device, "sources": sorted(sources), "packets": sources.total(), "error": error}
-        for watch, sources, error in zip(watches, seen, errors, strict=True)
+        {
+            "device": watch.device,
+            "sources": sorted(sources),
+            "packets": sources.total(),
+            "transit_ms": round(min(times) / 1e6, 3) if times else None,
+            "error": error,
+        }
+        for watch, sources, times, error in zip(watches, seen, transits, errors, strict=True)
     ]
 
 
-def _send_due(sender: Probe, sending: socket.socket, heard: float) -> None:
+def _send_due(sender: Probe, mouths: Mapping[tuple[int, int], socket.socket], heard: float) -> None:
     for echo in sender.due(time.monotonic(), heard):
         try:
-            sending.sendto(build(echo), (echo.destination, 0))
+            mouths[sender.identifier, echo.family].sendto(build(echo), (echo.destination, 0))
         except OSError as error:
             sender.refused(echo, error)
 

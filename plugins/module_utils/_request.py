@@ -21,6 +21,7 @@ from ._model import (
     Address,
     AnyObject,
     Current,
+    Delay,
     Dummy,
     Group,
     Object,
@@ -233,7 +234,7 @@ def is_known(sysctl: Sysctl, current: Current, request: Request) -> bool:
     return any(name is not None and current.sysctls.get(name) is not None for name in names)
 
 
-_ON_ONE_DEVICE = (Address, Proxy, Group)
+_ON_ONE_DEVICE = (Address, Proxy, Group, Delay)
 
 
 def devices_of(item: Object) -> list[str]:

@@ -16,9 +16,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from . import _apply, _dump, _host
+from . import _apply, _dump, _host, _liveness
 from ._apply import missing_packages
 from ._conflict import Conflict
+from ._fields import Fields
 from ._local import Store, bound
 from ._model import PROTOCOL, Chain, Current, EngineError, File, Object, State, Sysctl, plain
 from ._record import Records
@@ -55,6 +56,8 @@ def run_states(module: AnsibleModule) -> None:
 def run_info(module: AnsibleModule) -> None:
     """What the kernel and the records hold."""
     with _told(module):
+        if module.params["routes_of"]:
+            module.exit_json(changed=False, **_spread(Fields(module.params["routes_of"], "routes_of")))
         recorded = Records(module.params["directory"]).load()
         request = Request(recorded, recorded, folder=module.params["config_directory"])
         current = _host.read(request)
@@ -66,6 +69,14 @@ def run_info(module: AnsibleModule) -> None:
             drift=_drift(request),
             missing_packages=missing_packages(),
         )
+
+
+def _spread(asked: Fields) -> dict[str, Any]:
+    """Where the kernel sends packets to some destinations, whoever made the routes, and whether BIRD watches."""
+    destinations = set(asked.prefixes("destinations"))
+    found = [route for route, _protocol in _dump.read(asked.integers("tables", 1, 2**32 - 1)).routes.values()]
+    routes = [plain(route) for route in sorted(found, key=str) if route.destination in destinations]
+    return {"routes": routes, "watched": _liveness.watched()}
 
 
 def _run(module: AnsibleModule, request: Request) -> None:
@@ -126,6 +137,7 @@ def _held(current: Current) -> dict[str, Any]:
         "routes": _dump.our_routes(),
         "rules": (rule for rule, protocol in current.rules if protocol == PROTOCOL),
         "proxies": current.proxies,
+        "delays": current.delays.values(),
         "dummies": (
             dummy for device in current.devices.values() if (dummy := device.dummy) and dummy.alias == dummy.ALIAS
         ),

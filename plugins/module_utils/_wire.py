@@ -18,7 +18,20 @@ from dataclasses import replace
 from functools import lru_cache
 
 from ._fields import ip_text
-from ._model import Address, Device, Dummy, Nexthop, Proxy, Route, RouteType, Rule, Tunnel, normal_route
+from ._model import (
+    PROTOCOL,
+    Address,
+    Delay,
+    Device,
+    Dummy,
+    Nexthop,
+    Proxy,
+    Route,
+    RouteType,
+    Rule,
+    Tunnel,
+    normal_route,
+)
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_DUMP_INTR = 0x10
@@ -188,6 +201,33 @@ def proxy(payload: bytes, names: Mapping[int, str]) -> Proxy | None:
         return None
     return Proxy(names[index], ip_text(found[1]))
 
+
+# --- queueing disciplines --------------------------------------------------------------------------
+
+HANDLE = PROTOCOL << 16
+"""The name that our queueing disciplines have in the kernel."""
+_ROOT = 0xFFFFFFFF
+_NANOSECONDS_A_MILLISECOND = 1_000_000
+
+
+def queue(payload: bytes, names: Mapping[int, str]) -> Delay | tuple[str, str] | None:
+    """From RTM_NEWQDISC: our delay of a device, or device and kind of what somebody else has put there; else None.
+
+    Source: include/uapi/linux/pkt_sched.h (TCA_NETEM_LATENCY64, which stands behind struct tc_netem_qopt).
+    """
+    index, handle, parent = struct.unpack_from("=iII", payload, 4)
+    if parent != _ROOT or not handle or index not in names:  # the kernel's own have no handle
+        return None
+    found = attributes(payload, 20)
+    kind, options = text(found.get(1)), found.get(2, b"")
+    if handle != HANDLE or kind != "netem":
+        return names[index], f"{kind} {handle >> 16:x}:"
+    latency = attributes(options, _NETEM_OPTIONS).get(10, bytes(8))
+    return Delay(names[index], round(struct.unpack("=q", latency)[0] / _NANOSECONDS_A_MILLISECOND, 1))
+
+
+_NETEM_OPTIONS = 24
+"""Bytes of struct tc_netem_qopt."""
 
 # --- routes and rules ------------------------------------------------------------------------------
 

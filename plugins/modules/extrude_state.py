@@ -10,8 +10,8 @@ module: extrude_state
 short_description: Bring all kernel objects of a host to a state in one transaction
 version_added: 0.1.0
 description:
-  - Applies whole states (tunnels, dummies, link groups, addresses, sysctls, iptables chains, routes, rules, proxy
-    entries and files) in the one order that keeps traffic and the management connection alive.
+  - Applies whole states (tunnels, dummies, link groups, delays, addresses, sysctls, iptables chains, routes, rules,
+    proxy entries and files) in the one order that keeps traffic and the management connection alive.
   - At the first error everything that was done is undone.
   - What a state no longer lists goes. What belongs to other customers, other sites, or to nobody of ours stays.
   - The roles use it with states that the P(multihome.extrude.topology#filter) filter makes.
@@ -19,14 +19,16 @@ options:
   states:
     description:
       - The states, each for one customer and site.
-      - Keys are C(customer), C(site), C(tunnels), C(dummies), C(groups), C(addresses), C(sysctls), C(chains),
-        C(routes), C(rules), C(proxies), C(files), C(reserved), C(renumber), C(take_over), C(expects), C(links) and
-        C(endpoints).
+      - Keys are C(customer), C(site), C(tunnels), C(dummies), C(groups), C(delays), C(addresses), C(sysctls),
+        C(chains), C(routes), C(rules), C(proxies), C(files), C(reserved), C(renumber), C(take_over), C(expects),
+        C(links) and C(endpoints).
       - The objects have the options of M(multihome.extrude.gre_tunnels), M(multihome.extrude.multipath_routes),
         M(multihome.extrude.policy_rules) and M(multihome.extrude.proxy_arp).
       - A rule may also be C(standby). While the unit C(extrude-bird.service) watches the tunnels, which the file
         C(/run/extrude/live) says, such a rule is neither added nor deleted. The scripts of the unit do that.
       - C(dummies) lists devices of kind dummy by their C(name). States may share them.
+      - C(delays) lists what a C(device) holds back all that it sends for, as C(delay) in milliseconds. A device to
+        which somebody else has given a queueing discipline is an error.
       - C(files) lists text files by their C(path) below O(config_directory), of one folder at most, and their
         C(content). States may share them. Whatever is in a file is replaced.
         Then C(extrude-bird.service) is reloaded if it runs. If it refuses the files, everything is undone.

@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Sends ICMP echo through all given tunnels at the same time, in packets as large as the tunnel's MTU that may not be
     fragmented. Where none of them comes back it looks for the largest size that does.
-  - Sends echo from an extruded address too, which may be owned by a host of the LAN, and reports whether the far end
-    answered to that address.
+  - Sends echo from extruded addresses too, which may be owned by hosts of the LAN, and reports to which of them the far
+    end answered.
   - Or, at the far end, observes which source addresses such packets arrive with.
   - Needs no C(ping) and changes nothing. A tunnel that does not work is a result and no failure of the module, so that
     all of them are reported; see the examples for an assertion.
@@ -48,9 +48,14 @@ options:
           - The size in bytes of the largest packet that has to pass, with its IP header.
         type: int
         required: true
-      source:
+      sources:
         description:
-          - An extruded address to send from as well.
+          - Extruded addresses to send from as well, in turn, at least three packets from each.
+        type: list
+        elements: str
+      remote6:
+        description:
+          - The IPv6 inside address of the far end, for O(tunnels[].sources) of IPv6 where the others are IPv4.
         type: str
   observe:
     description:
@@ -76,7 +81,7 @@ options:
     default: extrude
   count:
     description:
-      - How many packets to send through each tunnel, and as many again with an extruded source.
+      - How many packets to send through each tunnel, and at least as many again with extruded sources.
       - With O(observe), after how many packets a device is done.
     type: int
     default: 5
@@ -125,13 +130,13 @@ EXAMPLES = r"""
         local: 10.254.0.1
         remote: 10.254.0.0
         mtu: 1472
-        source: 203.0.113.10
+        sources: [203.0.113.10]
       - wan: cable
         device: ex-cable
         local: 10.254.0.3
         remote: 10.254.0.2
         mtu: 1472
-        source: 203.0.113.10
+        sources: [203.0.113.10]
   register: __probed
 
 - name: Collect what the colo saw
@@ -180,7 +185,11 @@ tunnels:
     rtt_ms:
       description: Their round-trip times in milliseconds, or those of smaller packets; null when nothing came back.
       type: dict
-      sample: {"min": 10.2, "avg": 10.6, "max": 11.9}
+      sample: {"min": 10.2, "avg": 10.6, "p90": 11.2, "max": 11.9}
+    delay_ms:
+      description: What this end holds back packets for on the device, to level it with slower tunnels.
+      type: float
+      sample: 0.0
     mtu:
       description: The full size in bytes.
       type: int
@@ -192,18 +201,24 @@ tunnels:
       description: The largest size that passes both ways, at most RV(tunnels[].mtu); null when nothing came back.
       type: int
       sample: 1472
-    source:
-      description: The extruded address, or null.
-      type: str
-      sample: 203.0.113.10
+    sources:
+      description: The extruded addresses.
+      type: list
+      elements: str
+      sample: ["203.0.113.10"]
     source_sent:
-      description: Packets with the extruded source that were sent.
+      description: Packets with an extruded source that were sent.
       type: int
       sample: 5
     source_received:
-      description: Answers to the extruded address, by whichever of the given tunnels they came.
+      description: Answers to extruded addresses, by whichever of the given tunnels they came.
       type: int
       sample: 5
+    silent:
+      description: The extruded addresses to which no answer came.
+      type: list
+      elements: str
+      sample: []
     error:
       description: What is wrong, in one sentence; empty when nothing is.
       type: str
@@ -227,6 +242,16 @@ observed:
       description: How many of these packets were seen.
       type: int
       sample: 5
+    transit_ms:
+      description:
+        - The shortest time in milliseconds that a packet of the full size took, or null. The difference of the two
+          hosts' clocks is in it, so that only the tunnels of a site can be compared by it.
+      type: float
+      sample: 5.1
+    delay_ms:
+      description: What this end holds back packets for on the device, to level it with slower tunnels.
+      type: float
+      sample: 0.0
     error:
       description: Why nothing could be seen, in one sentence; empty when all is well.
       type: str
@@ -237,6 +262,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.multihome.extrude.plugins.module_utils._dump import queues, read
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError, Fields
 from ansible_collections.multihome.extrude.plugins.module_utils._probe import (
     Pace,
@@ -254,7 +280,8 @@ TUNNEL = {
     "local": {"type": "str", "required": True},
     "remote": {"type": "str", "required": True},
     "mtu": {"type": "int", "required": True},
-    "source": {"type": "str"},
+    "sources": {"type": "list", "elements": "str"},
+    "remote6": {"type": "str"},
 }
 WATCH = {
     "device": {"type": "str", "required": True},
@@ -267,9 +294,16 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     options = Fields(params, "")
     if params["tunnels"] is not None:
         targets = [Target.parse(item) for item in options.items("tunnels")]
-        return {"tunnels": probe(targets, Pace.parse(options))}
+        return {"tunnels": with_delays(probe(targets, Pace.parse(options)))}
     watches = [Watch.parse(item) for item in options.items("observe")]
-    return {"observed": observe(watches, duration(options, "seconds"), packets(options))}
+    return {"observed": with_delays(observe(watches, duration(options, "seconds"), packets(options)))}
+
+
+def with_delays(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The results, each with the delay that this end has on the device."""
+    delays, _others = queues(read(()).devices)
+    by_device = {delay.device: delay.delay for delay in delays}
+    return [{**result, "delay_ms": by_device.get(result["device"], 0.0)} for result in results]
 
 
 def main() -> None:

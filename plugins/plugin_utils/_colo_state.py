@@ -20,6 +20,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
     inside,
     nexthop,
     route,
+    slot_rules,
     tiers,
     tunnel,
 )
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 def colo_state(site: Site, colo: Colo) -> Plain:
     """Return the kernel objects that the colo should hold for a site."""
-    rules = [rule for version in site.versions for rule in _rules(colo, version)]
+    rules = [rule for version in site.versions for rule in _rules(site, colo, version)]
     return {
         "schema": 1,
         "customer": site.customer,
@@ -42,6 +43,11 @@ def colo_state(site: Site, colo: Colo) -> Plain:
         "tunnels": [tunnel(site.colo_device(wan), str(colo.address.ip), wan.endpoint, site, wan) for wan in site.wans],
         "dummies": [{"name": NOWHERE}],
         "groups": [],
+        "delays": [
+            {"device": site.colo_device(wan), "delay": held.colo}
+            for wan in site.wans
+            if (held := site.held_back(wan)).colo
+        ],
         "addresses": list(_addresses(site, colo)),
         "proxies": list(_proxies(site, colo)),
         "routes": list(_routes(site, colo)),
@@ -101,8 +107,9 @@ def _ways(site: Site, colo: Colo, version: int) -> Iterator[tuple[int, list[Plai
         )
 
 
-def _rules(colo: Colo, version: int) -> Iterator[Plain]:
+def _rules(site: Site, colo: Colo, version: int) -> Iterator[Plain]:
     """The rules that all sites share. None of main stands before them: the extruded addresses are on-link there."""
+    yield from slot_rules(site, colo.numbers, version)
     yield from steps({"family": version, "priority": colo.numbers.priority + 90}, colo.numbers, last=True)
 
 

@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ansible_collections.multihome.extrude.plugins.plugin_utils._marks import (
+    NOT_IPSEC,
+    Part,
+    direct_mark,
+    match,
+    site_marks,
+)
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain
+from ansible_collections.multihome.extrude.plugins.plugin_utils._spread import spread_down, spread_up
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Site
 
 HEADERS = {4: 40, 6: 60}
@@ -20,15 +28,12 @@ NOWHERE = "extrude0"
 """The colo's device behind all tunnels: while an address has a route, the colo answers ARP for it."""
 UNREACHABLE = {4: "icmp-host-unreachable", 6: "icmp6-addr-unreachable"}
 FORWARDED = "-m addrtype ! --src-type LOCAL"
-MARK_MASK = 0x3F000000
-"""The bits of packet marks that are ours; a packet in which somebody else has set one of them is left alone."""
-LAN_MARK = 0x3F000000
-"""What packets of a LAN with NAT carry that leave by a WAN: the nat table does not see where they came in."""
 
 
 def site_chains(site: Site, version: int) -> Iterator[Plain]:
     """Yield the chains of a site's router for one IP version."""
-    yield _chain(version, "mangle", "FORWARD", [*_clamp(site, "ex-+", version), *_lan_marks(site, version)])
+    clamp = Part.at("FORWARD", _clamp(site, "ex-+", version))
+    yield from _mangle(version, [clamp, *site_marks(site, version), *spread_up(site, version)])
     if version == 4:
         yield _chain(version, "nat", "POSTROUTING", _site_nat(site))
     yield _chain(version, "filter", "FORWARD", _site_forward(site, version))
@@ -37,12 +42,23 @@ def site_chains(site: Site, version: int) -> Iterator[Plain]:
 def colo_chains(site: Site, version: int) -> Iterator[Plain]:
     """Yield a site's part of the chains of its colo for one IP version."""
     devices = f"ex{site.number}-+"
-    yield _chain(version, "mangle", "FORWARD", _clamp(site, devices, version))
+    clamp = Part.at("FORWARD", _clamp(site, devices, version))
+    yield from _mangle(version, [clamp, *spread_down(site, version)])
     yield _chain(version, "filter", "FORWARD", _colo_forward(site, devices, version))
 
 
 def _chain(version: int, table: str, hook: str, rules: Iterable[str]) -> Plain:
     return {"family": version, "table": table, "name": f"EXTRUDE-{hook}", "hook": hook, "rules": list(rules)}
+
+
+def _mangle(version: int, parts: Iterable[Part]) -> list[Plain]:
+    """Put the parts of each chain together."""
+    chains: dict[str, Plain] = {}
+    for part in parts:
+        hook = {"hook": part.hook} if part.hook else {}
+        empty = {"family": version, "table": "mangle", "name": part.name, **hook, "rules": []}
+        chains.setdefault(part.name, empty)["rules"] += part.rules
+    return [chain for chain in chains.values() if chain["rules"]]
 
 
 def _clamp(site: Site, devices: str, version: int) -> Iterator[str]:
@@ -52,36 +68,20 @@ def _clamp(site: Site, devices: str, version: int) -> Iterator[str]:
         yield f"{direction} {devices} -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss {size}"
 
 
-def _lan_marks(site: Site, version: int) -> Iterator[str]:
-    """Mark what comes from a LAN with NAT and leaves by a WAN."""
-    if version == 4:
-        for interface in _nat_lans(site):
-            for wan in site.wans:
-                unmarked = f"-m mark --mark 0x0/{MARK_MASK:#x}"
-                yield f"-i {interface} -o {wan.device} {unmarked} -j MARK --set-xmark {LAN_MARK:#x}/{MARK_MASK:#x}"
-
-
-def _nat_lans(site: Site) -> list[str]:
-    return list(dict.fromkeys(lan.interface for lan in site.lans if lan.mode == "nat"))
-
-
 def _site_nat(site: Site) -> Iterator[str]:
-    """LANs leave tunnels as the extruded address, hosts that own one as they are; both leave a WAN as its address.
+    """LANs leave tunnels as the extruded address, hosts that own one as they are; both leave a link as its address.
 
-    Nothing else is touched: what an IPsec policy of the admin's is about to encrypt, and other LANs.
+    Nothing else is touched: what an IPsec policy of the admin's is about to encrypt, and other LANs. The kernel forgets
+    a masqueraded connection when its link goes (nf_nat_masquerade.c), so what goes on then begins anew by what is left.
     """
-    yield "-m policy --dir out --pol ipsec -j RETURN"
-    routed = [network for _interface, network in site.routed(4)]
-    for network in routed:
+    yield NOT_IPSEC
+    for _interface, network in site.routed(4):
         yield f"-s {network} -o ex-+ -j ACCEPT"
     for address in dict.fromkeys(address for lan in site.lans if lan.mode == "nat" for address in lan.addresses):
         yield f"-o ex-+ {FORWARDED} -j SNAT --to-source {address.ip}"
-    for wan in site.wans:
-        sources = [f"-s {network} -o {wan.device}" for network in routed]
-        if _nat_lans(site):
-            sources.append(f"-o {wan.device} -m mark --mark {LAN_MARK:#x}/{MARK_MASK:#x}")
-        for source in sources:
-            yield f"{source} -j SNAT --to-source {wan.source}"
+    if site.lans:
+        for wan in site.wans:
+            yield f"-o {wan.device} {match(direct_mark(wan.slot))} -j MASQUERADE"
 
 
 def _site_forward(site: Site, version: int) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _site_forward(site: Site, version: int) -> Iterator[str]:
     for interface, network in site.routed(version):
         yield f"-d {network} -i ex-+ -o {interface} -j ACCEPT"
     yield "-i ex-+ -m conntrack ! --ctstate DNAT -j DROP"
-    for interface in dict.fromkeys(lan.interface for lan in site.lans):
+    for interface in site.lan_interfaces:
         yield f"-i {interface} -o ex-+ -j ACCEPT"
 
 

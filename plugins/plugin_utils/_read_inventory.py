@@ -25,6 +25,7 @@ OPTIONAL = (
     "extrude_inside_pool6",
     "extrude_ipsec_psk",
     "extrude_lan",
+    "extrude_level_limit",
     "extrude_renumber",
     "extrude_rule_priority",
     "extrude_table",

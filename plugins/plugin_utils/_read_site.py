@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds, _read_lans
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_balance import read_balance
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_colo import read_numbers
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_wans import check_ipv6, read_wans
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 NAME = _kinds.text(r"[^\s/]{1,64}", "it another name in the inventory: 1 to 64 characters, neither blanks nor slashes")
 CUSTOMER = _kinds.text(r"[a-z0-9-]{1,32}", "1 to 32 of the characters a-z 0-9 -")
 NUMBER = _kinds.integer(1, MAX_SITE_ID)
-BALANCE = _kinds.choice("flow", "packet")
 WHEN_DOWN = _kinds.choice("direct", "block")
 MOST_PROXIED = 256
 """The addresses of one IPv4 prefix that a colo answers ARP for: the kernel takes single addresses only."""
@@ -49,7 +49,7 @@ def read_site(reader: Reader, colos: Collection[str]) -> Site:
         wans=wans,
         lans=lans,
         held=tuple(held),
-        packet=False,
+        balance=read_balance(reader, wans),
         block=reader.read("extrude_when_down", WHEN_DOWN, "direct") == "block",
         renumber=reader.read("extrude_renumber", _kinds.FLAG, False),
         take_over=reader.read("extrude_take_over", _kinds.FLAG, False),
@@ -59,8 +59,6 @@ def read_site(reader: Reader, colos: Collection[str]) -> Site:
 
 def _refuse_later(reader: Reader) -> None:
     """Note what the contract has and this version can't do."""
-    if reader.read("extrude_balance", BALANCE, "flow") == "packet":
-        reader.problem("extrude_balance", "packet is not supported by this version yet; give flow")
     for key, of_what in (("extrude_direct", "matches"), ("extrude_forwards", "forwards")):
         if reader.read(key, _kinds.items(of_what), []):
             reader.problem(key, "is not supported by this version yet; leave it out")

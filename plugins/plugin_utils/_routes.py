@@ -12,11 +12,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _numbers
+from ansible_collections.multihome.extrude.plugins.plugin_utils._marks import MASK, slot_mark
 from ansible_collections.multihome.extrude.plugins.plugin_utils._weights import weights
 
 if TYPE_CHECKING:
-    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site, Wan
+    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Numbers, Site, Wan
 
+SLOT_RULES = 40
+"""The rule of slot n has the host's first priority + 40 + n."""
 Plain = dict[str, Any]
 """An object of a state, or the state, as plain data; what is not set is not in it."""
 
@@ -59,6 +62,24 @@ def tier_weights(tier: Sequence[Wan], direction: str) -> list[int]:
     rates = [rate for wan in tier if (rate := wan.up if direction == "up" else wan.down) is not None]
     derived = weights(tuple(rates)) if len(rates) == len(tier) else (1,) * len(tier)
     return [wan.weight or number for wan, number in zip(tier, derived, strict=True)]
+
+
+def spreading(site: Site) -> list[Wan]:
+    """Return the links that share packets: those of the first tier, if there are two or more. None in flow mode."""
+    _metric, tier = next(tiers(site.wans, "up"))
+    return [wan for wan, _weight in tier] if site.packet and len(tier) > 1 else []
+
+
+def slot_rules(site: Site, numbers: Numbers, version: int) -> Iterator[Plain]:
+    """Yield the rules of packet mode: the mark of a slot leads to its table; where that is empty, to what is alive."""
+    for wan in spreading(site):
+        yield {
+            "family": version,
+            "priority": numbers.priority + SLOT_RULES + wan.slot,
+            "table": numbers.slot(wan.slot),
+            "mark": slot_mark(wan.slot),
+            "mask": MASK,
+        }
 
 
 def route(destination: str, table: int, nexthops: Sequence[Plain], **more: int | str | None) -> Plain:

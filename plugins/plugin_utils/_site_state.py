@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from ansible_collections.multihome.extrude.plugins.plugin_utils._bird import file_name, site_files
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall import site_chains
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_input import site_input
+from ansible_collections.multihome.extrude.plugins.plugin_utils._marks import MASK, direct_mark
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
     Plain,
     inside,
     nexthop,
     route,
+    slot_rules,
     tiers,
     tunnel,
 )
@@ -50,6 +52,9 @@ def site_state(site: Site, colo: Colo) -> Plain:
             for wan in site.wans
         ],
         "groups": [{"device": wan.device, "group": WAN_GROUP} for wan in site.wans],
+        "delays": [
+            {"device": wan.tunnel, "delay": held.site} for wan in site.wans if (held := site.held_back(wan)).site
+        ],
         "addresses": list(_addresses(site, colo)),
         "proxies": [],
         "routes": [*_wan_routes(site), *_extruded_routes(site, colo)],
@@ -124,20 +129,23 @@ def _extruded_routes(site: Site, colo: Colo) -> Iterator[Plain]:
 def _rules(site: Site) -> Iterator[Plain]:
     """Which table a packet goes by, the first that matches (the last part of a priority says its job).
 
-    10: to what main has a route for, but for the default and the WANs' own networks. 30: from a WAN's own address
-    by that WAN. 75: to hosts that own an extruded address. 80 to 97: what belongs to the extruded space, in steps. All
-    else keeps the way that main has, so that addresses and uplinks that the inventory does not know go on working.
+    10: to what main has a route for, but for the default and the WANs' own networks. 15: to hosts that own an extruded
+    address. 20: direct connections by their WAN. 30: from a WAN's own address by that WAN. 41 to 56: slots of packet
+    mode. 80 to 97: what belongs to the extruded space, in steps. All else keeps the way that main has, so that
+    addresses and uplinks that the inventory does not know go on working.
     """
     first = site.numbers.priority
     for wan in site.wans:
-        table = site.numbers.wan(wan.slot)
-        yield {"family": 4, "priority": first + 30, "table": table, "source": f"{wan.source}/32"}
+        by_wan = {"family": 4, "table": site.numbers.wan(wan.slot)}
+        yield {**by_wan, "priority": first + 20, "mark": direct_mark(wan.slot), "mask": MASK}
+        yield {**by_wan, "priority": first + 30, "source": f"{wan.source}/32"}
     for version in sorted({4, *site.versions}):
         main = {"family": version, "table": MAIN}
         yield {**main, "priority": first + 10, "suppress_prefixlength": 0, "suppress_ifgroup": WAN_GROUP}
         for _interface, network in site.routed(version):
-            to_host = {"family": version, "priority": first + 75, "destination": str(network)}
+            to_host = {"family": version, "priority": first + 15, "destination": str(network)}
             yield {**to_host, "table": site.numbers.live}
+        yield from slot_rules(site, site.numbers, version)
         for job, match in _extruded_matches(site, version):
             rule = {"family": version, "priority": first + job, **match}
             yield from steps(rule, site.numbers, last=site.block)
@@ -153,7 +161,7 @@ def _extruded_matches(site: Site, version: int) -> Iterator[tuple[int, Plain]]:
     for network in site.claimed(version):
         yield 80, {"source": str(network)}
     if version == 4:
-        for interface in dict.fromkeys(lan.interface for lan in site.lans if lan.mode == "nat"):
+        for interface in site.nat_interfaces:
             yield 90, {"iif": interface}
         if site.holds(4):
             yield 95, {"iif": "lo", "source": UNBOUND}
@@ -168,3 +176,5 @@ def _sysctls(site: Site) -> Iterator[Plain]:
     yield from common(site.versions, (wan.tunnel for wan in site.wans))
     for wan in site.wans:
         yield loose(wan.device)
+        # without a carrier the link has no routes, so that what was direct there goes on by what is left
+        yield sysctl(f"ipv4/conf/{wan.device}/ignore_routes_with_linkdown", "1")

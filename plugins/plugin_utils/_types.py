@@ -11,8 +11,11 @@ This plugin util is **PRIVATE** to the collection.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils._level import Held
 
 if TYPE_CHECKING:
     from netaddr import IPNetwork
@@ -160,6 +163,19 @@ class Lan:
 
 
 @dataclass(frozen=True, slots=True)
+class Balance:
+    """How a site spreads what it sends and receives over its links.
+
+    `wanted`: packet mode is asked for; `packet`: and it can be, since the tunnels are measured. `held` is by how much
+    the ends of each tunnel hold packets back then, by name of the link.
+    """
+
+    wanted: bool = False
+    packet: bool = False
+    held: Mapping[str, Held] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """A site: its links, and what is extruded to it."""
 
@@ -171,7 +187,7 @@ class Site:
     wans: tuple[Wan, ...]
     lans: tuple[Lan, ...]
     held: tuple[IPNetwork, ...]
-    packet: bool
+    balance: Balance
     block: bool
     renumber: bool
     take_over: bool
@@ -199,6 +215,25 @@ class Site:
             for network in lan.addresses
             if network.version == version
         ]
+
+    @property
+    def packet(self) -> bool:
+        """Whether its packets are spread over the tunnels one by one."""
+        return self.balance.packet
+
+    def held_back(self, wan: Wan) -> Held:
+        """How long the ends of a link's tunnel hold packets back."""
+        return self.balance.held.get(wan.name, Held(0.0, 0.0))
+
+    @property
+    def lan_interfaces(self) -> list[str]:
+        """The interfaces of its LANs."""
+        return list(dict.fromkeys(lan.interface for lan in self.lans))
+
+    @property
+    def nat_interfaces(self) -> list[str]:
+        """The interfaces of its LANs with NAT."""
+        return list(dict.fromkeys(lan.interface for lan in self.lans if lan.mode == "nat"))
 
     def colo_device(self, wan: Wan) -> str:
         """The name of a link's tunnel at the colo."""

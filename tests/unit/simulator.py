@@ -14,6 +14,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     AnyObject,
     Chain,
     Current,
+    Delay,
     Device,
     Dummy,
     File,
@@ -59,6 +60,7 @@ def _comparable(current: Current) -> list[Any]:
         current.chains,
         current.sysctls,
         current.files,
+        current.delays,
     ]
 
 
@@ -76,6 +78,9 @@ def _step(current: Current, operation: Operation) -> Current:
         group = 0 if operation.after is None else item.group
         device = replace(current.devices[item.device], group=group)
         return replace(current, devices={**current.devices, item.device: device})
+    if isinstance(item, Delay):
+        delays = {place: delay for place, delay in current.delays.items() if place != item.place}
+        return replace(current, delays={**delays, **{delay.place: delay for delay in _new(operation.after, Delay)}})
     if isinstance(item, File):
         files = {place: file for place, file in current.files.items() if place != item.place}
         return replace(current, files={**files, **{file.place: file for file in _new(operation.after, File)}})
@@ -101,6 +106,7 @@ def _is_there(current: Current, item: Object) -> bool:
         Rule: [rule.place for rule, _protocol in current.rules],
         Chain: current.chains,
         File: current.files,
+        Delay: current.delays,
     }
     return item.place in places[type(item)]
 
@@ -135,7 +141,7 @@ def _deleted(current: Current, operation: Operation, device: Tunnel | Dummy) -> 
 def _all(current: Current) -> list[Object]:
     routes = [route for route, protocol in current.routes.values() if protocol == PROTOCOL]
     groups = [Group(device.name, device.group) for device in current.devices.values() if device.group]
-    return [*current.addresses, *current.proxies, *routes, *groups]
+    return [*current.addresses, *current.proxies, *routes, *groups, *current.delays.values()]
 
 
 def _settings(current: Current, device: Tunnel | Dummy, value: str | None) -> dict[str, str | None]:

@@ -105,6 +105,13 @@ RULES = unique(
 )
 
 
+def delays(devices: Sequence[str]) -> st.SearchStrategy[list[Plain]]:
+    return unique(
+        st.fixed_dictionaries({"device": st.sampled_from(devices), "delay": st.sampled_from([0.1, 5, 12.34, 1000])}),
+        "device",
+    )
+
+
 FILES = unique(
     st.fixed_dictionaries(
         {
@@ -175,6 +182,7 @@ def plain_states(draw: st.DrawFn, tunnels: bool = True, owner: tuple[str, str] =
         "tunnels": made,
         "dummies": dummies,
         "groups": draw(GROUPS),
+        "delays": draw(delays(new)) if made else [],
         "addresses": draw(addresses(addressed)),
         "sysctls": draw(SYSCTLS) + sysctls,
         "chains": draw(CHAINS),
@@ -196,6 +204,7 @@ def elsewhere(state: Plain) -> Plain:
         **state,
         "tunnels": [{**t, "name": f"other{t['name']}", "key": 1000 + (t["key"] or 0)} for t in state["tunnels"]],
         "groups": [],
+        "delays": [],
         "addresses": [],
         "sysctls": [],
         "routes": [

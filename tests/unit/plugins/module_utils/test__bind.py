@@ -104,6 +104,7 @@ def test_an_endpoint_is_filled_at_the_colo() -> None:
         "tunnels": [{"name": "ex1-dsl", "remote": "100.64.0.7"}],
         "addresses": [],
         "groups": [],
+        "delays": [],
         "proxies": [],
         "routes": [],
         "sysctls": [],

@@ -118,7 +118,7 @@ def refuse() -> None:
     raise EngineError("refused")
 
 
-FEW = settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+FEW = settings(max_examples=20, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 """An example costs a tenth of a second, so there are few, and a failing one is not made smaller."""
 
 # --- laws, on a real kernel -------------------------------------------------------------------------

@@ -29,6 +29,31 @@ def test_the_daemon_watches_while_its_file_stands(tmp_path: Path, monkeypatch: p
     assert _liveness.watched()
 
 
+ROUTES = """BIRD 2.0.12 ready.
+Access restricted
+Table live4:
+0.0.0.0/0            unicast [ex-dsl 12:23:10.423] * (999) [AS4200000000i]
+\tvia 10.254.0.0 on ex-dsl
+                     unicast [ex-lte 12:23:48.242] (998) [AS4200000000i]
+\tvia 10.254.0.4 on ex-lte
+203.0.113.11/32      blackhole [own4 12:21:27.974] * (200)
+"""
+
+
+@pytest.mark.parametrize(
+    ("watched", "code", "found"), [(True, 0, {"ex-dsl", "ex-lte"}), (True, 1, None), (False, 0, None)]
+)
+def test_the_daemon_has_ways_of_all_tiers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watched: bool, code: int, found: set[str] | None
+) -> None:
+    birdc = tmp_path / "birdc"
+    birdc.write_text(f"#!/bin/sh\ncat <<'END'\n{ROUTES}END\nexit {code}\n")
+    birdc.chmod(0o755)
+    monkeypatch.setattr(_programs, "find", lambda _program: str(birdc))
+    monkeypatch.setattr(_liveness, "LIVE", tmp_path if watched else tmp_path / "gone")
+    assert _liveness.ways() == found
+
+
 @pytest.mark.parametrize("states", [["active"], ["activating", "activating", "active"], ["reloading", "active"]])
 def test_a_daemon_that_runs_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, main: Path, states: list[str]

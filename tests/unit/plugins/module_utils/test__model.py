@@ -281,7 +281,7 @@ def test_every_object_says_what_it_is_in_one_line(state: State) -> None:
 
 
 def test_kinds_are_in_the_order_of_what_stands_on_what() -> None:
-    assert " ".join(MODELS) == "tunnels dummies groups addresses sysctls chains routes rules proxies files"
+    assert " ".join(MODELS) == "tunnels dummies groups delays addresses sysctls chains routes rules proxies files"
 
 
 def test_hops_show_what_is_set() -> None:

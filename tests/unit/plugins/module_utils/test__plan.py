@@ -423,6 +423,23 @@ def test_chains_of_nobody_in_the_request_are_left_alone() -> None:
     assert merged_chains(Request((ALPHA,), kinds={"routes"})) == ()
 
 
+def test_chains_that_are_jumped_to_come_along_where_the_host_lacks_them() -> None:
+    root = {"table": "mangle", "name": "EXTRUDE-ROOT", "hook": "PREROUTING"}
+
+    def site(number: int) -> State:
+        own = {"table": "mangle", "name": f"EXTRUDE-S{number}", "rules": [f"-g EXTRUDE-S{number}-ACK"]}
+        last = {"table": "mangle", "name": f"EXTRUDE-S{number}-ACK", "rules": []}
+        jump = {**root, "rules": [f"-d 192.0.2.{number}/32 -g EXTRUDE-S{number}"]}
+        return state(site=f"site{number}", chains=[jump, own, last])
+
+    request = Request((site(1),), (site(2),))
+    standing = {(4, "mangle", "EXTRUDE-S2"), (4, "mangle", "EXTRUDE-S2-ACK")}
+    few = {"EXTRUDE-ROOT", "EXTRUDE-S1", "EXTRUDE-S1-ACK"}
+    assert {chain.name for chain in merged_chains(request, standing)} == few
+    assert {chain.name for chain in merged_chains(request)} == few | {"EXTRUDE-S2", "EXTRUDE-S2-ACK"}
+    assert len(merged_chains(request)[0].rules) == 2
+
+
 # --- sysctls --------------------------------------------------------------------------------------
 
 

@@ -111,3 +111,27 @@ def test_a_corrupt_record_is_named(run: Run, folder: Path) -> None:
     folder.mkdir()
     (folder / "acme.json").write_text("[]")
     assert run("extrude_info")["msg"].startswith(f"{folder}/acme.json is no record of what was applied")
+
+
+def test_the_routes_to_some_destinations_are_told_whoever_made_them(run: Run, folder: Path) -> None:
+    ip("route add 203.0.113.10 table 4200 metric 32 proto bird nexthop dev a0 weight 5 nexthop dev b0 weight 3")
+    ip("route add 203.0.113.11 table 4200 dev a0", "route add 203.0.113.10 table 4217 metric 1 dev b0")
+    asked = {"tables": [4200, 4217], "destinations": ["203.0.113.10/32", "2001:db8::/32"]}
+    result = run("extrude_info", routes_of=asked)
+    assert {key for key in result if key != "invocation"} == {"changed", "routes", "watched"}
+    assert [(route["table"], route["metric"]) for route in result["routes"]] == [(4200, 32), (4217, 1)]
+    hops = [(hop["device"], hop["weight"]) for hop in result["routes"][0]["nexthops"]]
+    assert hops == [("a0", 5), ("b0", 3)]
+    assert result["watched"] is False
+    assert not folder.exists()
+
+
+def test_it_tells_whether_bird_watches(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "live").touch()
+    monkeypatch.setattr(_liveness, "LIVE", tmp_path / "live")
+    assert run("extrude_info", routes_of={"tables": [4200], "destinations": []})["watched"] is True
+
+
+def test_a_bad_prefix_is_named(run: Run) -> None:
+    failed = run("extrude_info", routes_of={"tables": [4200], "destinations": ["203.0.113.10/24"]})
+    assert "routes_of.destinations: '203.0.113.10/24' is no prefix" in failed["msg"]

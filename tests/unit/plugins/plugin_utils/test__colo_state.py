@@ -52,6 +52,7 @@ def test_the_whole_state() -> None:
         ],
         "dummies": [{"name": "extrude0"}],
         "groups": [],
+        "delays": [],
         "addresses": [
             {"device": "ex1-dsl", "address": "10.254.0.0/31"},
             {"device": "ex1-cable", "address": "10.254.0.2/31"},

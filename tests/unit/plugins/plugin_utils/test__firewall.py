@@ -21,7 +21,7 @@ def states(**changes: Any) -> tuple[Vars, Vars]:
 
 def rules(state: Vars, family: int, table: str) -> list[str]:
     chains = [chain for chain in state["chains"] if (chain["family"], chain["table"]) == (family, table)]
-    chains = [chain for chain in chains if chain["hook"] != "INPUT"]
+    chains = [chain for chain in chains if chain.get("hook") != "INPUT"]
     return [rule for chain in chains for rule in chain["rules"]]
 
 
@@ -72,16 +72,17 @@ def test_without_a_nat_lan_nothing_is_translated_in_tunnels() -> None:
     assert all("-j SNAT" not in rule for rule in rules(site, 4, "nat"))
 
 
-def test_only_lans_with_nat_and_extruded_sources_leave_a_wan_as_its_address() -> None:
+def test_what_leaves_a_link_as_its_address_is_direct_there() -> None:
     site, _colo = states(extrude_addresses=ADDRESSES, extrude_lan=LANS)
-    snats = [rule for rule in rules(site, 4, "nat") if "-o dsl0" in rule]
-    assert snats == [
-        "-s 203.0.113.16/28 -o dsl0 -j SNAT --to-source 192.0.2.2",
-        "-o dsl0 -m mark --mark 0x3f000000/0x3f000000 -j SNAT --to-source 192.0.2.2",
+    assert [rule for rule in rules(site, 4, "nat") if "-o dsl0" in rule] == [
+        "-o dsl0 -m mark --mark 0x21000000/0x3f000000 -j MASQUERADE"
     ]
-    marked = [rule for rule in rules(site, 4, "mangle") if "-o dsl0" in rule]
-    assert [rule.split()[:2] for rule in marked] == [["-i", "lan0"]]
-    assert all("--mark 0x0/0x3f000000" in rule for rule in marked)  # somebody else's mark is left alone
+
+
+def test_nothing_is_translated_for_a_router_without_lans() -> None:
+    site, _colo = states(extrude_lan=[])
+    assert rules(site, 4, "nat") == ["-m policy --dir out --pol ipsec -j RETURN"]
+    assert all("CONNMARK" not in rule for rule in rules(site, 4, "mangle"))
 
 
 def test_from_outside_only_hosts_that_own_an_address_are_reached() -> None:

@@ -16,7 +16,7 @@ def both() -> tuple[Vars, Vars]:
 
 
 def rules(state: Vars, family: int) -> list[str]:
-    (chain,) = (chain for chain in state["chains"] if chain["hook"] == "INPUT" and chain["family"] == family)
+    (chain,) = (chain for chain in state["chains"] if chain.get("hook") == "INPUT" and chain["family"] == family)
     return list(chain["rules"])
 
 

@@ -11,7 +11,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import P
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_site import read_site
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Claim, Lan, Numbers
-from tests.unit.plugins.plugin_utils.samples import dsl, noted, office, reader
+from tests.unit.plugins.plugin_utils.samples import cable, dsl, noted, office, reader
 
 PREFIX = "an address or a prefix such as 203.0.113.0/28"
 CUSTOMER = "1 to 32 of the characters a-z 0-9 -"
@@ -95,7 +95,10 @@ def test_a_list_of_one_colo_and_what_later_versions_use_left_empty() -> None:
                 "a prefix; give it in prefixes of /24 or longer"
             ),
         ),
-        ({"extrude_balance": "packet"}, "extrude_balance: packet is not supported by this version yet; give flow"),
+        (
+            {"extrude_balance": "packet", "extrude_wans": [dsl(up=20, down=50), cable(up=20)]},
+            "extrude_wans[1]: has no rates, which packet mode shares packets by; give up and down, or weight",
+        ),
         ({"extrude_balance": "round"}, "extrude_balance: 'round' is no choice; give flow or packet"),
         (
             {"extrude_direct": [{"destination": "192.0.2.0/24"}]},

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.plugin_utils._report import report
+from ansible_collections.multihome.extrude.plugins.plugin_utils._report import report, times
 
 TUNNEL: dict[str, Any] = {
     "wan": "dsl",
@@ -14,17 +14,26 @@ TUNNEL: dict[str, Any] = {
     "ok": True,
     "sent": 20,
     "received": 20,
-    "rtt_ms": {"min": 20.1, "avg": 20.44, "max": 22.0},
+    "rtt_ms": {"min": 20.1, "avg": 20.44, "p90": 21.0, "max": 22.0},
     "mtu": 1472,
-    "source": "203.0.113.10",
+    "sources": ["203.0.113.10"],
+    "silent": [],
     "error": "",
+    "delay_ms": 2.5,
 }
-SEEN: dict[str, Any] = {"device": "ex1-dsl", "sources": ["203.0.113.10"], "packets": 5, "error": ""}
+SEEN: dict[str, Any] = {
+    "device": "ex1-dsl",
+    "sources": ["203.0.113.10"],
+    "packets": 5,
+    "transit_ms": 1010.5,
+    "error": "",
+    "delay_ms": 0.0,
+}
 
 
 def test_a_tunnel_that_works() -> None:
     text = "dsl ok: 1472 bytes whole both ways in 20.4 ms, the colo sees 203.0.113.10"
-    assert report([TUNNEL], [SEEN]) == [{"wan": "dsl", "ok": True, "text": text}]
+    assert report([TUNNEL], [SEEN]) == [{"wan": "dsl", "ok": True, "text": text, "warning": ""}]
 
 
 def test_some_loss_is_told_and_no_failure() -> None:
@@ -42,6 +51,11 @@ def test_some_loss_is_told_and_no_failure() -> None:
             "dsl FAILED: nothing came back through ex-dsl",
         ),
         ({}, {"sources": []}, "dsl FAILED: nothing from 203.0.113.10 came out of ex1-dsl at the colo"),
+        (
+            {"sources": ["203.0.113.10", "2001:db8::1"], "silent": ["2001:db8::1"]},
+            {},
+            "dsl FAILED: no answer to packets from 2001:db8::1",
+        ),
         ({}, {"sources": ["192.0.2.2"]}, "dsl FAILED: the colo sees 192.0.2.2 where 203.0.113.10 was sent"),
         (
             {},
@@ -55,6 +69,42 @@ def test_a_tunnel_that_does_not(tunnel: dict[str, Any], seen: dict[str, Any], te
     assert (verdict["ok"], verdict["text"]) == (False, text)
 
 
-def test_a_site_without_an_ipv4_source_is_judged_by_its_path() -> None:
-    (verdict,) = report([{**TUNNEL, "source": None}], [{**SEEN, "sources": []}])
+def test_a_site_without_extruded_addresses_is_judged_by_its_path() -> None:
+    (verdict,) = report([{**TUNNEL, "sources": []}], [{**SEEN, "sources": []}])
     assert verdict["text"] == "dsl ok: 1472 bytes whole both ways in 20.4 ms"
+
+
+def test_the_topology_gets_what_it_levels_tunnels_by() -> None:
+    dead = {**TUNNEL, "wan": "cable", "ok": False, "rtt_ms": None}
+    assert times([TUNNEL, dead], [SEEN, {**SEEN, "transit_ms": None}]) == {
+        "dsl": {"rtt": 20.1, "transit": 1010.5, "site_delay": 2.5, "colo_delay": 0.0},
+        "cable": {"rtt": None, "transit": None, "site_delay": 2.5, "colo_delay": 0.0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        ({"received": 19}, "1 of 20 packets were lost"),
+        ({"rtt_ms": {"min": 20, "avg": 24, "p90": 26, "max": 30}}, "take 20 ms and one in ten more than 26"),
+    ],
+)
+def test_packet_mode_is_doubted_where_packets_are_lost_or_late(found: dict[str, Any], reason: str) -> None:
+    (verdict,) = report([{**TUNNEL, **found}], [SEEN], packet=True)
+    assert verdict["ok"]
+    assert reason in verdict["warning"]
+    assert report([{**TUNNEL, **found}], [SEEN])[0]["warning"] == ""
+
+
+def test_packet_mode_is_not_doubted_on_a_steady_tunnel() -> None:
+    assert report([TUNNEL], [SEEN], packet=True)[0]["warning"] == ""
+
+
+def test_many_addresses_are_counted() -> None:
+    (verdict,) = report([{**TUNNEL, "sources": [f"203.0.113.{number}" for number in range(10, 15)]}], [SEEN])
+    assert verdict["text"].endswith("the colo sees 203.0.113.10, 203.0.113.11, 203.0.113.12 and 2 more")
+
+
+def test_the_colo_may_have_begun_too_late_for_some_of_the_addresses() -> None:
+    (verdict,) = report([{**TUNNEL, "sources": ["203.0.113.10", "203.0.113.11"]}], [SEEN])
+    assert verdict["ok"]

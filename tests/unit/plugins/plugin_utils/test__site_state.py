@@ -15,7 +15,11 @@ LANS = [
     {"interface": "lan1", "mode": "routed", "addresses": ["203.0.113.16/28", "2001:db8:100:1::/64"]},
 ]
 
-MARK = "0x3f000000"
+MASK = "0x3f000000"
+DIRECT = "-m connmark --mark 0x20000000/0x20000000"
+NEW = "-m conntrack --ctstate NEW -m connmark --mark 0x0/0x3f000000"
+FIRST = "-m conntrack ! --ctstatus CONFIRMED"
+RESTORE = "CONNMARK --restore-mark --nfmask 0x3f000000 --ctmask 0x3f000000"
 BETWEEN = "-s 10.254.0.0/27 -d 10.254.0.0/27 -i ex-+"
 
 
@@ -61,6 +65,7 @@ def test_the_whole_state() -> None:
             },
         ],
         "groups": [{"device": "dsl0", "group": 4200}, {"device": "cable0", "group": 4200}],
+        "delays": [],
         "addresses": [
             {"device": "ex-dsl", "address": "10.254.0.1/31"},
             {"device": "ex-cable", "address": "10.254.0.3/31"},
@@ -105,10 +110,12 @@ def test_the_whole_state() -> None:
             },
         ],
         "rules": [
+            {"family": 4, "priority": 4220, "table": 4221, "mark": 0x21000000, "mask": 0x3F000000},
             {"family": 4, "priority": 4230, "table": 4221, "source": "192.0.2.2/32"},
+            {"family": 4, "priority": 4220, "table": 4222, "mark": 0x22000000, "mask": 0x3F000000},
             {"family": 4, "priority": 4230, "table": 4222, "source": "198.51.100.2/32"},
             {"family": 4, "priority": 4210, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
-            {"family": 4, "priority": 4275, "table": 4200, "destination": "203.0.113.11/32"},
+            {"family": 4, "priority": 4215, "table": 4200, "destination": "203.0.113.11/32"},
             {"family": 4, "priority": 4280, "table": 4200, "source": "203.0.113.10/32"},
             {"family": 4, "priority": 4281, "table": 4217, "source": "203.0.113.10/32", "standby": True},
             {"family": 4, "priority": 4280, "table": 4200, "source": "203.0.113.11/32"},
@@ -126,7 +133,9 @@ def test_the_whole_state() -> None:
             {"name": "net/ipv4/conf/ex-dsl/rp_filter", "value": "2", "optional": False},
             {"name": "net/ipv4/conf/ex-cable/rp_filter", "value": "2", "optional": False},
             {"name": "net/ipv4/conf/dsl0/rp_filter", "value": "2", "optional": False},
+            {"name": "net/ipv4/conf/dsl0/ignore_routes_with_linkdown", "value": "1", "optional": False},
             {"name": "net/ipv4/conf/cable0/rp_filter", "value": "2", "optional": False},
+            {"name": "net/ipv4/conf/cable0/ignore_routes_with_linkdown", "value": "1", "optional": False},
         ],
         "chains": [
             {
@@ -137,8 +146,43 @@ def test_the_whole_state() -> None:
                 "rules": [
                     "-i ex-+ -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1432",
                     "-o ex-+ -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1432",
-                    f"-i lan0 -o dsl0 -m mark --mark 0x0/{MARK} -j MARK --set-xmark {MARK}/{MARK}",
-                    f"-i lan0 -o cable0 -m mark --mark 0x0/{MARK} -j MARK --set-xmark {MARK}/{MARK}",
+                    f"-i lan0 -o dsl0 -m mark --mark 0x0/{MASK} {FIRST} -j CONNMARK --set-xmark 0x21000000/{MASK}",
+                    f"-i lan0 -o cable0 -m mark --mark 0x0/{MASK} {FIRST} -j CONNMARK --set-xmark 0x22000000/{MASK}",
+                    f"-m mark --mark 0x0/{MASK} {DIRECT} {FIRST} -j {RESTORE}",
+                    "-o ex-+ -m conntrack --ctstate DNAT --ctorigdst 192.0.2.2 -j DROP",
+                    "-o ex-+ -m conntrack --ctstate DNAT --ctorigdst 198.51.100.2 -j DROP",
+                ],
+            },
+            {
+                "family": 4,
+                "table": "mangle",
+                "name": "EXTRUDE-PREROUTING",
+                "hook": "PREROUTING",
+                "rules": [
+                    f"-i dsl0 {NEW} -j CONNMARK --set-xmark 0x21000000/{MASK}",
+                    f"-i cable0 {NEW} -j CONNMARK --set-xmark 0x22000000/{MASK}",
+                    f"-i lan0 -m mark --mark 0x0/{MASK} {DIRECT} -j {RESTORE}",
+                ],
+            },
+            {
+                "family": 4,
+                "table": "mangle",
+                "name": "EXTRUDE-POSTROUTING",
+                "hook": "POSTROUTING",
+                "rules": [
+                    f"-o dsl0 -m mark ! --mark 0x21000000/{MASK} -j EXTRUDE-GUARD",
+                    f"-o cable0 -m mark ! --mark 0x22000000/{MASK} -j EXTRUDE-GUARD",
+                ],
+            },
+            {
+                "family": 4,
+                "table": "mangle",
+                "name": "EXTRUDE-GUARD",
+                "rules": [
+                    "-m policy --dir out --pol ipsec -j RETURN",
+                    "-s 203.0.113.10/32 -j DROP",
+                    "-s 203.0.113.11/32 -j DROP",
+                    "-m conntrack --ctrepldst 203.0.113.10 -j DROP",
                 ],
             },
             {
@@ -150,10 +194,8 @@ def test_the_whole_state() -> None:
                     "-m policy --dir out --pol ipsec -j RETURN",
                     "-s 203.0.113.11/32 -o ex-+ -j ACCEPT",
                     "-o ex-+ -m addrtype ! --src-type LOCAL -j SNAT --to-source 203.0.113.10",
-                    "-s 203.0.113.11/32 -o dsl0 -j SNAT --to-source 192.0.2.2",
-                    f"-o dsl0 -m mark --mark {MARK}/{MARK} -j SNAT --to-source 192.0.2.2",
-                    "-s 203.0.113.11/32 -o cable0 -j SNAT --to-source 198.51.100.2",
-                    f"-o cable0 -m mark --mark {MARK}/{MARK} -j SNAT --to-source 198.51.100.2",
+                    f"-o dsl0 -m mark --mark 0x21000000/{MASK} -j MASQUERADE",
+                    f"-o cable0 -m mark --mark 0x22000000/{MASK} -j MASQUERADE",
                 ],
             },
             {
@@ -229,7 +271,8 @@ def test_slots_and_base_numbers_make_tables_and_priorities() -> None:
     found = state(extrude_wans=[dsl(slot=16)], extrude_table=1000, extrude_rule_priority=100)
     assert found["reserved"] == {"tables": [*range(1000, 1019), 1036], "priorities": [100, 199]}
     tables = {rule["priority"]: rule["table"] for rule in found["rules"]}
-    assert tables == {110: 254, 130: 1036, 175: 1000, 180: 1000, 181: 1017, 190: 1000, 191: 1017, 195: 1000, 196: 1017}
+    own = {110: 254, 115: 1000, 120: 1036, 130: 1036}
+    assert tables == {**own, 180: 1000, 181: 1017, 190: 1000, 191: 1017, 195: 1000, 196: 1017}
     assert {route["table"] for route in found["routes"]} == {1000, 1017, 1036}
     assert found["tunnels"][0]["key"] == 32
 
@@ -271,14 +314,14 @@ def test_ipv6() -> None:
             ],
         },
     ]
-    assert [chain["table"] for chain in found["chains"] if chain["family"] == 6] == ["mangle", "filter", "filter"]
+    assert [chain["table"] for chain in found["chains"] if chain["family"] == 6] == ["mangle"] * 3 + ["filter"] * 2
 
 
 def test_only_extruded_ipv6_sources_enter_a_tunnel_and_others_keep_their_way() -> None:
     found = state(extrude_addresses=V6, extrude_lan=LANS)
     assert [rule for rule in found["rules"] if rule["family"] == 6] == [
         {"family": 6, "priority": 4210, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
-        {"family": 6, "priority": 4275, "table": 4200, "destination": "2001:db8:100:1::/64"},
+        {"family": 6, "priority": 4215, "table": 4200, "destination": "2001:db8:100:1::/64"},
         {"family": 6, "priority": 4280, "table": 4200, "source": "2001:db8:100::10/128"},
         {"family": 6, "priority": 4281, "table": 4217, "source": "2001:db8:100::10/128", "standby": True},
         {"family": 6, "priority": 4280, "table": 4200, "source": "2001:db8:100:1::/64"},
@@ -292,7 +335,7 @@ def test_only_extruded_ipv6_sources_enter_a_tunnel_and_others_keep_their_way() -
 def test_a_router_without_an_ipv6_address_of_its_own_does_not_send_through_tunnels() -> None:
     lan = [{"interface": "lan0", "mode": "routed"}]
     found = state(extrude_addresses=["203.0.113.10", "2001:db8:100:1::/64"], extrude_lan=lan)
-    assert [rule["priority"] for rule in found["rules"] if rule["family"] == 6] == [4210, 4275, 4280, 4281]
+    assert [rule["priority"] for rule in found["rules"] if rule["family"] == 6] == [4210, 4215, 4280, 4281]
 
 
 def test_a_router_without_an_ipv4_address_of_its_own_sends_by_its_wans() -> None:
@@ -317,7 +360,7 @@ def test_router_advertisements_are_kept_before_forwarding_is_switched_on() -> No
 def test_a_site_with_ipv6_only_leaves_ipv4_alone_but_for_its_tunnels() -> None:
     found = state(extrude_addresses=["2001:db8:100::10"], extrude_lan=[])
     assert {route["table"] for route in found["routes"] if ":" not in route["destination"]} == {4221, 4222}
-    assert {rule["priority"] for rule in found["rules"] if rule["family"] == 4} == {4210, 4230}
+    assert {rule["priority"] for rule in found["rules"] if rule["family"] == 4} == {4210, 4220, 4230}
     assert [chain["name"] for chain in found["chains"] if chain["family"] == 4] == ["EXTRUDE-INPUT"]
 
 

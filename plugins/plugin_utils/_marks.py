@@ -1,0 +1,133 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What packet marks say, and the rules at a site by which direct connections stay on their link.
+
+A connection is direct while it belongs to a link and not to the tunnels: one of a LAN that went out by the link since
+no tunnel was alive, or one that came in to the link's own address. Connections remember it (connmark), so they end
+where they began, whatever becomes of the tunnels meanwhile.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Site
+
+MASK = 0x3F000000
+"""The bits of marks that are ours; a packet in which somebody else has set one of them is left alone."""
+DIRECT = 0x20000000
+"""The bit that direct marks have and slot marks lack."""
+_LOWEST = 24
+GUARD = "EXTRUDE-GUARD"
+NOT_IPSEC = "-m policy --dir out --pol ipsec -j RETURN"
+"""What an IPsec policy of the admin's is about to encrypt is none of our business."""
+UNMARKED = f"-m mark --mark 0x0/{MASK:#x}"
+FIRST_PACKET = "-m conntrack ! --ctstatus CONFIRMED"
+"""A connection whose first packet is still on its way through the router, so that its NAT is not yet settled."""
+CLAIMED = f"-m connmark --mark {DIRECT:#x}/{DIRECT:#x}"
+RESTORE = f"-j CONNMARK --restore-mark --nfmask {MASK:#x} --ctmask {MASK:#x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rules of a chain; `hook` is the built-in chain that jumps to it, "" where chains of ours do."""
+
+    name: str
+    rules: tuple[str, ...]
+    hook: str = ""
+
+    @classmethod
+    def at(cls, hook: str, rules: Iterable[str]) -> Part:
+        """Return a part of the chain that a built-in one jumps to."""
+        return cls(f"EXTRUDE-{hook}", tuple(rules), hook)
+
+
+def slot_mark(slot: int) -> int:
+    """Return the mark of packets that go by the tunnel with that slot, 1 to 16."""
+    return slot << _LOWEST
+
+
+def direct_mark(slot: int) -> int:
+    """Return the mark of direct connections of the link with that slot, 1 to 16."""
+    return DIRECT | slot << _LOWEST
+
+
+def match(mark: int) -> str:
+    """Return the match on a mark, as iptables-save prints it."""
+    return f"-m mark --mark {mark:#x}/{MASK:#x}"
+
+
+def site_marks(site: Site, version: int) -> Iterator[Part]:
+    """Yield what a site needs. IPv6 is not translated, so none of it is direct."""
+    if version == 4:
+        yield Part.at("PREROUTING", _comes_in(site))
+        yield Part.at("FORWARD", [*_goes_direct(site), *_stays_out_of_tunnels(site)])
+    # what is direct on its link has that link's address; all else is shown to the guard
+    others = (f"-o {wan.device} -m mark ! --mark {direct_mark(wan.slot):#x}/{MASK:#x}" for wan in site.wans)
+    yield Part.at("POSTROUTING", (f"{other} -j {GUARD}" for other in others))
+    yield Part(GUARD, tuple(_guard(site, version)))
+
+
+def sources(site: Site, version: int) -> Iterator[str]:
+    """Yield matches for what LANs send into the extruded space: LANs with NAT, and hosts that own an address."""
+    nat = site.nat_interfaces if version == 4 else []
+    for interface in nat:
+        yield f"-i {interface}"
+    for interface, network in site.routed(version):
+        if interface not in nat:
+            yield f"-s {network} -i {interface}"
+
+
+def _comes_in(site: Site) -> Iterator[str]:
+    """Links claim the connections that come in by them, and LANs follow the claim.
+
+    That keeps the admin's port forwards of a link's own address on that link.
+    """
+    for wan in site.wans if site.lans else ():
+        unclaimed = f"-m conntrack --ctstate NEW -m connmark --mark 0x0/{MASK:#x}"
+        yield f"-i {wan.device} {unclaimed} -j CONNMARK {_set(direct_mark(wan.slot))}"
+    for interface in site.lan_interfaces:
+        yield f"-i {interface} {UNMARKED} {CLAIMED} {RESTORE}"
+
+
+def _goes_direct(site: Site) -> Iterator[str]:
+    """What is about to leave by a link for the first time is direct from now on.
+
+    A connection that has gone through a tunnel before has the extruded source for good, so it is not.
+    """
+    # where packets have slot marks, those may be on this one: no table of a slot had a way for it
+    ours = f"-m mark --mark 0x0/{DIRECT:#x}" if site.packet else UNMARKED
+    for wan in site.wans:
+        for source in sources(site, 4):
+            yield f"{source} -o {wan.device} {ours} {FIRST_PACKET} -j CONNMARK {_set(direct_mark(wan.slot))}"
+    if site.lans:
+        yield f"{ours} {CLAIMED} {FIRST_PACKET} {RESTORE}"
+
+
+def _stays_out_of_tunnels(site: Site) -> Iterator[str]:
+    """Answers from a link's own address don't go by a tunnel when the link is down."""
+    for wan in site.wans if site.lans else ():
+        yield f"-o ex-+ -m conntrack --ctstate DNAT --ctorigdst {wan.source} -j DROP"
+
+
+def _guard(site: Site, version: int) -> Iterator[str]:
+    """Nothing with an extruded source leaves by a link, where its provider would drop it.
+
+    A connection whose answers would go to an address of the router's has that as its source, though it shows only
+    after NAT.
+    """
+    yield NOT_IPSEC
+    for network in site.claimed(version):
+        yield f"-s {network} -j DROP"
+    for network in site.holds(version):
+        yield f"-m conntrack --ctrepldst {network.ip} -j DROP"
+
+
+def _set(mark: int) -> str:
+    return f"--set-xmark {mark:#x}/{MASK:#x}"

@@ -1,0 +1,69 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads how a site spreads its traffic: ``extrude_balance``, and for packet mode what the run has measured.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds
+from ansible_collections.multihome.extrude.plugins.plugin_utils._level import Held, Path, level
+from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
+from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Balance, Wan
+
+BALANCE = _kinds.choice("flow", "packet")
+LIMIT = _kinds.integer(0, 500)
+DEFAULT_LIMIT = 60
+"""Milliseconds that packet mode may add to a round trip."""
+
+
+def read_balance(reader: Reader, wans: Sequence[Wan]) -> Balance:
+    """Read the mode. Packet mode waits until all tunnels that share the packets have been measured."""
+    limit = reader.read("extrude_level_limit", LIMIT, DEFAULT_LIMIT)
+    if reader.read("extrude_balance", BALANCE, "flow") != "packet":
+        return Balance()
+    tier = [wan for wan in wans if wan.metric == min(other.metric for other in wans)]
+    for wan in tier:
+        if wan.weight is None and None in (wan.up, wan.down):
+            reader.note(wan.path, "has no rates, which packet mode shares packets by; give up and down, or weight")
+    measured = reader.read("extrude_measured", MEASURED, {})
+    paths = {wan.name: path for wan in tier if (path := measured.get(wan.name))}
+    if len(tier) < 2 or len(paths) < len(tier):
+        return Balance(wanted=len(tier) > 1)
+    held = level(paths)
+    _check_limit(reader, paths, held, limit)
+    return Balance(wanted=True, packet=True, held=held)
+
+
+def _check_limit(reader: Reader, paths: Mapping[str, Path], held: Mapping[str, Held], limit: int) -> None:
+    """Note the tunnel that would have to be held back the longest, if that is too long."""
+    fast = max(held, key=lambda name: held[name].added)
+    if held[fast].added <= limit:
+        return
+    times = {name: path.rtt - path.site_delay - path.colo_delay for name, path in paths.items()}
+    slow = max(times, key=lambda name: times[name])
+    text = (
+        f"packet would hold back {fast} by {held[fast].added:.0f} ms: a round trip takes {times[fast]:.0f} ms there"
+        f" and {times[slow]:.0f} ms by {slow}, and extrude_level_limit is {limit}; give flow, or {slow} a higher metric"
+        ", or a higher limit"
+    )
+    reader.problem("extrude_balance", text)
+
+
+def _measured(value: object) -> dict[str, Path]:
+    """Return what the filter `tunnel_times` made of a measurement: the tunnels that answered."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{_kinds.describe(value)} is not a dictionary")
+    return {str(name): _path(times) for name, times in value.items() if times["rtt"] is not None}
+
+
+def _path(times: Mapping[str, Any]) -> Path:
+    return Path(times["rtt"], times["transit"], times["site_delay"], times["colo_delay"])
+
+
+MEASURED: _kinds.Kind[dict[str, Path]] = _kinds.Kind("what the filter tunnel_times returns", _measured, {})

@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _marks
+from ansible_collections.multihome.extrude.plugins.plugin_utils._types import MAX_SLOT
+from tests.unit.plugins.plugin_utils.samples import office, run
+
+LANS = [{"interface": "lan0", "mode": "nat"}, {"interface": "lan1", "mode": "routed"}]
+ADDRESSES = ["203.0.113.10", "203.0.113.16/28", "2001:db8:100:1::/64"]
+
+
+def mangle(name: str, family: int = 4, **changes: Any) -> list[str]:
+    """Return the rules of a mangle chain of the sample site."""
+    options = {"extrude_addresses": ADDRESSES, "extrude_lan": LANS, **changes}
+    chains = run(office=office(**options))["sites"]["office"]["chains"]
+    found = [chain for chain in chains if (chain["family"], chain["table"], chain["name"]) == (family, "mangle", name)]
+    return [rule for chain in found for rule in chain["rules"]]
+
+
+def test_slots_and_direct_links_have_marks_of_their_own_within_the_mask() -> None:
+    slots = [_marks.slot_mark(slot) for slot in range(1, MAX_SLOT + 1)]
+    direct = [_marks.direct_mark(slot) for slot in range(1, MAX_SLOT + 1)]
+    assert len({0, *slots, *direct}) == 2 * MAX_SLOT + 1
+    assert all(mark & ~_marks.MASK == 0 for mark in (*slots, *direct))
+    assert not any(mark & _marks.DIRECT for mark in slots)
+    assert all(mark & _marks.DIRECT for mark in direct)
+
+
+def test_only_lans_with_nat_and_hosts_with_an_extruded_address_become_direct() -> None:
+    marked = [rule for rule in mangle("EXTRUDE-FORWARD") if "-o dsl0" in rule]
+    assert [rule.partition(" -o dsl0 ")[0] for rule in marked] == ["-i lan0", "-s 203.0.113.16/28 -i lan1"]
+    assert all("--mark 0x0/0x3f000000" in rule for rule in marked)  # somebody else's mark is left alone
+    assert all("! --ctstatus CONFIRMED" in rule for rule in marked)  # what has been through a tunnel never is
+
+
+def test_a_host_on_a_lan_with_nat_is_not_named_twice() -> None:
+    both = [{"interface": "lan0", "mode": "nat"}, {"interface": "lan0", "mode": "routed"}]
+    marked = [rule for rule in mangle("EXTRUDE-FORWARD", extrude_lan=both) if "-o dsl0" in rule]
+    assert [rule.partition(" -o dsl0 ")[0] for rule in marked] == ["-i lan0"]
+
+
+def test_all_lans_follow_what_their_connections_remember() -> None:
+    followed = [rule.split()[1] for rule in mangle("EXTRUDE-PREROUTING") if "--restore-mark" in rule]
+    assert followed == ["lan0", "lan1"]
+
+
+def test_no_extruded_source_leaves_by_a_link() -> None:
+    assert mangle("EXTRUDE-GUARD") == [
+        "-m policy --dir out --pol ipsec -j RETURN",
+        "-s 203.0.113.10/32 -j DROP",
+        "-s 203.0.113.16/28 -j DROP",
+        "-m conntrack --ctrepldst 203.0.113.10 -j DROP",
+    ]
+    assert mangle("EXTRUDE-GUARD", 6)[1:] == ["-s 2001:db8:100:1::/64 -j DROP"]
+    assert [rule.split()[1] for rule in mangle("EXTRUDE-POSTROUTING", 6)] == ["dsl0", "cable0"]
