@@ -686,7 +686,7 @@ class State:
         return data
 
 
-_STATE = keys("schema customer site reserved renumber expects take_over") | frozenset(KINDS)
+_STATE = keys("schema customer site reserved renumber expects take_over links endpoints") | frozenset(KINDS)
 _RESERVED = keys("tables priorities")
 _EXPECTED = keys("address device")
 _HOP = keys("device gateway weight")

@@ -149,6 +149,15 @@ def _extras(gre: Attributes) -> list[str]:
     return [name for number, name in names.items() if (number == 18 and number in gre) or any(gre.get(number, b""))]
 
 
+_IFF_LOWER_UP = 0x10000
+
+
+def interface(payload: bytes) -> tuple[str, int, bool, bool]:
+    """Name, index, up, and carrier of a device from RTM_NEWLINK."""
+    index, flags = struct.unpack_from("=iI", payload, 4)
+    return text(attributes(payload, 16).get(3)), index, bool(flags & _IFF_UP), bool(flags & _IFF_LOWER_UP)
+
+
 # --- addresses and proxies -------------------------------------------------------------------------
 
 
@@ -161,6 +170,27 @@ def address(payload: bytes, names: Mapping[int, str]) -> Address | None:
     found = attributes(payload, 8)
     data = found.get(2) or found.get(1)
     return Address(names[index], f"{ip_text(data)}/{length}") if data else None
+
+
+_IFA_F_DEPRECATED = 0x20
+
+
+def local(payload: bytes, names: Mapping[int, str]) -> tuple[str, str, int, str, float | None] | None:
+    """Device, address, prefix length, peer and time of making of an IPv4 address of global scope from RTM_NEWADDR.
+
+    None for one of another family or scope, and for one that is no more to be used. Times are in seconds since
+    the host's start (struct ifa_cacheinfo counts hundredths).
+    """
+    family, length, flags, scope = payload[:4]
+    index = u32(payload[4:8])
+    found = attributes(payload, 8)
+    flags = u32(found.get(8), flags)
+    if family != socket.AF_INET or scope != 0 or flags & _IFA_F_DEPRECATED or index not in names or 1 not in found:
+        return None
+    mine = found.get(2) or found[1]
+    peer = "" if found[1] == mine else ip_text(found[1])
+    since = u32(found[6][8:12]) / 100 if len(found.get(6, b"")) >= 16 else None
+    return names[index], ip_text(mine), length, peer, since
 
 
 def proxy(payload: bytes, names: Mapping[int, str]) -> Proxy | None:

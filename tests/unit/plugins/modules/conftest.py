@@ -35,7 +35,7 @@ def run(folder: Path, config: Path, capsys: pytest.CaptureFixture[str]) -> Itera
 
     def call(module: str, *, check: bool = False, **options: Any) -> Result:
         args = {"directory": str(folder), "_ansible_check_mode": check, **options}
-        if module.startswith("extrude_"):
+        if module in ("extrude_info", "extrude_state"):
             args = {"config_directory": str(config), **args}
         with patch_module_args(args), pytest.raises(SystemExit) as ended:
             import_module(f"ansible_collections.multihome.extrude.plugins.modules.{module}").main()
