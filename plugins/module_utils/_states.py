@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from ._bind import Plain
@@ -47,6 +48,8 @@ class States:
             sites = {owner[1]: state for owner, state in together.items() if owner[0] == customer}
             if sites != {owner[1]: state for owner, state in kept.items() if owner[0] == customer}:
                 self._files.store(customer, sites)
+        with suppress(OSError):  # the folder goes with its last file
+            self._files.folder.rmdir()
 
 
 def _checked(state: object, where: str) -> Plain:

@@ -304,7 +304,7 @@ def test_a_bare_host_can_be_planned_but_not_changed(run: Run, folder: Path) -> N
     )
     planned = finished(module_process(folder, [{**STATE, "chains": []}], check=True, first=bare))
     assert planned["operations"] == expected["operations"]
-    assert planned["missing_packages"] == ["python3-pyroute2", "iptables"]
+    assert planned["missing_packages"] == ["python3-pyroute2", "iptables", "bird2"]
     assert "chains" in {
         operation["kind"]
         for operation in finished(module_process(folder, [STATE], check=True, first=bare))["operations"]
