@@ -47,7 +47,7 @@ def main(words: Sequence[str] | None = None, store: Store | None = None) -> int:
 
 
 def _say(text: str) -> int:
-    print(f"extrude: {text}", file=sys.stderr)
+    sys.stderr.write(f"extrude: {text}\n")
     return FAILED
 
 

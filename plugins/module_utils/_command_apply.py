@@ -9,6 +9,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace, store: Store) -> int:
     """Do it."""
     operations, problems = apply(store, options.check)
     for operation in operations:
-        print(operation)
+        sys.stdout.write(f"{operation}\n")
     if problems:
         raise EngineError("; ".join(problems))
     return 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,7 +37,8 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace, store: Store) -> int:
     """Do it."""
     status = report(store)
-    print(json.dumps(status, indent=2) if options.json else "\n".join(lines(status)))
+    text = json.dumps(status, indent=2) if options.json else "\n".join(lines(status))
+    sys.stdout.write(f"{text}\n")
     return 0
 
 

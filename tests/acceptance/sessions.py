@@ -36,8 +36,9 @@ def hold_down(lab: Lab, host: str, session: str) -> int:
     return round(float(found[1])) if found else 0
 
 
-def wait_up(lab: Lab, tunnels: Mapping[str, Collection[str]] = TUNNELS) -> None:
-    """Start what has been stopped, and wait until these sessions are up and watched, and BIRD's routes count."""
+def wait_up(lab: Lab, tunnels: Mapping[str, Collection[str]] | None = None) -> None:
+    """Start what has been stopped, and wait until these sessions (None: all) are up, and BIRD's routes count."""
+    tunnels = tunnels or TUNNELS
     for host in tunnels:  # a session needs both ends
         lab.exec(host, ["systemctl", "start", UNIT], timeout=60)
     for host, names in tunnels.items():
