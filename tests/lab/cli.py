@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     add = _add(commands, "up", _up, "start the lab")
     add.add_argument("--backend", choices=NAMES, default="auto", help="auto: qemu where KVM works, else uml")
     add.add_argument("--topology", type=Path, default=DEFAULT, metavar="FILE", help="not the default topology")
+    add.add_argument("--without", nargs="+", default=(), metavar="NODE", help="leave these out of the topology")
     _add(commands, "down", _down, "stop the lab and remove all it made")
     _add(commands, "show", _show, "say what there is and how it is")
     add = _add(commands, "ssh", _ssh, "log in to a host, or run a command there over SSH")
@@ -106,7 +107,7 @@ def _image(_lab: Lab, _arguments: argparse.Namespace) -> None:
 
 def _up(lab: Lab, arguments: argparse.Namespace) -> None:
     started = time.monotonic()
-    lab.up(arguments.backend, arguments.topology)
+    lab.up(arguments.backend, arguments.topology, without=arguments.without)
     say(f"up after {time.monotonic() - started:.1f} s")
     print(lab.show())
 

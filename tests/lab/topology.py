@@ -14,8 +14,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -179,6 +179,16 @@ class Topology:
         """Return (link, index of the end, end) for each device of `node`."""
         every = ((link, index, end) for link in self.links for index, end in enumerate(link.ends))
         return tuple(entry for entry in every if entry[2].node == node)
+
+    def without(self, names: Collection[str]) -> Topology:
+        """Return it without some nodes, their links, and nodes that have no link left. Errors: TopologyError."""
+        unknown = sorted(set(names) - {node.name for node in self.nodes})
+        if unknown:
+            raise TopologyError(f"no node {', '.join(unknown)}")
+        links = tuple(link for link in self.links if not any(end.node in names for end in link.ends))
+        linked = {end.node for link in links for end in link.ends}
+        alone = {end.node for link in self.links for end in link.ends} - linked
+        return replace(self, nodes=tuple(node for node in self.nodes if node.name not in (*names, *alone)), links=links)
 
     def as_data(self) -> dict[str, Any]:
         """Return the topology in the form that `parse` takes."""

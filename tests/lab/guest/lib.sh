@@ -84,9 +84,10 @@ wait_for_boot() {
     done
 }
 
-# Says whether port 22 is open in the network namespace of process PID.
+# Says whether port 22 is open in the network namespace of process PID; early on, a container is still in the machine's.
 listens() {
     local line
+    [ "/proc/$1/ns/net" -ef /proc/self/ns/net ] && return 1
     while read -r line; do
         case $line in *:0016\ 00000000:0000\ 0A*) return 0 ;; esac
     done < "/proc/$1/net/tcp"

@@ -70,6 +70,21 @@ def test_links_of_a_node_are_all_that_end_there() -> None:
     assert [link.name for link in default.links_of("dsl")] == ["dsl"]
 
 
+def test_a_node_is_left_out_with_its_links_and_what_hangs_on_them() -> None:
+    whole = topology.load(topology.DYNAMIC)
+    less = whole.without(["depot"])
+    assert set(whole.hosts) - set(less.hosts) == {"depot"}
+    assert set(whole.namespaces) - set(less.namespaces) == {"scanner"}
+    assert {link.name for link in whole.links} - {link.name for link in less.links} == {
+        "dsl-depot",
+        "cable-depot",
+        "lan-depot",
+    }
+    assert whole.without([]) == whole
+    with pytest.raises(TopologyError, match="no node nobody"):
+        whole.without(["nobody"])
+
+
 def test_unknown_link_is_named_with_what_there_is() -> None:
     with pytest.raises(TopologyError, match="no link nosuch; there are: line"):
         topology.parse(small()).links_of("nosuch")
