@@ -6,4 +6,4 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 need_setup
 
-exec python -m tests.bench "$@"
+PYTHONPATH=$COLLECTIONS exec python -m tests.bench "$@"

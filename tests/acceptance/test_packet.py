@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance import inventory, modules, playbook, traffic
+from tests.acceptance import inventory, modules, playbook, sessions, traffic
 from tests.acceptance.inventory import lab_host
 from tests.acceptance.traffic import DESK_ADDRESS, INTERNET_ADDRESS, ROUTER_ADDRESS
 from tests.lab.lab import Lab
@@ -46,6 +46,7 @@ def first(deployed: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
 def packet(first: tuple[Lab, Path, playbook.Run]) -> Lab:
     """The lab in packet mode."""
     assert first[2].code == 0, first[2].output
+    sessions.wait_up(first[0])
     return first[0]
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.acceptance import modules, traffic, watch
+from tests.acceptance import modules, sessions, traffic, watch
 from tests.acceptance.inventory import lab_host, states
 from tests.acceptance.traffic import DESK_ADDRESS, INTERNET_ADDRESS, ROUTER_ADDRESS
 from tests.lab.lab import Lab
@@ -42,8 +42,9 @@ def tunnels_down(lab: Lab) -> Iterator[None]:
         yield
     finally:
         _set_tunnels(lab, "up")
-        failed = modules.apply(lab, "office").message
+        failed = modules.apply(lab, "office").message  # the kernel has dropped what is static with the devices
         assert not failed
+        sessions.wait_up(lab)
 
 
 def _set_tunnels(lab: Lab, state: str) -> None:

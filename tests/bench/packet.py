@@ -13,7 +13,7 @@ import json
 import statistics
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--directions", nargs="+", choices=tuple(SENDERS), default=["down"])
     parser.add_argument("--offloads", nargs="+", choices=("on", "off"), default=["off", "on"])
+    parser.add_argument("--scale", type=float, default=1, help="multiply all rates, for a machine that is too slow")
     parser.add_argument("--lab", default="bench-packet", help="name of the lab")
     parser.add_argument("--keep", action="store_true", help="leave the lab up, and use it if it is up")
     parser.add_argument("--json", type=Path, help="also write the figures there")
@@ -89,13 +90,24 @@ def main(words: list[str] | None = None) -> None:
     lab.up()
     try:
         traffic.own_the_desk_address(lab)
-        rows = [row for name in options.cases or USUAL for row in run(lab, CASES[name], options)]
+        rows = [row for name in options.cases or USUAL for row in run(lab, scaled(CASES[name], options.scale), options)]
     finally:
         if not options.keep:
             lab.down()
     print(table(rows))
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def scaled(case: Case, scale: float) -> Case:
+    """Return a case with all rates multiplied."""
+    if scale == 1:
+        return case
+    dsl, cable = (
+        replace(link, rate=link.rate * scale, declared=link.declared and link.declared * scale)
+        for link in (case.dsl, case.cable)
+    )
+    return replace(case, name=f"{case.name}; rates x {scale:g}", dsl=dsl, cable=cable)
 
 
 def run(lab: Lab, case: Case, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
