@@ -32,11 +32,11 @@ Made = TypeVar("Made")
 PORT = 9
 """The UDP port that streams go to: discard (RFC 863), for whoever gets to see them."""
 
-TRIALS, ROUNDS = 64, 8
+TRIALS, ROUNDS = 256, 2
 """Flows tried at once, and how often, until one takes the tunnel: enough for a share of one in a hundred."""
 
-GRACE = 0.2
-"""Seconds that a packet may take to leave (a queue on the tunnel may hold it back)."""
+GRACE = 1.0
+"""Seconds that a packet may take to leave: packet mode levels round-trip times by a delay on the faster tunnels."""
 
 WARM = 30
 """Packets that have to arrive before the tunnel is black-holed."""
