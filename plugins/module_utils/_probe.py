@@ -288,6 +288,7 @@ class Probe:
         return {
             "wan": target.wan,
             "device": target.device,
+            "present": _is_there(target.device),
             "sources": list(target.sources),
             "ok": bool(full.times),
             "sent": full.sent,
@@ -358,6 +359,10 @@ class Probe:
 
 
 # --- the host -------------------------------------------------------------------------------------
+
+
+def _is_there(device: str) -> bool:
+    return device in (name for _index, name in socket.if_nameindex())
 
 
 def probe(targets: Sequence[Target], pace: Pace) -> list[dict[str, Any]]:
