@@ -288,7 +288,6 @@ class Probe:
         return {
             "wan": target.wan,
             "device": target.device,
-            "present": _is_there(target.device),
             "sources": list(target.sources),
             "ok": bool(full.times),
             "sent": full.sent,
@@ -361,10 +360,6 @@ class Probe:
 # --- the host -------------------------------------------------------------------------------------
 
 
-def _is_there(device: str) -> bool:
-    return device in (name for _index, name in socket.if_nameindex())
-
-
 def probe(targets: Sequence[Target], pace: Pace) -> list[dict[str, Any]]:
     """Probe all tunnels at the same time; one result each, in their order. Raises EngineError without permission."""
     first, now = random.randrange(0x10000), time.monotonic()
@@ -389,7 +384,8 @@ def probe(targets: Sequence[Target], pace: Pace) -> list[dict[str, Any]]:
             for _number, reply in _heard(hearing, min(each.wake() for each in pending)):
                 if reply.identifier in by_identifier:
                     by_identifier[reply.identifier].came_back(reply, time.monotonic())
-    return [each.result() for each in probes]
+    there = {name for _index, name in socket.if_nameindex()}
+    return [{**each.result(), "present": each.target.device in there} for each in probes]
 
 
 def observe(watches: Sequence[Watch], seconds: float, count: int) -> list[dict[str, Any]]:
