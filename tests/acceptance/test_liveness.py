@@ -64,7 +64,7 @@ def kill_tunnels(mended: Lab) -> Iterator[Callable[[bool], None]]:
 
     def switch(dead: bool) -> None:
         for isp in ISPS:
-            mended.exec(isp, [word.format("-A" if dead else "-D") for word in GRE], check=dead)
+            mended.exec(isp, [word.format("-I" if dead else "-D") for word in GRE], check=dead)
 
     yield switch
     switch(False)
@@ -119,7 +119,7 @@ def test_the_kernel_has_what_lives_with_its_weights(mended: Lab) -> None:
 
 
 def test_a_flapping_link_is_held_down_longer_each_time(mended: Lab) -> None:
-    bring(mended, office(cable={"hold_down": 1, "hold_down_max": 8}))
+    bring(mended, office(cable={"hold_down": 3, "hold_down_max": 10}))
     held = []
     for _turn in range(3):
         mended.cut("cable", black_hole=True)
@@ -127,9 +127,7 @@ def test_a_flapping_link_is_held_down_longer_each_time(mended: Lab) -> None:
         held.append(sessions.hold_down(mended, "colo", "ex1-cable"))
         mended.heal("cable")
         sessions.wait_up(mended)
-    assert held == sorted(set(held)), held
-    assert 0 < held[0] <= 2
-    assert held[-1] <= 8
+    assert held == [3, 6, 10]
 
 
 # --- tiers and changes ---------------------------------------------------------------------------

@@ -75,6 +75,11 @@ class Lab:
         """What the running lab was built from."""
         return parse(self._running().topology)
 
+    @property
+    def description(self) -> str:
+        """Words for what the running lab runs on: those of its backend."""
+        return self._running().description
+
     # ---- life ----
 
     def up(self, backend: str = "auto", topology_file: Path = DEFAULT) -> None:
@@ -210,7 +215,7 @@ class Lab:
 
     def show(self) -> str:
         """Return nodes, addresses, links and how they are, in lines for the user."""
-        title = f"lab {self.name}: up on {self._running().description}"
+        title = f"lab {self.name}: up on {self.description}"
         return show_text(title, self.topology, parse_report(self._control("show")), self.ssh_config)
 
     # ---- inside: starting and stopping ----

@@ -169,6 +169,7 @@ def test_dead_lab_is_told_and_removed(cache: Path, capsys: pytest.CaptureFixture
 def test_up_leaves_a_running_lab_alone(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_state(cache, itself())
     Lab().up()
+    assert Lab().description == "a test"
     assert "lab is already up" in capsys.readouterr().err
 
 
