@@ -18,7 +18,7 @@ from . import _apply
 from ._bind import Plain
 from ._fields import EngineError
 from ._local import Store, bound
-from ._request import Operation, Request
+from ._request import Operation, Part, Request
 
 _ATTEMPTS = 3
 """How often to start again because links changed meanwhile."""
@@ -54,7 +54,7 @@ def apply(store: Store, check: bool = False) -> tuple[list[Operation], list[str]
     with nullcontext() if check else store.records.locked():
         states = store.states.load()
         try:
-            return list(_steadily(states, store, check)), []
+            return _steadily(states, store, check), []
         except EngineError as error:
             customers = sorted({str(state["customer"]) for state in states})
             if len(customers) < 2:
@@ -69,15 +69,22 @@ def apply(store: Store, check: bool = False) -> tuple[list[Operation], list[str]
         return done, problems
 
 
-def _steadily(states: Sequence[Plain], store: Store, check: bool) -> Sequence[Operation]:
+def _steadily(states: Sequence[Plain], store: Store, check: bool) -> list[Operation]:
+    """Bind and apply: first what a run of the playbook has made so far and not purged yet, then all else."""
+    parts: tuple[Part, ...] = ("make", "")
+    grouped = [(part, [state for state in states if state.get("only", "") == part]) for part in parts]
+    return [operation for part, group in grouped if group for operation in _part(group, part, store, check)]
+
+
+def _part(states: Sequence[Plain], only: Part, store: Store, check: bool) -> Sequence[Operation]:
     """Bind and apply; once more where it failed and the links are others by now."""
     folder = store.states.folder
     desired = bound(states, store, patient=True)
     for _attempt in range(_ATTEMPTS - 1):
         try:
-            return _apply.run(store.records, Request(desired, folder=folder), check).operations
+            return _apply.run(store.records, Request(desired, only=only, folder=folder), check).operations
         except EngineError:
             former, desired = desired, bound(states, store, patient=True)
             if desired == former:
                 raise
-    return _apply.run(store.records, Request(desired, folder=folder), check).operations
+    return _apply.run(store.records, Request(desired, only=only, folder=folder), check).operations

@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from . import _command_apply, _links
+from . import _command_apply, _links, _liveness
 from ._bind import UNHEARD, Plain
 from ._fields import EngineError
 from ._learned import endpoints_of
 from ._links import Kernel, Link
+from ._liveness import Session
 from ._local import Store, kernel_for, links_of, name_of
 
 
@@ -46,6 +47,7 @@ def report(store: Store) -> Plain:
     """The status as plain data; times are in ISO 8601, and null where the kernel does not tell them."""
     states = store.states.load()
     kernel = kernel_for(states)
+    sessions = _liveness.sessions()
     start = datetime.now(UTC) - timedelta(seconds=_links.uptime())
     return {
         "sites": [
@@ -53,7 +55,9 @@ def report(store: Store) -> Plain:
                 "customer": state["customer"],
                 "site": state["site"],
                 "links": [_link(name, link, kernel, start) for name, link in links_of(state, store, kernel).items()],
-                "tunnels": [_tunnel(tunnel, state, store, kernel) for tunnel in state.get("tunnels") or ()],
+                "tunnels": [
+                    _watched(_tunnel(tunnel, state, store, kernel), sessions) for tunnel in state.get("tunnels") or ()
+                ],
             }
             for state in states
         ],
@@ -89,6 +93,16 @@ def _tunnel(tunnel: Plain, state: Plain, store: Store, kernel: Kernel) -> Plain:
     return {**data, "endpoint": None if endpoint == UNHEARD else endpoint}
 
 
+def _watched(tunnel: Plain, sessions: Mapping[str, Session] | None) -> Plain:
+    """A tunnel with what BIRD thinks of it, if that runs: a device that is there need not lead anywhere."""
+    if sessions is None or not tunnel["up"]:
+        return {**tunnel, "lives": None, "since": None}
+    session = sessions.get(tunnel["name"], Session("", "", "BIRD has no session for it"))
+    dead = session.trouble.removeprefix("Error: ") or "the far end has not answered yet"
+    reason = "" if session.up else f"no way through: {dead}"
+    return {**tunnel, "up": session.up, "reason": reason, "lives": session.up, "since": session.since or None}
+
+
 def _drift(store: Store) -> Plain:
     """What an apply would do, and what would hinder it."""
     try:
@@ -122,8 +136,10 @@ def _link_row(link: Mapping[str, Any], now: datetime) -> list[str]:
 
 
 def _tunnel_row(tunnel: Mapping[str, Any]) -> list[str]:
-    to = f"to {tunnel['endpoint']}" if tunnel.get("endpoint") else ""
-    return ["tunnel", tunnel["name"], "up" if tunnel["up"] else "down", to if tunnel["up"] else tunnel["reason"]]
+    words = [f"to {tunnel['endpoint']}"] if tunnel.get("endpoint") else []
+    words += [f"lives since {tunnel['since']}"] if tunnel.get("lives") else []
+    up = tunnel["up"]
+    return ["tunnel", tunnel["name"], "up" if up else "down", ", ".join(words) if up else tunnel["reason"]]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:

@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from . import _programs
 from ._fields import EngineError
@@ -26,6 +27,9 @@ LIVE = Path("/run/extrude/live")
 SOCKET = Path("/run/extrude/bird.ctl")
 _WAY = re.compile(r"^\s+via \S+ on (\S+)", re.MULTILINE)
 """A next hop in what ``birdc show route`` prints."""
+
+_PROTOCOL = re.compile(r"^(\S+)\s+BGP\s+\S+\s+\S+\s+(\d\S*(?: \d\S*)?)\s+(\w+)[ \t]*(.*?)\s*$", re.MULTILINE)
+"""A session in what ``birdc show protocols`` prints: name, time, state and what was last wrong."""
 
 _START_SECONDS = 15
 """How long to wait for a start that is under way: the unit waits for its sessions then."""
@@ -44,6 +48,32 @@ def ways() -> set[str] | None:
         return None
     done = _run([birdc, "-r", "-s", str(SOCKET), "show", "route", "table", "live4"])
     return set(_WAY.findall(done.stdout)) if done.returncode == 0 else None
+
+
+class Session(NamedTuple):
+    """The daemon's session in a tunnel: since when (BIRD's words) it is in its state, and what was last wrong."""
+
+    since: str
+    state: str
+    trouble: str
+
+    @property
+    def up(self) -> bool:
+        return self.state == "Established"
+
+
+def sessions() -> dict[str, Session] | None:
+    """The daemon's sessions by tunnel; None where it does not run or does not answer."""
+    birdc = _programs.find("birdc")
+    if birdc is None or not SOCKET.exists():
+        return None
+    done = _run([birdc, "-r", "-s", str(SOCKET), "show", "protocols"])
+    return parse_sessions(done.stdout) if done.returncode == 0 else None
+
+
+def parse_sessions(text: str) -> dict[str, Session]:
+    """The BGP sessions in what ``birdc show protocols`` prints."""
+    return {name: Session(since, state, trouble) for name, since, state, trouble in _PROTOCOL.findall(text)}
 
 
 def reload(folder: Path) -> None:

@@ -384,7 +384,8 @@ def probe(targets: Sequence[Target], pace: Pace) -> list[dict[str, Any]]:
             for _number, reply in _heard(hearing, min(each.wake() for each in pending)):
                 if reply.identifier in by_identifier:
                     by_identifier[reply.identifier].came_back(reply, time.monotonic())
-    return [each.result() for each in probes]
+    there = {name for _index, name in socket.if_nameindex()}
+    return [{**each.result(), "present": each.target.device in there} for each in probes]
 
 
 def observe(watches: Sequence[Watch], seconds: float, count: int) -> list[dict[str, Any]]:

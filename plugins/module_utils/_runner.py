@@ -49,7 +49,7 @@ def run_states(module: AnsibleModule) -> None:
             request = Request(bound(listed, store), only=only, folder=store.states.folder)
             found = _apply.run(store.records, request, check)
             if not check:
-                store.states.store(listed)
+                store.states.store(listed, only)
         _exit(module, found, store.warnings)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from ._bind import Plain
 from ._fields import Fields
 from ._model import CUSTOMER, FOLDER, KINDS, SITE
+from ._request import Part
 from ._storage import SiteFiles
 
 
@@ -39,10 +40,14 @@ class States:
         """The states of every owner on this host."""
         return tuple(self._files.load(_checked))
 
-    def store(self, states: Iterable[Plain]) -> None:
-        """Put *states* in place of those of the same owners; one without objects goes."""
+    def store(self, states: Iterable[Plain], only: Part = "") -> None:
+        """Put *states* in place of those of the same owners; one without objects goes.
+
+        *only*: the part of the work that was done. While nothing was purged, no event may purge either.
+        """
         kept = {_owner(state): state for state in self.load()}
-        asked = {_owner(state): json.loads(json.dumps(state)) for state in states}
+        part = {"only": only} if only == "make" else {}
+        asked = {_owner(state): json.loads(json.dumps({**state, **part})) for state in states}
         together = {owner: state for owner, state in {**kept, **asked}.items() if _has_any(state)}
         for customer in sorted({owner[0] for owner in asked}):
             sites = {owner[1]: state for owner, state in together.items() if owner[0] == customer}

@@ -171,6 +171,9 @@ tunnels:
       description: The device of the tunnel.
       type: str
       sample: ex-dsl
+    present:
+      description: Whether the device is there.
+      type: bool
     ok:
       description: Whether packets of the full size came back. Some may be lost, see RV(tunnels[].received).
       type: bool

@@ -8,7 +8,7 @@ This plugin util is **PRIVATE** to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._level import TOLERANCE
@@ -21,14 +21,23 @@ STEADY = 1 / 8
 
 
 def report(
-    probed: Iterable[Mapping[str, Any]], observed: Iterable[Mapping[str, Any]], packet: bool = False
+    probed: Iterable[Mapping[str, Any]],
+    observed: Iterable[Mapping[str, Any]],
+    packet: bool = False,
+    dynamic: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    """Return a verdict (`wan`, `ok`, `text`, `warning`) for each tunnel.
+    """Return a verdict (`wan`, `ok`, `down`, `text`, `warning`) for each tunnel.
 
     `probed` is what `tunnel_probe` found at the site, `observed` what it saw at the colo, in the same order. `packet`:
-    the site is in packet mode, which needs more of a tunnel than that it works.
+    the site is in packet mode, which needs more of a tunnel than that it works. `dynamic`: the WANs that may be down,
+    which then have no tunnel; that is no failure.
     """
-    return [_verdict(tunnel, seen, packet) for tunnel, seen in zip(probed, observed, strict=True)]
+    return [
+        _absent(tunnel)
+        if tunnel["wan"] in dynamic and not tunnel["present"]
+        else {**_verdict(tunnel, seen, packet), "down": False}
+        for tunnel, seen in zip(probed, observed, strict=True)
+    ]
 
 
 def times(
@@ -44,6 +53,11 @@ def times(
         }
         for tunnel, seen in zip(probed, observed, strict=True)
     }
+
+
+def _absent(tunnel: Mapping[str, Any]) -> dict[str, Any]:
+    text = f"{tunnel['wan']} is down: its tunnel comes with its link"
+    return {"wan": tunnel["wan"], "ok": False, "down": True, "text": text, "warning": ""}
 
 
 def _verdict(tunnel: Mapping[str, Any], seen: Mapping[str, Any], packet: bool) -> dict[str, Any]:

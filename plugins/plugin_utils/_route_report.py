@@ -8,7 +8,7 @@ This plugin util is **PRIVATE** to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 Tiers = dict[int, dict[str, int]]
@@ -16,17 +16,23 @@ Tiers = dict[int, dict[str, int]]
 
 
 def report(
-    found: Mapping[str, Any], expected: Mapping[str, Any], end: str, alive: Iterable[str] | None = None
+    found: Mapping[str, Any],
+    expected: Mapping[str, Any],
+    end: str,
+    alive: Iterable[str] | None = None,
+    down: Collection[str] = (),
 ) -> list[str]:
     """Return a sentence for each way of spreading that differs, with the destinations that it concerns.
 
     `found` is the result of extrude_info with `routes_of`, `expected` a side of the `routes` that the filter topology
     gives. `alive` are the WANs whose tunnels work (default: all): where BIRD watches, only those have to be in use.
+    `down` are those that have no tunnel at this end now.
     """
     wans = expected["wans"]
     working = set(wans.values()) if alive is None else set(alive)
     sentences: dict[str, list[str]] = {}
-    for destination, wanted in _tiers(expected["routes"], expected["table"]).items():
+    present = [_without(route, {device for device in wans if wans[device] in down}) for route in expected["routes"]]
+    for destination, wanted in _tiers(present, expected["table"]).items():
         table = expected["live"] if found["watched"] else expected["table"]
         held = _tiers(found["routes"], table).get(destination, {})
         compare = _watched if found["watched"] else _static
@@ -35,11 +41,15 @@ def report(
     return [f"{end} sends {_some(destinations)} {text}" for text, destinations in sentences.items()]
 
 
+def _without(route: Mapping[str, Any], devices: Collection[str]) -> Mapping[str, Any]:
+    return {**route, "nexthops": [hop for hop in route["nexthops"] if hop["device"] not in devices]}
+
+
 def _tiers(routes: Iterable[Mapping[str, Any]], table: int) -> dict[str, Tiers]:
     """Return what routes of a table do with each destination."""
     found: dict[str, Tiers] = {}
     for route in routes:
-        if route["table"] == table and route.get("type", "unicast") == "unicast":
+        if route["table"] == table and route["nexthops"] and route.get("type", "unicast") == "unicast":
             weights = {hop["device"]: int(hop.get("weight") or 1) for hop in route["nexthops"]}
             found.setdefault(route["destination"], {})[int(route.get("metric") or 0)] = _normal(weights)
     return found

@@ -81,6 +81,7 @@ def _verified(made: _Made) -> Plain:
         "colo": colo.name,
         "token": token,
         "packet": site.balance.wanted,
+        "dynamic": [wan.name for wan in site.wans if wan.dynamic],
         "tunnels": [_probed(site, colo, wan) for wan in site.wans],
         "observe": [{"device": site.colo_device(wan), "token": token} for wan in site.wans],
         "routes": {

@@ -268,6 +268,23 @@ def test_one_customer_does_not_hinder_another(run: Run, store: Store, capsys: py
     assert "4290: from all lookup 4200" in ours()["rules"]
 
 
+def test_what_a_run_has_not_purged_yet_no_event_purges(run: Run, store: Store) -> None:
+    assert run("apply") == 0
+    less = {**STATE, "rules": STATE["rules"][1:]}
+    store.states.store([less], "make")
+    assert run("wan up a0") == 0
+    assert "4290: from all lookup 4200" in ours()["rules"]
+    ip("rule del priority 4290")
+    assert run("wan up a0") == 0
+    assert "4290: from all lookup 4200" in ours()["rules"]
+    store.states.store([{**less, "rules": []}], "make")
+    assert run("wan up a0") == 0
+    assert "4290: from all lookup 4200" in ours()["rules"]
+    store.states.store([{**less, "rules": []}], "purge")
+    assert run("wan up a0") == 0
+    assert ours()["rules"] == []
+
+
 def test_a_broken_file_is_told_and_its_copy_used(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("apply") == 0
     capsys.readouterr()

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils._command_status import age, lines
+from ansible_collections.multihome.extrude.plugins.module_utils._command_status import _watched, age, lines
+from ansible_collections.multihome.extrude.plugins.module_utils._liveness import Session
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -34,7 +35,7 @@ def test_the_status_for_people() -> None:
         "site": "office",
         "links": [{**up, "since": "2026-11-22T11:57:00+00:00"}, {**down, "since": None}],
         "tunnels": [
-            {"name": "ex-dsl", "link": "dsl", "up": True, "reason": ""},
+            {"name": "ex-dsl", "link": "dsl", "up": True, "reason": "", "lives": True, "since": "12:44:57.502"},
             {"name": "ex-lte", "link": "lte", "up": False, "reason": "it is not there"},
         ],
     }
@@ -43,7 +44,7 @@ def test_the_status_for_people() -> None:
         "acme/office",
         "  link    dsl     up    ppp0 100.64.0.7 by 100.64.0.1, for 3 min",
         "  link    lte     down  there is no device wwan*",
-        "  tunnel  ex-dsl  up",
+        "  tunnel  ex-dsl  up    lives since 12:44:57.502",
         "  tunnel  ex-lte  down  it is not there",
         "to do: add rule 1",
         "problem: no",
@@ -53,3 +54,23 @@ def test_the_status_for_people() -> None:
 def test_a_bare_host_says_so() -> None:
     status = {"sites": [], "drift": {"operations": [], "problems": []}}
     assert list(lines(status, NOW)) == ["nothing is deployed on this host"]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "up", "reason"),
+    [
+        (None, True, ""),
+        ({"ex-dsl": Session("12:44:57", "Established", "")}, True, ""),
+        ({"ex-dsl": Session("12:44:57", "Idle", "Error: BFD session down")}, False, "no way through: BFD session down"),
+        ({"ex-dsl": Session("12:44:57", "Connect", "")}, False, "no way through: the far end has not answered yet"),
+        ({}, False, "no way through: BIRD has no session for it"),
+    ],
+)
+def test_a_tunnel_is_up_when_bird_says_so(sessions: dict[str, Session] | None, up: bool, reason: str) -> None:
+    tunnel = _watched({"name": "ex-dsl", "link": "dsl", "up": True, "reason": ""}, sessions)
+    assert (tunnel["up"], tunnel["reason"]) == (up, reason)
+
+
+def test_a_tunnel_that_is_not_there_keeps_its_reason() -> None:
+    tunnel = {"name": "ex-dsl", "link": "dsl", "up": False, "reason": "it is not there"}
+    assert _watched(tunnel, {})["reason"] == "it is not there"

@@ -124,3 +124,23 @@ def test_a_reload_without_end_is_an_error(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(_liveness, "_RUN_SECONDS", 0.1)
     with pytest.raises(EngineError, match=r"systemctl is-active extrude-bird.service has not ended after 0.1 s$"):
         _liveness.reload(main.parent)
+
+
+PROTOCOLS = """BIRD 2.0.12 ready.
+Access restricted
+Name       Proto      Table      State  Since         Info
+device1    Device     ---        up     12:43:50.817\x20\x20
+slot1v4_pipe Pipe       ---        up     12:43:50.817  live4 <=> slot1v4
+ex-dsl     BGP        ---        up     12:44:57.502  Established\x20
+ex-cable   BGP        ---        start  2026-11-21    Idle          Error: BFD session down
+ex-lte     BGP        ---        start  2026-11-21 09:01:02 Connect\x20
+"""
+
+
+def test_the_sessions_of_the_daemon() -> None:
+    assert _liveness.parse_sessions(PROTOCOLS) == {
+        "ex-dsl": _liveness.Session("12:44:57.502", "Established", ""),
+        "ex-cable": _liveness.Session("2026-11-21", "Idle", "Error: BFD session down"),
+        "ex-lte": _liveness.Session("2026-11-21 09:01:02", "Connect", ""),
+    }
+    assert [session.up for session in _liveness.parse_sessions(PROTOCOLS).values()] == [True, False, False]

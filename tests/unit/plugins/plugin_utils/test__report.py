@@ -33,7 +33,21 @@ SEEN: dict[str, Any] = {
 
 def test_a_tunnel_that_works() -> None:
     text = "dsl ok: 1472 bytes whole both ways in 20.4 ms, the colo sees 203.0.113.10"
-    assert report([TUNNEL], [SEEN]) == [{"wan": "dsl", "ok": True, "text": text, "warning": ""}]
+    assert report([TUNNEL], [SEEN]) == [{"wan": "dsl", "ok": True, "down": False, "text": text, "warning": ""}]
+
+
+@pytest.mark.parametrize(
+    ("dynamic", "present", "down", "text"),
+    [
+        (["dsl"], False, True, "dsl is down: its tunnel comes with its link"),
+        (["dsl"], True, False, "dsl FAILED: no"),
+        (["cable"], False, False, "dsl FAILED: no"),
+    ],
+)
+def test_a_dynamic_link_may_be_down(dynamic: list[str], present: bool, down: bool, text: str) -> None:
+    tunnel = {**TUNNEL, "ok": False, "present": present, "error": "no", "rtt_ms": None}
+    (verdict,) = report([tunnel], [SEEN], dynamic=dynamic)
+    assert (verdict["ok"], verdict["down"], verdict["text"]) == (False, down, text)
 
 
 def test_some_loss_is_told_and_no_failure() -> None:

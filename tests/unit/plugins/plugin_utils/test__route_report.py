@@ -111,3 +111,10 @@ def test_a_link_of_a_later_tier_that_is_used_is_told() -> None:
 def test_static_routes_do_not_count_while_bird_watches() -> None:
     (sentence,) = report(found(route(1, dsl=5, cable=3), watched=True), TIERS, "colo")
     assert "by nothing where" in sentence
+
+
+def test_a_link_that_is_down_has_no_part_in_the_routes_of_its_end() -> None:
+    held = found(route(1, cable=3))
+    assert report(held, TIERS, "office", down=["dsl", "lte"]) == []
+    assert report(held, TIERS, "office", down=["lte"])
+    assert report(found(route(1, dsl=5, cable=3)), TIERS, "office", down=["lte"]) == []

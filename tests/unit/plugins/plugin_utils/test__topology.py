@@ -55,6 +55,7 @@ def test_checks() -> None:
         "colo": "rack",
         "token": "extrude-1",
         "packet": False,
+        "dynamic": [],
         "tunnels": [
             {
                 "wan": "dsl",
