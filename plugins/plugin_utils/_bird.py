@@ -4,7 +4,8 @@
 """The configuration of BIRD 2, which watches the tunnels: a BGP session with BFD in each.
 
 The session says what the far end may be sent, BFD (RFC 5881) that the path is alive in both directions. BIRD puts the
-ways that live into the kernel. Everything stands in two files: what a host has once, and the sessions of one site.
+ways that live into the kernel. Where no session of a site is up, though paths are alive (the far end's BIRD has just
+been started again, or every link is held down), BFD alone decides.
 
 This plugin util is **PRIVATE** to the collection.
 """
@@ -33,6 +34,8 @@ MULTIPLIER = 3
 KERNEL_METRIC = 32
 BEST = 1000
 """The preference of a tier is this less its metric."""
+SPARE = 500
+"""The same, for ways that BFD alone vouches for: behind all tiers."""
 FORGET = 4
 """A link is forgiven its failures after so many times the longest hold-down without one."""
 MOST_RECEIVED = 1000
@@ -49,7 +52,11 @@ include "/run/extrude/bird-interval.conf";
 
 protocol device {{ }}
 # only in tunnels, so that another daemon on this host can have BFD too
-protocol bfd {{ accept ipv4 direct; strict bind yes; }}
+protocol bfd {{
+  accept ipv4 direct;
+  strict bind yes;
+  include "bfd.d/*.conf";
+}}
 
 template bgp tunnel {{
   debug {{ states }};
@@ -58,6 +65,8 @@ template bgp tunnel {{
   ttl security yes;
   connect delay time 1;
   connect retry time 2;
+  hold time 30;
+  bfd on;
   graceful restart off;
 }}
 
@@ -68,7 +77,7 @@ attribute int extrude_slot;
 LIVE = """
 ipv{version} table live{version};
 protocol kernel live{version}_kernel {{
-  ipv{version} {{ table live{version}; import none; export where source = RTS_BGP; }};
+  ipv{version} {{ table live{version}; import none; export where dest = RTD_UNICAST; }};
   kernel table {table};
   metric {metric};
   merge paths yes limit {slots};
@@ -81,7 +90,7 @@ protocol pipe slot{slot}v{version}_pipe {{
   table live{version};
   peer table slot{slot}v{version};
   import none;
-  export where source = RTS_BGP && extrude_slot = {slot};
+  export where dest = RTD_UNICAST && extrude_slot = {slot};
 }}
 protocol kernel slot{slot}v{version}_kernel {{
   ipv{version} {{ table slot{slot}v{version}; import none; export all; }};
@@ -103,10 +112,23 @@ protocol bgp '{device}' from tunnel {{
   interface "{device}";
   local {local} port {port} as {local_as};
   neighbor {remote} port {port} as {remote_as};
-  bfd {{ interval {interval}; multiplier {multiplier}; }};
   error wait time {hold_down}, {hold_down_max};
   error forget time {forget};
 {channels}}}
+"""
+
+BFD = """\
+interface "{device}" {{ interval {interval}; multiplier {multiplier}; }};
+"""
+
+BY_BFD = """
+protocol static '{device}.bfd' {{
+  ipv4 {{
+    table live4;
+    import filter {{ preference = {preference}; weight = {weight}; extrude_slot = 0; {source}accept; }};
+  }};
+  {routes}
+}}
 """
 
 CHANNEL = """\
@@ -134,6 +156,8 @@ class _End:
     """The beginning of the import filter: what is refused."""
     source: dict[int, str]
     options: dict[int, str]
+    networks: list[str]
+    """What goes by the tunnels, of IPv4."""
 
 
 def site_files(site: Site, colo: Colo) -> list[Plain]:
@@ -146,14 +170,13 @@ def site_files(site: Site, colo: Colo) -> list[Plain]:
         check={version: f"if net != {DEFAULT[version]} then reject;" for version in site.versions},
         source={version: str(network.ip) for version in site.versions for network in site.holds(version)[:1]},
         options={version: f'export where proto = "own{version}";' for version in site.versions},
+        networks=[DEFAULT[4]] if 4 in site.versions else [],
     )
     own = [_static("own", version, list(map(str, site.claimed(version)))) for version in site.versions]
     # by its first slot, whatever links there are: another router id would close all sessions
     router = inside(colo.pool, site.number, 1)[end.side]
-    return [
-        _file("bird.conf", _main(router, site.numbers)),
-        _file(f"bird.d/{file_name(site)}.conf", "".join([*own, *_sessions(site, colo, end)])),
-    ]
+    main = _main(router, site.numbers)
+    return _files(site, end, main, "".join([*own, *_sessions(site, colo, end)]))
 
 
 def colo_files(site: Site, colo: Colo) -> list[Plain]:
@@ -172,14 +195,12 @@ def colo_files(site: Site, colo: Colo) -> list[Plain]:
             version: f'receive limit {MOST_RECEIVED} action restart; export where proto = "default{version}";'
             for version in site.versions
         },
+        networks=list(map(str, site.claimed(4))),
     )
     main = _main(str(colo.address.ip), colo.numbers)
-    return [
-        _file("bird.conf", main + "".join(_static("default", version, [DEFAULT[version]]) for version in (4, 6))),
-        _file(
-            f"bird.d/{file_name(site)}.conf", "".join([*map(_own(site), site.versions), *_sessions(site, colo, end)])
-        ),
-    ]
+    defaults = "".join(_static("default", version, [DEFAULT[version]]) for version in (4, 6))
+    own = map(_own(site), site.versions)
+    return _files(site, end, main + defaults, "".join([*own, *_sessions(site, colo, end)]))
 
 
 def file_name(site: Site) -> str:
@@ -187,8 +208,11 @@ def file_name(site: Site) -> str:
     return f"{site.customer}.{site.number}"
 
 
-def _file(path: str, content: str) -> Plain:
-    return {"path": path, "content": WARNING + content}
+def _files(site: Site, end: _End, main: str, sessions: str) -> list[Plain]:
+    paces = [BFD.format(device=end.device(wan), interval=end.interval(wan), multiplier=MULTIPLIER) for wan in site.wans]
+    name = f"{file_name(site)}.conf"
+    texts = {"bird.conf": main, f"bfd.d/{name}": "".join(paces), f"bird.d/{name}": sessions}
+    return [{"path": path, "content": WARNING + text} for path, text in texts.items()]
 
 
 def _main(router: str, numbers: Numbers) -> str:
@@ -212,6 +236,8 @@ def _sessions(site: Site, colo: Colo, end: _End) -> Iterator[str]:
         for wan, weight in tier:
             channels = [_channel(site, colo, end, wan, metric, weight, version) for version in site.versions]
             yield _session(site, colo, end, wan, channels)
+            if end.networks:
+                yield _by_bfd(site, colo, end, wan, metric, weight)
 
 
 def _session(site: Site, colo: Colo, end: _End, wan: Wan, channels: Sequence[str]) -> str:
@@ -226,8 +252,6 @@ def _session(site: Site, colo: Colo, end: _End, wan: Wan, channels: Sequence[str
         local_as=numbers[end.side],
         remote_as=numbers[1 - end.side],
         port=BGP_PORT,
-        interval=end.interval(wan),
-        multiplier=MULTIPLIER,
         hold_down=wan.hold_down,
         hold_down_max=wan.hold_down_max,
         forget=FORGET * wan.hold_down_max,
@@ -246,9 +270,25 @@ def _channel(site: Site, colo: Colo, end: _End, wan: Wan, metric: int, weight: i
         preference=BEST - metric,
         weight=weight,
         slot=wan.slot if site.packet else 0,
-        source=f"krt_prefsrc = {source}; " if source else "",
+        source=_prefer(source),
         options=options,
     )
+
+
+def _by_bfd(site: Site, colo: Colo, end: _End, wan: Wan, metric: int, weight: int) -> str:
+    """Return the way of a tunnel that needs no session, only BFD: IPv4, over which that runs."""
+    far = inside(colo.pool, site.number, wan.slot)[1 - end.side]
+    return BY_BFD.format(
+        device=end.device(wan),
+        preference=SPARE - metric,
+        weight=weight,
+        source=_prefer(end.source.get(4)),
+        routes="\n  ".join(f"route {network} via {far} bfd;" for network in end.networks),
+    )
+
+
+def _prefer(source: str | None) -> str:
+    return f"krt_prefsrc = {source}; " if source else ""
 
 
 def _own(site: Site) -> Callable[[int], str]:

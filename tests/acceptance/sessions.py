@@ -32,8 +32,13 @@ def since(lab: Lab, host: str) -> dict[str, str]:
 
 def hold_down(lab: Lab, host: str, session: str) -> int:
     """For how many seconds a session is held down now; 0 where it is not."""
-    found = re.search(r"Error wait: +[0-9.]+/([0-9.]+)", birdc(lab, host, "show", "protocols", "all", session))
+    found = re.search(r"Error wait: +[0-9.]+/([0-9.]+)", details(lab, host, session))
     return round(float(found[1])) if found else 0
+
+
+def details(lab: Lab, host: str, session: str) -> str:
+    """All that BIRD says of a session. Its name has a dash, and so needs quotes."""
+    return birdc(lab, host, "show", "protocols", "all", f"'{session}'")
 
 
 def wait_up(lab: Lab, tunnels: Mapping[str, Collection[str]] | None = None) -> None:

@@ -32,6 +32,7 @@ for number in range(int(flows)):
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sender.bind((source, int(port) + number))
     senders.append(sender)
+print("ready", flush=True)
 start, times = time.monotonic(), []
 due = start
 while os.path.exists(stop):
@@ -55,7 +56,7 @@ for number in range(flows):
     receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     receiver.bind((address, port + number))
     got[receiver] = []
-print("listening", flush=True)
+print("ready", flush=True)
 last = time.monotonic()
 while os.path.exists(stop) or time.monotonic() < last + 1:
     for receiver in select.select(list(got), [], [], 0.2)[0]:
@@ -94,7 +95,7 @@ def streams(lab: Lab) -> Iterator[dict[str, Stream]]:
         receivers[direction] = _started(lab, node, command)
     for direction, (node, source, _receiver, target) in _ENDS.items():
         words = [source, target, str(_PORTS[direction]), str(FLOWS), str(STEP), STOP]
-        senders[direction] = lab.popen(node, ["python3", "-c", _SENDER, *words])
+        senders[direction] = _started(lab, node, ["python3", "-c", _SENDER, *words])
     try:
         yield fared
     finally:
@@ -102,15 +103,15 @@ def streams(lab: Lab) -> Iterator[dict[str, Stream]]:
         told = {direction: process.communicate(timeout=60)[0] for direction, process in senders.items()}
         heard = {direction: process.communicate(timeout=60)[0] for direction, process in receivers.items()}
     for direction, stream in fared.items():
-        times = json.loads(told[direction])
+        times = json.loads(told[direction].splitlines()[-1])
         stream.sent = len(times)
         stream.gaps = [_gaps(flow, times) for flow in json.loads(heard[direction].splitlines()[-1])]
 
 
 def _started(lab: Lab, node: str, command: list[str]) -> subprocess.Popen[str]:
     process = lab.popen(node, command)
-    if process.stdout is None or process.stdout.readline().strip() != "listening":
-        raise AssertionError(f"nobody listens in {node}: {process.communicate()[0]}")
+    if process.stdout is None or process.stdout.readline().strip() != "ready":
+        raise AssertionError(f"no stream in {node}: {process.communicate()[0]}")
     return process
 
 

@@ -261,7 +261,7 @@ def test_a_site_that_announces_what_is_not_its_own_is_refused_logged_and_counted
     mended.exec("office", ["sed", "-i", more, file])
     mended.exec("office", ["systemctl", "reload", sessions.UNIT])
     sessions.wait(mended, "colo", f"journalctl -u {sessions.UNIT} | grep -q 'acme/office announces {foreign}'")
-    counted = sessions.birdc(mended, "colo", "show", "protocols", "all", "ex1-dsl")
+    counted = sessions.details(mended, "colo", "ex1-dsl")
     (line,) = (line.split() for line in counted.splitlines() if "Import updates:" in line)
     assert int(line[4]) == 1, counted
     assert sessions.ways(mended, "colo", "203.0.113.77") == {}

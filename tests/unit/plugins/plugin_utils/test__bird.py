@@ -29,7 +29,6 @@ def test_the_sessions_of_a_site() -> None:
         'interface "ex-dsl";',
         "local 10.254.0.1 port 1179 as 4200000001;",
         "neighbor 10.254.0.0 port 1179 as 4200000000;",
-        "bfd { interval 50000 us; multiplier 3; };",
         "error wait time 2, 30;",
         "error forget time 120;",
         "if net != 0.0.0.0/0 then reject;",
@@ -50,20 +49,37 @@ def test_the_sessions_of_a_colo() -> None:
         'interface "ex1-dsl";',
         "local 10.254.0.0 port 1179 as 4200000000;",
         "neighbor 10.254.0.1 port 1179 as 4200000001;",
-        "bfd { interval extrude_interval ms; multiplier 3; };",
         "preference = 998; weight = 5; extrude_slot = 0; krt_prefsrc = 203.0.113.2; accept;",
     ):
         assert f" {line}\n" in first
     assert "if net !~ site1_4 then { print" in first
-    assert "bfd { interval 200000 us; multiplier 3; };" in second
     assert "weight = 3;" in second
+
+
+def test_the_pace_of_bfd() -> None:
+    wans = [dsl(), cable(detect=600)]
+    site, colo_ = (files(end, extrude_wans=wans)["bfd.d/acme.1.conf"] for end in ("site", "colo"))
+    assert 'interface "ex-dsl" { interval 50000 us; multiplier 3; };' in site
+    assert 'interface "ex-cable" { interval 200000 us; multiplier 3; };' in site
+    assert 'interface "ex1-dsl" { interval extrude_interval ms; multiplier 3; };' in colo_
+    assert 'interface "ex1-cable" { interval 200000 us; multiplier 3; };' in colo_
+
+
+def test_ways_that_bfd_alone_vouches_for_stand_behind_every_tier_and_out_of_packet_mode() -> None:
+    text = sessions("colo", extrude_wans=[dsl(metric=255, down=50)])
+    (spare,) = text.split("protocol static ")[1:]
+    assert spare.startswith("'ex1-dsl.bfd' {")
+    assert "preference = 245; weight = 1; extrude_slot = 0; krt_prefsrc = 203.0.113.2; accept;" in spare
+    assert "preference = 745;" in text
+    assert "route 203.0.113.10/32 via 10.254.0.1 bfd;\n  route 203.0.113.11/32 via 10.254.0.1 bfd;" in spare
+    assert "route 0.0.0.0/0 via 10.254.0.0 bfd;" in sessions("site")
 
 
 def test_one_session_carries_both_ip_versions() -> None:
     for end, own in (("site", "fd65:7874:7275::1"), ("colo", "fd65:7874:7275::")):
         text = sessions(end, extrude_addresses=BOTH, extrude_lan=LANS, extrude_wans=[dsl()])
         assert text.count("protocol bgp") == 1
-        assert text.count("ipv4 {") == (2 if end == "site" else 1)
+        assert text.partition("protocol bgp")[2].count("ipv6 {") == 1
         assert f"next hop address {own};" in text
     assert "krt_prefsrc = 2001:db8:100::10;" in sessions("site", extrude_addresses=BOTH, extrude_lan=LANS)
 
@@ -85,4 +101,4 @@ def test_the_main_file_has_a_kernel_table_for_all_and_for_each_slot() -> None:
 
 def test_names_of_sites_cannot_end_a_text() -> None:
     state = run_all({'a"b;é': office()})["colos"]["rack"][0]
-    assert 'description "acme/a?b?? dsl";' in state["files"][1]["content"]
+    assert 'description "acme/a?b?? dsl";' in state["files"][2]["content"]

@@ -8,6 +8,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._bind import bin
 from ansible_collections.multihome.extrude.plugins.module_utils._model import State
 from tests.unit.plugins.plugin_utils.samples import Vars, cable, colo, dsl, office, run, shop
 
+FILES = ["bird.conf", "bfd.d/acme.1.conf", "bird.d/acme.1.conf", "standby.d/acme.1.4"]
 BETWEEN = "-s 10.254.0.0/15 -d 10.254.0.0/15 -i ex+"
 
 DSL_UP = {
@@ -28,7 +29,7 @@ def state(rack: Vars | None = None, **changes: Any) -> Vars:
 
 def test_the_whole_state() -> None:
     found = state()
-    assert [file["path"] for file in found.pop("files")] == ["bird.conf", "bird.d/acme.1.conf", "standby.d/acme.1.4"]
+    assert [file["path"] for file in found.pop("files")] == FILES
     assert found == {
         "schema": 1,
         "customer": "acme",

@@ -21,6 +21,7 @@ DIRECT = "-m connmark --mark 0x20000000/0x20000000"
 NEW = "-m conntrack --ctstate NEW -m connmark --mark 0x0/0x3f000000"
 FIRST = "-m conntrack ! --ctstatus CONFIRMED"
 RESTORE = "CONNMARK --restore-mark --nfmask 0x3f000000 --ctmask 0x3f000000"
+FILES = ["bird.conf", "bfd.d/acme.1.conf", "bird.d/acme.1.conf", "standby.d/acme.1.4"]
 BETWEEN = "-s 10.254.0.0/27 -d 10.254.0.0/27 -i ex-+"
 
 DSL_UP = {
@@ -41,7 +42,7 @@ def state(**changes: Any) -> Vars:
 
 def test_the_whole_state() -> None:
     found = state()
-    assert [file["path"] for file in found.pop("files")] == ["bird.conf", "bird.d/acme.1.conf", "standby.d/acme.1.4"]
+    assert [file["path"] for file in found.pop("files")] == FILES
     assert found == {
         "schema": 1,
         "customer": "acme",
