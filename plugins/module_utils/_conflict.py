@@ -275,9 +275,7 @@ def _missing_devices(current: Current, request: Request) -> list[str]:
     present = _future_devices(current, request)
     return [
         f"{item}: there is no device {name} on this host"
-        for state in request.desired
-        for item in state.objects
-        if item.KIND in request.kinds
+        for item in request.asked
         for name in devices_of(item)
         if name not in present
     ]

@@ -15,10 +15,10 @@ import struct
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from . import _wire
-from ._model import PROTOCOL, Current, Delay, Device, EngineError, Route
+from ._model import MAIN_TABLE, PROTOCOL, Current, Delay, Device, EngineError, Route
 
 Item = TypeVar("Item")
 
@@ -73,10 +73,54 @@ def our_routes() -> list[Route]:
     return [route for route, protocol in found if protocol == PROTOCOL]
 
 
+class Interface(NamedTuple):
+    """A device; ``carrier`` says whether its cable is in, so to speak (IFF_LOWER_UP)."""
+
+    name: str
+    number: int
+    up: bool
+    carrier: bool = True
+
+
+class Local(NamedTuple):
+    """An IPv4 address of global scope; ``peer`` is the far end of a point-to-point link, else empty."""
+
+    device: str
+    address: str
+    length: int
+    peer: str = ""
+    since: float | None = None
+    """Seconds between the host's start and the moment when it was added."""
+
+
+def interfaces() -> tuple[dict[str, Interface], list[Local]]:
+    """All devices, and their IPv4 addresses of global scope in the kernel's order."""
+    with closing(_open()) as channel:
+        links = _dump(channel, _GETLINK, _LINKS)
+        addresses = _dump(channel, _GETADDR, struct.pack("=BBBBI", socket.AF_INET, 0, 0, 0, 0))
+    devices = [Interface(*found) for found in _decoded(lambda: list(map(_wire.interface, links)))]
+    names = {device.number: device.name for device in devices}
+    found = _decoded(lambda: [_wire.local(payload, names) for payload in addresses])
+    return {device.name: device for device in devices}, [Local(*item) for item in found if item]
+
+
+def gateway_by(index: int) -> str:
+    """The gateway of main's default route of the lowest metric by a device; empty: none."""
+    body = struct.pack("=8BI", socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
+    body += struct.pack("=HHIHHi", 8, 15, MAIN_TABLE, 8, 4, index)
+    with closing(_open()) as channel:
+        found = _each(_wire.route, _dump(channel, _GETROUTE, body), {})
+    defaults = [route for route, _protocol in found if route.destination == "0.0.0.0/0"]
+    hops = [hop for route in sorted(defaults, key=lambda route: route.metric) for hop in route.nexthops]
+    ours = [hop.gateway for hop in hops if hop.device == f"#{index}" and hop.gateway and ":" not in hop.gateway]
+    return ours[0] if ours else ""
+
+
 def _each(decode: Callable[..., Item | None], payloads: Iterable[bytes], *names: Any) -> list[Item]:
     """What *decode* makes of each payload, without what is none of ours to look at."""
-    items = _decoded(lambda: [decode(payload, *names) for payload in payloads])
-    return [item for item in items if item is not None]
+    return _decoded(
+        lambda: [item for payload in payloads if (item := decode(payload, *names)) is not None],
+    )
 
 
 def _decoded(decode: Callable[..., Item], *payloads: Sequence[bytes]) -> Item:

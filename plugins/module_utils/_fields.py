@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from functools import lru_cache
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from typing import Any, NamedTuple, TypeGuard
 
 
 class EngineError(Exception):
@@ -27,7 +28,7 @@ class Form:
     """What a text has to look like: a regular expression for all of it, and the same in words."""
 
     def __init__(self, pattern: str, words: str) -> None:
-        self.matches = re.compile(pattern).fullmatch
+        self.matches = lru_cache(maxsize=1000)(re.compile(pattern).fullmatch)  # thousands of objects, few names
         self.words = words
 
 
@@ -39,26 +40,31 @@ ANY_TEXT = Form(r"(?s).+", "a text")
 
 def ip_text(packed: bytes) -> str:
     """An address of 4 or 16 bytes as the C library writes it, which is the normal form of addresses here."""
-    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
+    return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
+
+
+def family_of(address: str) -> int:
+    """4 or 6, for an address or prefix in normal form."""
+    return 6 if ":" in address else 4
 
 
 class Fields:
     """Reads one mapping of plain data; every error names the place, such as ``routes[2].table``."""
+
+    __slots__ = ("_data", "_where", "optional")
 
     def __init__(self, data: object, where: str) -> None:
         if not isinstance(data, dict):
             raise InvalidInput(f"{where or 'this'}: {data!r} is no dictionary")
         self._data = data
         self._where = where
+        self.optional: Callable[[str], Any] = data.get
 
     def place(self, name: str) -> str:
         return f"{self._where}.{name}" if self._where else name
 
     def error(self, name: str, problem: str) -> InvalidInput:
         return InvalidInput(f"{self.place(name)}: {problem}")
-
-    def optional(self, name: str) -> Any:
-        return self._data.get(name)
 
     def required(self, name: str) -> Any:
         value = self.optional(name)
@@ -76,19 +82,16 @@ class Fields:
     # --- texts, numbers, choices ---
 
     def text(self, name: str, form: Form = ANY_TEXT) -> str:
-        return self._text(name, self.required(name), form)
+        value = self.optional(name)
+        if isinstance(value, str) and form.matches(value):
+            return value
+        raise self.error(name, f"{self.required(name)!r} is not {form.words}")
 
     def optional_text(self, name: str, form: Form = ANY_TEXT) -> str | None:
-        value = self.optional(name)
-        return None if value is None else self._text(name, value, form)
-
-    def _text(self, name: str, value: object, form: Form) -> str:
-        if not isinstance(value, str) or not form.matches(value):
-            raise self.error(name, f"{value!r} is not {form.words}")
-        return value
+        return None if self.optional(name) is None else self.text(name, form)
 
     def device(self, name: str) -> str:
-        return self._text(name, self.required(name), DEVICE_NAME)
+        return self.text(name, DEVICE_NAME)
 
     def optional_device(self, name: str) -> str | None:
         return self.optional_text(name, DEVICE_NAME)
@@ -102,16 +105,15 @@ class Fields:
         return value
 
     def integer(self, name: str, low: int, high: int, default: int | None = None) -> int:
-        value = self.optional_integer(name, low, high)
-        if value is not None:
+        value = self.optional(name)
+        if value is None and default is not None:
+            return default
+        if _is_integer(value, low, high):
             return value
-        return int(self.required(name)) if default is None else default
+        raise self.error(name, f"{self.required(name)!r} is not a number from {low} to {high}")
 
     def optional_integer(self, name: str, low: int, high: int) -> int | None:
-        value = self.optional(name)
-        if value is not None and not _is_integer(value, low, high):
-            raise self.error(name, f"{value!r} is not a number from {low} to {high}")
-        return value  # type: ignore[no-any-return]  # it is an integer now
+        return None if self.optional(name) is None else self.integer(name, low, high)
 
     def choice(self, name: str, choices: Sequence[Any], default: Any) -> Any:
         value = self.optional(name)
@@ -125,47 +127,56 @@ class Fields:
 
     def address(self, name: str, family: int | None = None) -> str:
         """An address without prefix length, of one family (4 or 6) or of any."""
-        return ip_text(self._parsed(name, self.required(name), _ADDRESS, family)[0])
+        return self._normal(name, self.required(name), _ADDRESS, family)
 
     def optional_address(self, name: str, family: int | None = None) -> str | None:
         value = self.optional(name)
-        return None if value is None else ip_text(self._parsed(name, value, _ADDRESS, family)[0])
+        return None if value is None else self._normal(name, value, _ADDRESS, family)
 
     def interface(self, name: str) -> str:
         """An address with prefix length."""
-        return _prefix_text(*self._parsed(name, self.required(name), _INTERFACE, None))
+        return self._normal(name, self.required(name), _INTERFACE, None)
 
     def prefix(self, name: str, family: int | None = None) -> str:
         """A network, without host bits."""
-        return _prefix_text(*self._parsed(name, self.required(name), _NETWORK, family))
+        return self._normal(name, self.required(name), _NETWORK, family)
 
     def optional_prefix(self, name: str, family: int | None = None) -> str | None:
         value = self.optional(name)
-        return None if value is None else _prefix_text(*self._parsed(name, value, _NETWORK, family))
+        return None if value is None else self._normal(name, value, _NETWORK, family)
 
-    def _parsed(self, name: str, value: object, kind: _Kind, family: int | None) -> tuple[bytes, int]:
-        """The bytes of an address and its prefix length."""
+    def _normal(self, name: str, value: object, kind: _Kind, family: int | None) -> str:
+        """An address in normal form, with its prefix length where its kind has one."""
         try:
             if not isinstance(value, str) or "%" in value:
                 raise ValueError("a zone has no place here" if "%" in str(value) else "it is no text")
-            found = _usual(value, kind) or kind.read(value)
-            if family not in (None, _version(found)):
-                raise ValueError(f"it is of IPv{_version(found)}")
+            normal = _usual(value, kind) or _unusual(value, kind)
+            if family is not None and family != family_of(normal):
+                raise ValueError(f"it is of IPv{family_of(normal)}")
         except ValueError as error:
-            version = "" if family is None else f"IPv{family} "
-            raise self.error(name, f"{value!r} is no {version}{kind.word} ({error})") from error
-        return found
+            wanted = "" if family is None else f"IPv{family} "
+            raise self.error(name, f"{value!r} is no {wanted}{kind.word} ({error})") from error
+        return normal
 
     # --- lists ---
 
     def items(self, name: str) -> list[Fields]:
-        return [Fields(item, f"{self.place(name)}[{number}]") for number, item in enumerate(self._list(name))]
+        where = self.place(name)
+        return [Fields(item, f"{where}[{number}]") for number, item in enumerate(self._list(name))]
 
     def strings(self, name: str) -> tuple[str, ...]:
         values = self._list(name)
         if not all(isinstance(item, str) for item in values):
             raise self.error(name, f"{values!r} is no list of texts")
         return tuple(values)
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """Addresses without prefix length, of any family, in normal form."""
+        return tuple(self._normal(name, value, _ADDRESS, None) for value in self._list(name))
+
+    def prefixes(self, name: str) -> tuple[str, ...]:
+        """Networks, of any family, in normal form."""
+        return tuple(self._normal(name, value, _NETWORK, None) for value in self._list(name))
 
     def integers(self, name: str, low: int, high: int) -> tuple[int, ...]:
         values = self._list(name)
@@ -213,34 +224,31 @@ _INTERFACE = _Kind("address with prefix length", _read_interface)
 _NETWORK = _Kind("prefix", _read_network, host_bits=False)
 
 
-def _usual(value: str, kind: _Kind) -> tuple[bytes, int] | None:
+def _unusual(value: str, kind: _Kind) -> str:
+    packed, length = kind.read(value)
+    return f"{ip_text(packed)}/{length}" if kind.length else ip_text(packed)
+
+
+def _usual(value: str, kind: _Kind) -> str | None:
     """What is written in the usual way, ten times as fast as ipaddress; None for all else, which that judges."""
     text, slash, length = value.partition("/")
+    family, bits = (AF_INET6, 128) if ":" in text else (AF_INET, 32)
     try:
-        packed = socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+        packed = inet_pton(family, text)
     except (OSError, ValueError):
         return None
-    bits = 8 * len(packed)
-    if not slash:
-        return packed, bits
-    if not kind.length or length not in _LENGTHS or int(length) > bits:
+    behind = bits - _LENGTHS.get(length, 129) if slash else 0
+    if behind < 0 or (slash and not kind.length):
         return None
-    behind = (1 << (bits - int(length))) - 1
-    if not kind.host_bits and int.from_bytes(packed, "big") & behind:
+    if behind and not kind.host_bits and int.from_bytes(packed, "big") & ((1 << behind) - 1):
         return None
-    return packed, int(length)
+    if family == AF_INET6:  # of IPv4 inet_pton takes the normal form only
+        text = ip_text(packed)
+    return f"{text}/{bits - behind}" if kind.length else text
 
 
-_LENGTHS = frozenset(map(str, range(129)))
+_LENGTHS = {str(length): length for length in range(129)}
 
 
-def _version(found: tuple[bytes, int]) -> int:
-    return 4 if len(found[0]) == 4 else 6
-
-
-def _prefix_text(packed: bytes, length: int) -> str:
-    return f"{ip_text(packed)}/{length}"
-
-
-def _is_integer(value: object, low: int, high: int) -> bool:
+def _is_integer(value: object, low: int, high: int) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high

@@ -48,8 +48,8 @@ class Folder:
         self._write(self._mark, "")
         try:
             for before, after in changes:
-                done.append((before, after))
                 self._put(before, after)
+                done.append((before, after))
             self._tell()
         except BaseException as error:
             self._put_back(done, error)
@@ -63,11 +63,11 @@ class Folder:
         except EngineError as second:
             raise EngineError(f"{error}; and putting back the files that stood before failed too: {second}") from error
 
-    def _put(self, before: File | None, after: File | None) -> None:
-        if after is not None:
-            self._write(self._folder / after.path, after.content)
-        elif before is not None:
-            self._remove(self._folder / before.path)
+    def _put(self, old: File | None, new: File | None) -> None:
+        if new is not None:
+            self._write(self._folder / new.path, new.content)
+        elif old is not None:
+            self._remove(self._folder / old.path)
 
     def _tell(self) -> None:
         _liveness.reload(self._folder)
@@ -89,12 +89,16 @@ class Folder:
                 if not folder.exists():
                     folder.mkdir(parents=True)
                     folder.chmod(0o755)
-            with temporary.open("wb") as file:
-                os.fchmod(file.fileno(), 0o644)
-                file.write(content.encode(errors="surrogateescape"))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            try:
+                with temporary.open("wb") as file:
+                    os.fchmod(file.fileno(), 0o644)
+                    file.write(content.encode(errors="surrogateescape"))
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(path)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
 
     def _remove(self, path: Path) -> None:
         """Remove a file, and the folders that are empty then."""

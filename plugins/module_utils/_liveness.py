@@ -8,6 +8,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Sequence
@@ -22,6 +23,10 @@ MAIN = "bird.conf"
 LIVE = Path("/run/extrude/live")
 """Stands while the daemon watches; the scripts of its unit make and remove it."""
 
+SOCKET = Path("/run/extrude/bird.ctl")
+_WAY = re.compile(r"^\s+via \S+ on (\S+)", re.MULTILINE)
+"""A next hop in what ``birdc show route`` prints."""
+
 _START_SECONDS = 15
 """How long to wait for a start that is under way: the unit waits for its sessions then."""
 _RUN_SECONDS = 60
@@ -30,6 +35,15 @@ _RUN_SECONDS = 60
 def watched() -> bool:
     """Whether the daemon watches, and so stands in for the stand-by rules."""
     return LIVE.exists()
+
+
+def ways() -> set[str] | None:
+    """The tunnels by which the daemon has a way now, of whatever tier; None where it does not watch."""
+    birdc = _programs.find("birdc")
+    if birdc is None or not watched():
+        return None
+    done = _run([birdc, "-r", "-s", str(SOCKET), "show", "route", "table", "live4"])
+    return set(_WAY.findall(done.stdout)) if done.returncode == 0 else None
 
 
 def reload(folder: Path) -> None:

@@ -10,13 +10,14 @@ reports compare with ``==``. This module util is private to the collection.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from operator import attrgetter
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar, dataclass_transform
 
 from . import _fields
-from ._fields import Fields, Form
+from ._fields import Fields, Form, family_of
 
 EngineError = _fields.EngineError
 
@@ -51,13 +52,10 @@ _WORD32 = 2**32 - 1
 _LONGEST_ALIAS = 255
 """Bytes; include/uapi/linux/if.h, IFALIASZ."""
 
+Class = TypeVar("Class")
+
 Place: TypeAlias = tuple[Any, ...]
 """What the kernel knows an object of its kind by."""
-
-
-def family_of(address: str) -> int:
-    """4 or 6, for an address or prefix in normal form."""
-    return 6 if ":" in address else 4
 
 
 def keys(names: str) -> frozenset[str]:
@@ -65,10 +63,19 @@ def keys(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def value(cls: type[Class]) -> type[Class]:
+    """A dataclass with slots, frozen for the type checker only: at run time that would double the time to make one."""
+    return dataclass(unsafe_hash=True, slots=True)(cls)
+
+
+# pylint does not see that these are dataclasses
+# pylint: disable=invalid-field-call
+
 # --- the objects ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tunnel:
     """A GRE device over IPv4 (RFC 2784; key: RFC 2890). ``ttl`` and ``tos`` 0 and 1 mean: inherit."""
 
@@ -126,7 +133,7 @@ class Tunnel:
         return f"tunnel {self.name} {self.local} -> {self.remote}{key}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Dummy:
     """A device of kind dummy, which is up and sends nothing anywhere. Several owners may share it."""
 
@@ -152,7 +159,7 @@ class Dummy:
         return f"dummy {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Group:
     """The link group of a device, by which rules can tell WANs from LANs (ip-rule(8), suppress_ifgroup)."""
 
@@ -175,7 +182,7 @@ class Group:
         return f"group {self.group} of {self.device}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Delay:
     """What a device holds back all that it sends for, in milliseconds with one decimal (tc-netem(8))."""
 
@@ -202,7 +209,7 @@ class Delay:
         return f"delay of {self.delay} ms on {self.device}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Address:
     """An address with its prefix length on a device.
 
@@ -228,7 +235,7 @@ class Address:
         return f"address {self.address} on {self.device}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Proxy:
     """An address that a device answers ARP (RFC 1027) or neighbour solicitations (RFC 4389) for."""
 
@@ -277,7 +284,7 @@ IPV6_METRIC = 1024
 """The metric that the kernel gives to IPv6 routes that have none (include/uapi/linux/ipv6_route.h)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Route:
     """A route with one or more weighted next hops; its place is table, destination and metric."""
 
@@ -317,7 +324,7 @@ class Route:
 
     @property
     def place(self) -> Place:
-        return (self.family, self.table, self.destination, self.metric)
+        return (family_of(self.destination), self.table, self.destination, self.metric)
 
     def __str__(self) -> str:
         words: list[str] = [] if self.type == "unicast" else [self.type]
@@ -326,14 +333,16 @@ class Route:
         return " ".join(words)
 
 
-def _problem_of_hops(kind: RouteType, family: int, hops: Sequence[Nexthop]) -> str | None:
+@lru_cache(maxsize=1000)  # thousands of routes, few sets of next hops; so with the next one
+def _problem_of_hops(kind: RouteType, family: int, hops: tuple[Nexthop, ...]) -> str | None:
     if (kind == "unicast") != bool(hops):
         return "a unicast route needs at least one, any other type takes none"
-    if any(hop.gateway and family_of(hop.gateway) != family for hop in hops):
+    gateways = [hop.gateway for hop in hops if hop.gateway]
+    if any(family_of(gateway) != family for gateway in gateways):
         return f"a gateway is not of IPv{family} as the destination is"
     if len({(hop.device, hop.gateway) for hop in hops}) < len(hops):
         return "the same next hop stands there twice"
-    if family == 6 and len(hops) > 1 and not all(hop.gateway for hop in hops):
+    if family == 6 and len(hops) > 1 and len(gateways) < len(hops):
         return "IPv6 takes several next hops only when each has a gateway"
     return None
 
@@ -350,20 +359,23 @@ def normal_route(
 ) -> Route:
     """A route in the form in which the kernel reports it.
 
-    The order of next hops means nothing; the weight of a single one neither. IPv6 knows no scope
-    and no metric 0. Without a gateway an IPv4 route has scope link (ip-route(8)).
+    IPv6 knows no scope and no metric 0. Without a gateway an IPv4 route has scope link (ip-route(8)).
     """
-    hops = tuple(sorted(nexthops))
-    if len(hops) == 1 and hops[0].weight != 1:
-        hops = (hops[0]._replace(weight=1),)
+    hops = _normal_hops(tuple(nexthops))
     if family_of(destination) == 6:
         scope, metric = "global", metric or IPV6_METRIC
     elif scope is None:
-        scope = "link" if hops and not any(hop.gateway for hop in hops) else "global"
+        scope = "link" if hops and not [hop for hop in hops if hop.gateway] else "global"
     return Route(destination, table, metric, type, scope, source, hops)
 
 
-@dataclass(frozen=True, slots=True)
+@lru_cache(maxsize=1000)
+def _normal_hops(hops: tuple[Nexthop, ...]) -> tuple[Nexthop, ...]:
+    """The order of next hops means nothing; the weight of a single one neither."""
+    return (hops[0]._replace(weight=1),) if len(hops) == 1 else tuple(sorted(hops))
+
+
+@value
 class Rule:
     """A policy rule that sends what it matches to a table (ip-rule(8)). All the kernel's fields are its identity."""
 
@@ -442,7 +454,7 @@ def _unless_all(prefix: str | None) -> str | None:
     return None if prefix is None or prefix.endswith("/0") else prefix
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sysctl:
     """A kernel setting; its name is the path below ``/proc/sys``, since device names may hold dots."""
 
@@ -474,7 +486,7 @@ class Sysctl:
 _JUMP = re.compile(r" ?-[jg] (EXTRUDE-[A-Z0-9-]+)$")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Chain:
     """An iptables chain of ours, and the built-in chain that jumps to it (``hook``; empty: none does)."""
 
@@ -513,7 +525,7 @@ class Chain:
         return f"{program} chain {self.name} in {self.table}, {len(self.rules)} rules"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class File:
     """A text file below the folder of the configuration. Several owners may share one."""
 
@@ -552,7 +564,7 @@ KINDS = tuple(MODELS)
 # --- what a host holds ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Device:
     """A network device as the kernel reports it; ``tunnel`` is set for GRE devices, ``dummy`` for dummies."""
 
@@ -590,7 +602,7 @@ class Current:
 # --- states ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Owner:
     """Whose an object is: the scope of a change."""
 
@@ -606,7 +618,7 @@ class Owner:
         return f"customer {self.customer}, site {self.site}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Expected:
     """An address that the host must hold already, on *device* if that is given: the inventory knows this host by it."""
 
@@ -620,7 +632,7 @@ class Expected:
         return expected
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class State:
     """The objects that one host should hold for one owner.
 
@@ -674,7 +686,7 @@ class State:
         return data
 
 
-_STATE = keys("schema customer site reserved renumber expects take_over") | frozenset(KINDS)
+_STATE = keys("schema customer site reserved renumber expects take_over links endpoints") | frozenset(KINDS)
 _RESERVED = keys("tables priorities")
 _EXPECTED = keys("address device")
 _HOP = keys("device gateway weight")

@@ -163,10 +163,11 @@ def _compare(is_: dict[Place, AnyObject], wanted: dict[Place, AnyObject], gone: 
     """Adds, changes and deletes between two sets of objects of one kind."""
     make = []
     for place, item in wanted.items():
-        if place not in is_:
+        before = is_.get(place)
+        if before is None:
             make.append(Operation("add", None, item))
-        elif is_[place] != item:
-            make.append(Operation("change", is_[place], item))
+        elif before != item:
+            make.append(Operation("change", before, item))
     return make, [Operation("delete", is_[place]) for place in gone if place in is_]
 
 

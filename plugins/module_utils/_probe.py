@@ -16,14 +16,13 @@ import socket
 import struct
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ._fields import Fields, Form
+from ._fields import Fields, Form, family_of
 from ._icmp import HEADERS, REPLY, REQUEST, Echo, build
-from ._model import family_of
 from ._rawsocket import ear, hear, mouth, trouble
 
 SMALLEST = 68
@@ -39,11 +38,20 @@ TOKEN = Form(r"[!-~]{1,64}", "1 to 64 printable ASCII characters without blank")
 STAMP = struct.Struct("!cQ")
 """What follows the token in packets of the full size: a mark, and the sender's clock in nanoseconds."""
 
+TRIES = 3
+"""Packets of each extruded source at least, so that one lost packet does not mislead."""
+
+SHORTEST_INTERVAL = 0.005
+"""Seconds between two packets with extruded sources, however many sources there are."""
+
 RUNGS = 16
 """Into how many steps each round of the search divides what is still open."""
 
 RUNG_PACKETS = 2
 """Packets of each size in the search, so that one lost packet does not mislead it."""
+
+BUFFERED = 300
+"""Packets that wait on a device to be read, at most: 208 KiB (net.core.rmem_default), each counted with 768 or more."""
 
 RUNG_INTERVAL = 0.01
 """Seconds between packets of the search: small queues of slow links must hold them."""
@@ -51,27 +59,46 @@ RUNG_INTERVAL = 0.01
 
 @dataclass(frozen=True)
 class Target:
-    """A tunnel to probe: inside addresses ``local`` and ``remote``, ``mtu`` in bytes, an extruded ``source``."""
+    """A tunnel to probe: inside addresses ``local`` and ``remote``, ``mtu`` in bytes, extruded ``sources``.
+
+    Sources of IPv6 send to ``remote6`` where ``remote`` is of IPv4.
+    """
 
     wan: str
     device: str
     local: str
     remote: str
     mtu: int
-    source: str | None = None
+    sources: tuple[str, ...] = ()
+    remote6: str | None = None
 
     @classmethod
     def parse(cls, data: Fields) -> Target:
         """A target from plain data; raises InvalidInput."""
         device, local = data.device("device"), data.address("local")
-        return cls(
+        target = cls(
             wan=data.optional_text("wan") or device,
             device=device,
             local=local,
             remote=data.address("remote", family_of(local)),
             mtu=data.integer("mtu", SMALLEST, LARGEST),
-            source=data.optional_address("source", family_of(local)),
+            sources=data.addresses("sources"),
+            remote6=data.optional_address("remote6", 6),
         )
+        for source in target.sources:
+            if target.far(source) is None:
+                raise data.error("sources", f"{source} has no inside address of its family to send to")
+        return target
+
+    def far(self, source: str) -> str | None:
+        """The far inside address for packets from *source*; None where there is none of its family."""
+        addresses = [self.remote, *([self.remote6] if self.remote6 else [])]
+        return next((address for address in addresses if family_of(address) == family_of(source)), None)
+
+    @property
+    def families(self) -> set[int]:
+        """The families of the packets to send."""
+        return {family_of(address) for address in (self.local, *self.sources)}
 
 
 @dataclass(frozen=True)
@@ -202,15 +229,18 @@ class Probe:
         self._full, self._smaller, self._extruded = Tally(), Tally(), Tally()
         self._path_mtu: int | None = None
         self._trouble = self._failure = ""
+        self._answered: set[str] = set()
         self._plan_round(next(self._search), pace.interval, now)
-        if target.source:
-            for number in range(pace.count):
-                echo = self._echo(target.source, pace.token.encode())
-                self._queue.insert(2 * number + 1, (now + number * pace.interval, echo))
+        self._plan_sources(now)
 
-    def due(self, now: float) -> list[Echo]:
-        """The packets to send now; goes on to the next round once this one is answered or out of time."""
-        if not self._queue and (not self._waiting or now >= self._deadline):
+    def due(self, now: float, heard: float | None = None) -> list[Echo]:
+        """The packets to send now; goes on to the next round once this one is answered or out of time.
+
+        *heard*: the time up to which it has been told all that came back, if that is not now. A busy host reads late,
+        and what waits there to be read is not lost.
+        """
+        told = now if heard is None else heard
+        if not self._queue and (not self._waiting or told >= self._deadline):
             self._next_round(now)
         packets = []
         while self._queue and self._queue[0][0] <= now:
@@ -238,6 +268,7 @@ class Probe:
             return
         del self._waiting[reply.sequence]
         self._tally(echo).times.append(now - sent_at)
+        self._answered.add(echo.source)
         if echo.source == self.target.local:
             self._came_back.add(echo.size)
 
@@ -257,7 +288,7 @@ class Probe:
         return {
             "wan": target.wan,
             "device": target.device,
-            "source": target.source,
+            "sources": list(target.sources),
             "ok": bool(full.times),
             "sent": full.sent,
             "received": len(full.times),
@@ -267,6 +298,7 @@ class Probe:
             "path_mtu": self._path_mtu,
             "source_sent": self._extruded.sent,
             "source_received": len(self._extruded.times),
+            "silent": self._silent(),
             "error": self._error(),
         }
 
@@ -282,9 +314,13 @@ class Probe:
                 f"packets of {target.mtu} bytes do not pass {target.device}; the largest that do have "
                 f"{self._path_mtu}: lower the mtu of WAN {target.wan} by {target.mtu - self._path_mtu}"
             )
-        if self._extruded.sent and not self._extruded.times:
-            return f"no answer from {target.remote} to packets from {target.source} through {target.device}{because}"
+        if silent := self._silent():
+            return f"no answer to packets from {', '.join(silent)} through {target.device}{because}"
         return ""
+
+    def _silent(self) -> list[str]:
+        """The sources to which nothing was answered."""
+        return [source for source in self.target.sources if source not in self._answered]
 
     def _next_round(self, now: float) -> None:
         self._waiting.clear()
@@ -301,9 +337,19 @@ class Probe:
             filler = bytes(size - HEADERS[family_of(self.target.local)])
             self._queue.append((now + number * interval, self._echo(self.target.local, filler)))
 
+    def _plan_sources(self, now: float) -> None:
+        """Packets from each source in turn, in the time that the others take, if that is enough."""
+        sources, pace = self.target.sources, self._pace
+        count = max(pace.count, TRIES * len(sources)) if sources else 0
+        interval = max(min(pace.interval, SHORTEST_INTERVAL), pace.interval * pace.count / max(1, count))
+        packets = [self._echo(sources[number % len(sources)], pace.token.encode()) for number in range(count)]
+        timed = [*self._queue, *((now + number * interval, echo) for number, echo in enumerate(packets))]
+        self._queue = deque(sorted(timed, key=lambda one: one[0]))
+
     def _echo(self, source: str, payload: bytes) -> Echo:
         self._next_sequence += 1
-        return Echo(True, source, self.target.remote, self.identifier, self._next_sequence, payload)
+        far = self.target.far(source) or self.target.remote
+        return Echo(True, source, far, self.identifier, self._next_sequence, payload)
 
     def _tally(self, echo: Echo) -> Tally:
         if echo.source != self.target.local:
@@ -321,16 +367,19 @@ def probe(targets: Sequence[Target], pace: Pace) -> list[dict[str, Any]]:
     by_identifier = {each.identifier: each for each in probes}
     with ExitStack() as stack:
         hearing = stack.enter_context(selectors.DefaultSelector())
-        mouths: dict[int, socket.socket] = {}
+        mouths: dict[tuple[int, int], socket.socket] = {}
         for each in probes:
             try:
-                mouths[each.identifier] = stack.enter_context(mouth(each.target.device, family_of(each.target.remote)))
+                for family in each.target.families:
+                    mouths[each.identifier, family] = stack.enter_context(mouth(each.target.device, family))
                 _register(stack, hearing, each.target.device, REPLY, each.identifier)
             except OSError as error:
                 each.fail(trouble(each.target.device, error))
+        heard = now
         while pending := [each for each in probes if not each.finished]:
             for each in pending:
-                _send_due(each, mouths[each.identifier])
+                _send_due(each, mouths, heard)
+            heard = time.monotonic()
             # the answer to an extruded source may come by any of the tunnels
             for _number, reply in _heard(hearing, min(each.wake() for each in pending)):
                 if reply.identifier in by_identifier:
@@ -375,10 +424,10 @@ def observe(watches: Sequence[Watch], seconds: float, count: int) -> list[dict[s
     ]
 
 
-def _send_due(sender: Probe, sending: socket.socket) -> None:
-    for echo in sender.due(time.monotonic()):
+def _send_due(sender: Probe, mouths: Mapping[tuple[int, int], socket.socket], heard: float) -> None:
+    for echo in sender.due(time.monotonic(), heard):
         try:
-            sending.sendto(build(echo), (echo.destination, 0))
+            mouths[sender.identifier, echo.family].sendto(build(echo), (echo.destination, 0))
         except OSError as error:
             sender.refused(echo, error)
 
@@ -391,7 +440,15 @@ def _register(
 
 
 def _heard(hearing: selectors.BaseSelector, until: float) -> Iterator[tuple[int, Echo]]:
-    """The echoes that arrive next, each with the number of its device; none at the time *until*."""
-    for key, _events in hearing.select(max(0.0, until - time.monotonic())):
-        if isinstance(key.fileobj, socket.socket) and (echo := hear(key.fileobj)):
-            yield key.data, echo
+    """The echoes that arrive next, each with the number of its device; none at the time *until*.
+
+    All that has arrived already is among them; what a flood adds meanwhile need not be.
+    """
+    ready = hearing.select(max(0.0, until - time.monotonic()))
+    for _round in range(BUFFERED):
+        if not ready:
+            return
+        for key, _events in ready:
+            if isinstance(key.fileobj, socket.socket) and (echo := hear(key.fileobj)):
+                yield key.data, echo
+        ready = hearing.select(0)

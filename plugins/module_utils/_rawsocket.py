@@ -19,7 +19,8 @@ from ._icmp import HEADERS, Echo, parse
 
 ETH_P_ALL, SO_ATTACH_FILTER = 3, 26
 IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_PROBE = 10, 23, 3
-LOAD_BYTE, LOAD_BYTE_INDEXED, LOAD_HEADER_LENGTH = 0x30, 0x50, 0xB1
+IP_TRANSPARENT = 19
+LOAD_BYTE, LOAD_BYTE_INDEXED, LOAD_HALF_INDEXED, LOAD_HEADER_LENGTH = 0x30, 0x50, 0x48, 0xB1
 SHIFT_RIGHT, JUMP_IF_EQUAL, RETURN = 0x74, 0x15, 0x06
 """Numbers that Python's socket lacks: linux/if_ether.h, asm/socket.h, linux/in.h, and linux/bpf_common.h."""
 
@@ -47,6 +48,47 @@ def ear(device: str, kinds: dict[int, int]) -> socket.socket:
         _filter(opened, echo_filter(kinds))
         opened.bind((device, ETH_P_ALL))
         opened.setblocking(False)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def tap(device: str, port: int) -> socket.socket:
+    """A socket that hears the IPv4 datagrams to a UDP port on one device, those that leave by it too."""
+    opened = _open(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+    try:
+        _filter(opened, udp_filter(port))
+        opened.bind((device, ETH_P_ALL))
+        opened.setblocking(False)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def tapped(opened: socket.socket) -> tuple[bytes, bool] | None:
+    """The next packet of a :func:`tap`, and whether it left by the device; None when there is none."""
+    try:
+        packet, (_device, _protocol, direction, *_rest) = opened.recvfrom(0x10000)
+    except OSError:  # nothing is there, or the device went down
+        return None
+    return packet, direction == socket.PACKET_OUTGOING
+
+
+def datagrams(source: str) -> socket.socket:
+    """A UDP socket that sends from an IPv4 address, which may be another host's, and from a port of its own.
+
+    Unlike those of a raw socket, its packets are routed with their ports, as all traffic is. ip(7), IP_TRANSPARENT.
+    """
+    opened = _open(socket.AF_INET, socket.SOCK_DGRAM, 0)
+    try:
+        opened.setsockopt(socket.IPPROTO_IP, IP_TRANSPARENT, 1)
+        opened.bind((source, 0))
+        opened.setblocking(False)
+    except PermissionError as error:
+        opened.close()
+        raise EngineError(f"no permission to send from {source} (root or CAP_NET_ADMIN is needed)") from error
     except OSError:
         opened.close()
         raise
@@ -111,6 +153,23 @@ def echo_filter(kinds: dict[int, int]) -> bytes:
         (JUMP_IF_EQUAL, 0, 3, socket.IPPROTO_ICMPV6),
         (LOAD_BYTE, 0, 0, HEADERS[6] - 8),
         (JUMP_IF_EQUAL, 0, 1, kinds[6]),
+        (RETURN, 0, 0, 0x10000),
+        (RETURN, 0, 0, 0),
+    ]
+    return _assembled(lines)
+
+
+def udp_filter(port: int) -> bytes:
+    """A filter that lets through IPv4 datagrams to a UDP port. Works on packets that begin with their IP header."""
+    lines = [
+        (LOAD_BYTE, 0, 0, 0),
+        (SHIFT_RIGHT, 0, 0, 4),
+        (JUMP_IF_EQUAL, 0, 6, 4),
+        (LOAD_BYTE, 0, 0, 9),
+        (JUMP_IF_EQUAL, 0, 4, socket.IPPROTO_UDP),
+        (LOAD_HEADER_LENGTH, 0, 0, 0),
+        (LOAD_HALF_INDEXED, 0, 0, 2),
+        (JUMP_IF_EQUAL, 0, 1, port),
         (RETURN, 0, 0, 0x10000),
         (RETURN, 0, 0, 0),
     ]

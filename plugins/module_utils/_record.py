@@ -12,15 +12,12 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import fcntl
-import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from ._fields import Fields
-from ._model import SCHEMA, EngineError, Rule, State, Sysctl
+from ._model import Rule, State, Sysctl
+from ._storage import SiteFiles, cannot
 
 FOLDER = "/var/lib/extrude"
 
@@ -30,6 +27,12 @@ class Records:
 
     def __init__(self, folder: str | Path = FOLDER) -> None:
         self._folder = Path(folder)
+        self._files = SiteFiles(folder, "record of what was applied")
+
+    @property
+    def warnings(self) -> list[str]:
+        """Records that could not be understood, in words."""
+        return self._files.warnings
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -39,22 +42,23 @@ class Records:
             self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             lock = path.open("w", encoding="ascii")
         except OSError as error:
-            raise _cannot("write", path, error) from error
+            raise cannot("write", path, error) from error
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def load(self) -> tuple[State, ...]:
         """The states of every owner on this host."""
-        return tuple(state for path in sorted(self._folder.glob("*.json")) for state in _read(path))
+        return tuple(self._files.load(State.parse))
 
     def store(self, states: Iterable[State]) -> None:
         """Put *states* in place of those of the same owners; other owners' stay as they are."""
         kept = {state.owner: state for state in self.load()}
         changed = {state.owner: state for state in states if not _same(kept.get(state.owner), state)}
+        together = {**kept, **changed}.values()
         for customer in sorted({owner.customer for owner in changed}):
-            together = {**kept, **changed}.values()
-            _write(self._folder, customer, [state for state in together if state.owner.customer == customer])
+            mine = [state for state in together if state.owner.customer == customer and state.objects]
+            self._files.store(customer, {state.owner.site: state.plain() for state in mine})
 
 
 def _same(one: State | None, other: State) -> bool:
@@ -64,48 +68,3 @@ def _same(one: State | None, other: State) -> bool:
 
 def _conditions(state: State) -> list[bool]:
     return [*(rule.standby for rule in state.of(Rule)), *(sysctl.optional for sysctl in state.of(Sysctl))]
-
-
-def _read(path: Path) -> list[State]:
-    try:
-        return _parse(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise _cannot("read", path, error) from error
-    except (ValueError, EngineError) as error:
-        raise EngineError(f"{path} is no record of what was applied, mend it or remove it: {error}") from error
-
-
-def _parse(text: str) -> list[State]:
-    sites = Fields(json.loads(text), "").required("sites")
-    if not isinstance(sites, dict):
-        raise EngineError(f"sites: {sites!r} is no dictionary")
-    return [State.parse(state, f"sites.{site}") for site, state in sites.items()]
-
-
-def _write(folder: Path, customer: str, states: Iterable[State]) -> None:
-    """Replace the file of a customer in one step, on the disk before the old one goes; without states it goes."""
-    path = folder / f"{customer}.json"
-    sites = {state.owner.site: state.plain() for state in states if state.objects}
-    try:
-        if not sites:
-            path.unlink(missing_ok=True)
-            return
-        temporary = path.with_name(f".{path.name}.new")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(_text(customer, sites))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise _cannot("write", path, error) from error
-
-
-def _text(customer: str, sites: Mapping[str, Any]) -> str:
-    """One line a site: short to read for people, and fast to write for thousands."""
-    lines = ",\n".join(f"{json.dumps(site)}: {json.dumps(sites[site])}" for site in sorted(sites))
-    return f'{{"schema": {SCHEMA}, "customer": {json.dumps(customer)}, "sites": {{\n{lines}\n}}}}\n'
-
-
-def _cannot(do: str, path: Path, error: OSError) -> EngineError:
-    root = "; it takes root" if isinstance(error, PermissionError) else ""
-    return EngineError(f"cannot {do} {path}: {error.strerror}{root}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Literal, TypeAlias, cast
 
 from ._model import (
@@ -84,23 +85,27 @@ class Request:
         return [state for state in self.recorded if state.owner not in self.owners]
 
     @cached_property
+    def asked(self) -> list[Object]:
+        """The objects that are asked for, of the kinds that are."""
+        return [item for state in self.desired for item in state.objects if item.KIND in self.kinds]
+
+    @cached_property
     def _desired(self) -> Places:
-        return by_place(item for state in self.desired for item in state.objects if item.KIND in self.kinds)
+        return by_place(self.asked)
 
     @cached_property
     def _former(self) -> Places:
-        return by_place(item for state in self.former for item in state.objects)
+        return by_place(chain.from_iterable(state.objects for state in self.former))
 
     @cached_property
     def _others(self) -> Places:
-        return by_place(item for state in self.others for item in state.objects)
+        return by_place(chain.from_iterable(state.objects for state in self.others))
 
     @property
     def overlaps(self) -> bool:
         """Whether two wanted objects are in one place, or a wanted one where another owner has one."""
-        asked = sum(item.KIND in self.kinds for state in self.desired for item in state.objects)
         places = sum(len(places) for places in self._desired.values())
-        return asked > places or any(self._desired[kind].keys() & self._others[kind].keys() for kind in KINDS)
+        return len(self.asked) > places or any(self._desired[kind].keys() & self._others[kind].keys() for kind in KINDS)
 
     def wanted(self, model: type[AnyObject]) -> dict[Place, AnyObject]:
         return of_kind(self._desired, model)
@@ -124,8 +129,12 @@ class Request:
         kinds = self.kinds if self.purge else ()
         dropped = by_place(())
         for kind in kinds:
-            kept = self._desired[kind].keys() | self._others[kind].keys()
-            dropped[kind] = {place: item for place, item in self._former[kind].items() if place not in kept}
+            desired, others = self._desired[kind], self._others[kind]
+            dropped[kind] = {
+                place: item
+                for place, item in self._former[kind].items()
+                if place not in desired and place not in others
+            }
         return dropped
 
     def dropped(self, model: type[AnyObject]) -> dict[Place, AnyObject]:
@@ -225,9 +234,12 @@ def is_known(sysctl: Sysctl, current: Current, request: Request) -> bool:
     return any(name is not None and current.sysctls.get(name) is not None for name in names)
 
 
+_ON_ONE_DEVICE = (Address, Proxy, Group, Delay)
+
+
 def devices_of(item: Object) -> list[str]:
     """The devices that an object stands on."""
-    if isinstance(item, Address | Proxy | Group | Delay):
+    if isinstance(item, _ON_ONE_DEVICE):
         return [item.device]
     if isinstance(item, Tunnel):
         return [item.device] if item.device else []

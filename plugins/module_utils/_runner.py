@@ -9,35 +9,22 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from . import _dump, _host, _iptables, _netlink, _programs
+from . import _apply, _dump, _host, _liveness
+from ._apply import missing_packages
 from ._conflict import Conflict
-from ._model import (
-    PROTOCOL,
-    Address,
-    Chain,
-    Current,
-    EngineError,
-    File,
-    Group,
-    Object,
-    Place,
-    Proxy,
-    State,
-    Sysctl,
-    plain,
-)
+from ._fields import Fields
+from ._local import Store, bound
+from ._model import PROTOCOL, Chain, Current, EngineError, File, Object, State, Sysctl, plain
 from ._record import Records
-from ._request import Operation, Request, merged
-
-Slot: TypeAlias = tuple[str, Place]
-"""Kind and place of an object."""
+from ._request import Operation, Part, Request
+from ._states import States
 
 
 def run_kind(module: AnsibleModule, kind: str, needed: Callable[[State], Sequence[Object]] = lambda _: ()) -> None:
@@ -52,16 +39,25 @@ def run_kind(module: AnsibleModule, kind: str, needed: Callable[[State], Sequenc
 
 
 def run_states(module: AnsibleModule) -> None:
-    """For whole states."""
+    """For whole states: bound to what the host has, applied, and kept for boot and hooks."""
+    listed, check = module.params["states"], module.check_mode
+    only: Part = module.params["only"] or ""
+    store = Store(States(module.params["config_directory"]), Records(module.params["directory"]))
     with _told(module):
-        listed = module.params["states"]
-        states = tuple(State.parse(state, f"states[{number}]") for number, state in enumerate(listed))
-        _run(module, Request(states, only=module.params["only"] or "", folder=module.params["config_directory"]))
+        with nullcontext() if check else store.records.locked():
+            store.states.load()  # what cannot be read could not be kept either
+            request = Request(bound(listed, store), only=only, folder=store.states.folder)
+            found = _apply.run(store.records, request, check)
+            if not check:
+                store.states.store(listed)
+        _exit(module, found, store.warnings)
 
 
 def run_info(module: AnsibleModule) -> None:
     """What the kernel and the records hold."""
     with _told(module):
+        if module.params["routes_of"]:
+            module.exit_json(changed=False, **_spread(Fields(module.params["routes_of"], "routes_of")))
         recorded = Records(module.params["directory"]).load()
         request = Request(recorded, recorded, folder=module.params["config_directory"])
         current = _host.read(request)
@@ -75,15 +71,24 @@ def run_info(module: AnsibleModule) -> None:
         )
 
 
+def _spread(asked: Fields) -> dict[str, Any]:
+    """Where the kernel sends packets to some destinations, whoever made the routes, and whether BIRD watches."""
+    destinations = set(asked.prefixes("destinations"))
+    found = [route for route, _protocol in _dump.read(asked.integers("tables", 1, 2**32 - 1)).routes.values()]
+    routes = [plain(route) for route in sorted(found, key=str) if route.destination in destinations]
+    return {"routes": routes, "watched": _liveness.watched()}
+
+
 def _run(module: AnsibleModule, request: Request) -> None:
     records = Records(module.params["directory"])
-    if not module.check_mode and not _netlink.has_pyroute2():
-        raise EngineError(_netlink.MISSING)
     with nullcontext() if module.check_mode else records.locked():
-        request = replace(request, recorded=records.load())
-        found = _host.survey(request)
-        if not module.check_mode:
-            _apply(records, request, found)
+        found = _apply.run(records, request, module.check_mode)
+    _exit(module, found, records.warnings)
+
+
+def _exit(module: AnsibleModule, found: _host.Survey, warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        module.warn(warning)
     module.exit_json(**report(found.operations), missing_packages=missing_packages())
 
 
@@ -96,75 +101,6 @@ def _told(module: AnsibleModule) -> Iterator[None]:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"the system refused to be read: {error}", exception=error)
-
-
-# --- records ---------------------------------------------------------------------------------------
-
-
-def _apply(records: Records, request: Request, found: _host.Survey) -> None:
-    """Between the two records of a change everything that may be there has an owner."""
-    former = {state.owner: state for state in request.former}
-    strange = _not_ours(found.current, request)
-    wanted = [_outcome(state, former.get(state.owner), request, strange) for state in request.desired]
-    if found.operations:
-        records.store(merged([former.get(state.owner, state), state]) for state in wanted)
-        try:
-            _host.apply(request, found)
-        except _host.NotUndone:
-            raise
-        except BaseException:
-            records.store(former.get(state.owner, State(state.owner)) for state in wanted)
-            raise
-    records.store([*wanted, *_followers(request)])
-
-
-def _followers(request: Request) -> list[State]:
-    """Others who share files that this request wants: their records have these as they are now."""
-    files = request.wanted(File)
-    return [
-        replace(
-            state,
-            objects=tuple(files.get(item.place, item) if isinstance(item, File) else item for item in state.objects),
-        )
-        for state in request.others
-        if any(file.place in files for file in state.of(File))
-    ]
-
-
-def _outcome(state: State, former: State | None, request: Request, strange: Container[Slot]) -> State:
-    """What the record will hold: other kinds stay; so do, without purge, objects that are not listed."""
-    own = replace(state, objects=tuple(item for item in state.objects if (item.KIND, item.place) not in strange))
-    if former is None:
-        return own
-    stays = request.only == "make" or not request.purge
-    kept = tuple(item for item in former.objects if item.KIND not in request.kinds or stays)
-    return replace(
-        merged([replace(former, objects=kept), own]),
-        reserved_tables=own.reserved_tables or former.reserved_tables,
-        reserved_priorities=own.reserved_priorities or former.reserved_priorities,
-    )
-
-
-def _not_ours(current: Current, request: Request) -> set[Slot]:
-    """Addresses, proxy entries and link groups that stood there before any run of ours: they never go with us."""
-    groups = [Group(device.name, device.group) for device in current.devices.values() if device.group]
-    present: list[Address | Proxy | Group] = [*current.addresses, *current.proxies, *groups]
-    recorded = {(item.KIND, item.place) for state in request.recorded for item in state.objects}
-    slots = {(item.KIND, item.place) for item in present if item.device not in request.device_names}
-    return slots - recorded
-
-
-# --- packages --------------------------------------------------------------------------------------
-
-
-def missing_packages() -> list[str]:
-    """Debian packages that a run needs and the host lacks."""
-    missing = {
-        "python3-pyroute2": not _netlink.has_pyroute2(),
-        "iptables": not _iptables.installed(),
-        "bird2": _programs.find("bird") is None,
-    }
-    return [name for name, is_missing in missing.items() if is_missing]
 
 
 # --- what the user sees ----------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from ._fields import ip_text
 from ._model import (
@@ -39,6 +40,7 @@ FAMILIES: dict[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 6}
 
 Attributes = dict[int, bytes]
 
+_HEADER = struct.Struct("=IHH").unpack_from
 _ATTRIBUTE = struct.Struct("=HH").unpack_from
 _U32 = struct.Struct("=I").unpack_from
 
@@ -46,8 +48,9 @@ _U32 = struct.Struct("=I").unpack_from
 def messages(buffer: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Type, flags and payload of each message of a datagram (struct nlmsghdr)."""
     offset = 0
-    while offset + 16 <= len(buffer):
-        length, kind, flags = struct.unpack_from("=IHH", buffer, offset)
+    last = len(buffer) - 16
+    while offset <= last:
+        length, kind, flags = _HEADER(buffer, offset)
         if length < 16:
             return
         yield kind, flags, buffer[offset + 16 : offset + length]
@@ -57,8 +60,8 @@ def messages(buffer: bytes) -> Iterator[tuple[int, int, bytes]]:
 def attributes(data: bytes, offset: int = 0) -> Attributes:
     """The attributes from *offset* on, by number, without the nested and byte order flags."""
     found: Attributes = {}
-    end = len(data)
-    while offset + 4 <= end:
+    last = len(data) - 4
+    while offset <= last:
         length, kind = _ATTRIBUTE(data, offset)
         if length < 4:
             break
@@ -68,7 +71,10 @@ def attributes(data: bytes, offset: int = 0) -> Attributes:
 
 
 def u32(data: bytes | None, default: int = 0) -> int:
-    return default if data is None else int(_U32(data)[0])
+    if data is None:
+        return default
+    (value,) = _U32(data)
+    return int(value)
 
 
 def text(data: bytes | None) -> str:
@@ -143,6 +149,15 @@ def _extras(gre: Attributes) -> list[str]:
     return [name for number, name in names.items() if (number == 18 and number in gre) or any(gre.get(number, b""))]
 
 
+_IFF_LOWER_UP = 0x10000
+
+
+def interface(payload: bytes) -> tuple[str, int, bool, bool]:
+    """Name, index, up, and carrier of a device from RTM_NEWLINK."""
+    index, flags = struct.unpack_from("=iI", payload, 4)
+    return text(attributes(payload, 16).get(3)), index, bool(flags & _IFF_UP), bool(flags & _IFF_LOWER_UP)
+
+
 # --- addresses and proxies -------------------------------------------------------------------------
 
 
@@ -155,6 +170,27 @@ def address(payload: bytes, names: Mapping[int, str]) -> Address | None:
     found = attributes(payload, 8)
     data = found.get(2) or found.get(1)
     return Address(names[index], f"{ip_text(data)}/{length}") if data else None
+
+
+_IFA_F_DEPRECATED = 0x20
+
+
+def local(payload: bytes, names: Mapping[int, str]) -> tuple[str, str, int, str, float | None] | None:
+    """Device, address, prefix length, peer and time of making of an IPv4 address of global scope from RTM_NEWADDR.
+
+    None for one of another family or scope, and for one that is no more to be used. Times are in seconds since
+    the host's start (struct ifa_cacheinfo counts hundredths).
+    """
+    family, length, flags, scope = payload[:4]
+    index = u32(payload[4:8])
+    found = attributes(payload, 8)
+    flags = u32(found.get(8), flags)
+    if family != socket.AF_INET or scope != 0 or flags & _IFA_F_DEPRECATED or index not in names or 1 not in found:
+        return None
+    mine = found.get(2) or found[1]
+    peer = "" if found[1] == mine else ip_text(found[1])
+    since = u32(found[6][8:12]) / 100 if len(found.get(6, b"")) >= 16 else None
+    return names[index], ip_text(mine), length, peer, since
 
 
 def proxy(payload: bytes, names: Mapping[int, str]) -> Proxy | None:
@@ -195,6 +231,7 @@ _NETEM_OPTIONS = 24
 
 # --- routes and rules ------------------------------------------------------------------------------
 
+_ROUTE = struct.Struct("=8BI").unpack_from
 _RTM_F_CLONED = 0x200
 _TYPES: dict[int, RouteType] = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
@@ -202,8 +239,7 @@ _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
 
 def route(payload: bytes, names: Mapping[int, str]) -> tuple[Route, int] | None:
     """A route and its protocol from RTM_NEWROUTE; None for cached, local, multicast … ones."""
-    family, length, _source_length, tos, table, protocol, scope, kind = payload[:8]
-    flags = u32(payload[8:12])
+    family, length, _source_length, tos, table, protocol, scope, kind, flags = _ROUTE(payload)
     if family not in FAMILIES or kind not in _TYPES or flags & _RTM_F_CLONED or tos:
         return None
     found = attributes(payload, 12)
@@ -222,21 +258,28 @@ def route(payload: bytes, names: Mapping[int, str]) -> tuple[Route, int] | None:
 
 
 def _nexthops(found: Attributes, names: Mapping[int, str]) -> list[Nexthop]:
-    if 9 not in found:
-        return [_nexthop(u32(found.get(4)), 0, found, names)]
-    hops, data, offset = [], found[9], 0
+    legs = _legs(found[9]) if 9 in found else [(u32(found.get(4)), _gateway(found), 1)]
+    return [Nexthop(names.get(index, f"#{index}") if index else "", gateway, weight) for index, gateway, weight in legs]
+
+
+_HOP = struct.Struct("=HBBi").unpack_from
+
+
+@lru_cache(maxsize=1000)  # thousands of routes, few sets of next hops
+def _legs(data: bytes) -> tuple[tuple[int, str, int], ...]:
+    """Device index, gateway and weight of each next hop in RTA_MULTIPATH (struct rtnexthop)."""
+    legs, offset = [], 0
     while offset + 8 <= len(data):
-        length, _flags, weight, index = struct.unpack_from("=HBBi", data, offset)
-        hops.append(_nexthop(index, weight, attributes(data[offset : offset + length], 8), names))
+        length, _flags, hops, index = _HOP(data, offset)
+        legs.append((index, _gateway(attributes(data[offset : offset + length], 8)), hops + 1))
         offset += max((length + 3) & ~3, 8)
-    return hops
+    return tuple(legs)
 
 
-def _nexthop(index: int, weight: int, found: Attributes, names: Mapping[int, str]) -> Nexthop:
-    """RTA_GATEWAY, or the address in RTA_VIA behind its family (struct rtvia)."""
-    gateway = found.get(5) or found.get(18, b"")[2:]
-    device_name = names.get(index, f"#{index}") if index else ""
-    return Nexthop(device_name, ip_text(gateway) if gateway else "", weight + 1)
+def _gateway(found: Attributes) -> str:
+    """RTA_GATEWAY, or the address in RTA_VIA behind its family (struct rtvia); empty without one."""
+    data = found.get(5) or found.get(18, b"")[2:]
+    return ip_text(data) if data else ""
 
 
 _UNSET = 2**32 - 1

@@ -11,7 +11,24 @@ short_description: Read the kernel objects of the collection
 version_added: 0.1.0
 description:
   - Reads what the collection holds in the kernel of a host, and what was applied there.
-options: {}
+options:
+  routes_of:
+    description:
+      - Read only where the kernel sends packets to some destinations, which is quick however much the host holds.
+    type: dict
+    suboptions:
+      tables:
+        description:
+          - Numbers of routing tables.
+        type: list
+        elements: int
+        required: true
+      destinations:
+        description:
+          - Prefixes whose routes to return, whoever made them.
+        type: list
+        elements: str
+        required: true
 extends_documentation_fragment:
   - multihome.extrude._scope.directory
   - multihome.extrude._scope.config_directory
@@ -30,53 +47,60 @@ EXAMPLES = r"""
 - name: Show the tunnels
   ansible.builtin.debug:
     var: __extrude.tunnels
+
+- name: Read how an extruded address is spread over the tunnels
+  multihome.extrude.extrude_info:
+    routes_of:
+      tables: [4200, 4217]
+      destinations: [203.0.113.10/32]
+  register: __spread
 """
 
 RETURN = r"""
 applied:
   description: The states that were applied on this host, with the options of M(multihome.extrude.extrude_state).
-  returned: success
+  returned: when O(routes_of) is not given
   type: list
   elements: dict
 drift:
   description: What the next run would have to do to put back what was applied, in words.
-  returned: success
+  returned: when O(routes_of) is not given
   type: list
   elements: str
   sample: ["add proxy 203.0.113.10 on eth0"]
 tunnels:
   description: The tunnels of all customers, as the kernel holds them.
-  returned: success
+  returned: when O(routes_of) is not given
   type: list
   elements: dict
 addresses:
   description: The addresses on these tunnels.
-  returned: success
+  returned: when O(routes_of) is not given
   type: list
   elements: dict
 routes:
-  description: The routes with our protocol number.
+  description: The routes with our protocol number, or those of O(routes_of).
   returned: success
   type: list
   elements: dict
 rules:
   description: The rules with our protocol number.
-  returned: success
+  returned: when O(routes_of) is not given
   type: list
   elements: dict
 proxies:
   description: All proxy entries of the host. The kernel does not say whose they are.
-  returned: success
+  returned: when O(routes_of) is not given
   type: list
   elements: dict
 dummies:
   description: The devices of kind dummy that the collection has made.
-  returned: success
+  returned: when O(routes_of) is not given
   type: list
   elements: dict
 files:
   description: The files of the states that were applied, with what is in them now.
-  returned: success
+  returned: when O(routes_of) is not given
   type: list
   elements: dict
 watched:
@@ -85,7 +109,7 @@ watched:
   type: bool
 missing_packages:
   description: Packages that the host lacks.
-  returned: success
+  returned: when O(routes_of) is not given
   type: list
   elements: str
   sample: []
@@ -99,7 +123,10 @@ from ansible_collections.multihome.extrude.plugins.module_utils._runner import r
 
 def main() -> None:
     """Read the options, hand over to the engine."""
-    run_info(AnsibleModule(argument_spec=directories(), supports_check_mode=True))
+    options = {"tables": {"type": "list", "elements": "int"}, "destinations": {"type": "list", "elements": "str"}}
+    asked = {name: {**option, "required": True} for name, option in options.items()}
+    spec = {**directories(), "routes_of": {"type": "dict", "options": asked}}
+    run_info(AnsibleModule(argument_spec=spec, supports_check_mode=True))
 
 
 if __name__ == "__main__":

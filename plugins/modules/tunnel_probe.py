@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Sends ICMP echo through all given tunnels at the same time, in packets as large as the tunnel's MTU that may not be
     fragmented. Where none of them comes back it looks for the largest size that does.
-  - Sends echo from an extruded address too, which may be owned by a host of the LAN, and reports whether the far end
-    answered to that address.
+  - Sends echo from extruded addresses too, which may be owned by hosts of the LAN, and reports to which of them the far
+    end answered.
   - Or, at the far end, observes which source addresses such packets arrive with.
   - Needs no C(ping) and changes nothing. A tunnel that does not work is a result and no failure of the module, so that
     all of them are reported; see the examples for an assertion.
@@ -48,9 +48,14 @@ options:
           - The size in bytes of the largest packet that has to pass, with its IP header.
         type: int
         required: true
-      source:
+      sources:
         description:
-          - An extruded address to send from as well.
+          - Extruded addresses to send from as well, in turn, at least three packets from each.
+        type: list
+        elements: str
+      remote6:
+        description:
+          - The IPv6 inside address of the far end, for O(tunnels[].sources) of IPv6 where the others are IPv4.
         type: str
   observe:
     description:
@@ -76,7 +81,7 @@ options:
     default: extrude
   count:
     description:
-      - How many packets to send through each tunnel, and as many again with an extruded source.
+      - How many packets to send through each tunnel, and at least as many again with extruded sources.
       - With O(observe), after how many packets a device is done.
     type: int
     default: 5
@@ -125,13 +130,13 @@ EXAMPLES = r"""
         local: 10.254.0.1
         remote: 10.254.0.0
         mtu: 1472
-        source: 203.0.113.10
+        sources: [203.0.113.10]
       - wan: cable
         device: ex-cable
         local: 10.254.0.3
         remote: 10.254.0.2
         mtu: 1472
-        source: 203.0.113.10
+        sources: [203.0.113.10]
   register: __probed
 
 - name: Collect what the colo saw
@@ -196,18 +201,24 @@ tunnels:
       description: The largest size that passes both ways, at most RV(tunnels[].mtu); null when nothing came back.
       type: int
       sample: 1472
-    source:
-      description: The extruded address, or null.
-      type: str
-      sample: 203.0.113.10
+    sources:
+      description: The extruded addresses.
+      type: list
+      elements: str
+      sample: ["203.0.113.10"]
     source_sent:
-      description: Packets with the extruded source that were sent.
+      description: Packets with an extruded source that were sent.
       type: int
       sample: 5
     source_received:
-      description: Answers to the extruded address, by whichever of the given tunnels they came.
+      description: Answers to extruded addresses, by whichever of the given tunnels they came.
       type: int
       sample: 5
+    silent:
+      description: The extruded addresses to which no answer came.
+      type: list
+      elements: str
+      sample: []
     error:
       description: What is wrong, in one sentence; empty when nothing is.
       type: str
@@ -269,7 +280,8 @@ TUNNEL = {
     "local": {"type": "str", "required": True},
     "remote": {"type": "str", "required": True},
     "mtu": {"type": "int", "required": True},
-    "source": {"type": "str"},
+    "sources": {"type": "list", "elements": "str"},
+    "remote6": {"type": "str"},
 }
 WATCH = {
     "device": {"type": "str", "required": True},

@@ -43,7 +43,6 @@ WARNING = "# Made by multihome.extrude. What is changed here is put back by its 
 MAIN = """
 router id {router};
 log stderr all;
-debug protocols {{ states }};
 
 # how often the colo says that it lives, where no link has a say: it follows the number of sessions
 include "/run/extrude/bird-interval.conf";
@@ -53,6 +52,7 @@ protocol device {{ }}
 protocol bfd {{ accept ipv4 direct; strict bind yes; }}
 
 template bgp tunnel {{
+  debug {{ states }};
   direct;
   strict bind yes;
   ttl security yes;

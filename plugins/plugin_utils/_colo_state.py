@@ -40,9 +40,7 @@ def colo_state(site: Site, colo: Colo) -> Plain:
         "site": site.name,
         "renumber": site.renumber,
         "take_over": site.take_over,
-        "tunnels": [
-            tunnel(site.colo_device(wan), str(colo.address.ip), str(wan.address.ip), site, wan) for wan in site.wans
-        ],
+        "tunnels": [tunnel(site.colo_device(wan), str(colo.address.ip), wan.endpoint, site, wan) for wan in site.wans],
         "dummies": [{"name": NOWHERE}],
         "groups": [],
         "delays": [
@@ -60,6 +58,7 @@ def colo_state(site: Site, colo: Colo) -> Plain:
             *(colo_input(colo, version) for version in sorted({4, *site.versions})),
         ],
         "files": [*colo_files(site, colo), *standby_files(file_name(site), rules)],
+        "endpoints": [wan.name for wan in site.wans if wan.dynamic],
         "expects": [{"address": str(colo.address.ip)}],
         "reserved": {"tables": colo.numbers.shared, "priorities": colo.numbers.priorities},
     }

@@ -81,7 +81,7 @@ def _site_nat(site: Site) -> Iterator[str]:
         yield f"-o ex-+ {FORWARDED} -j SNAT --to-source {address.ip}"
     if site.lans:
         for wan in site.wans:
-            yield f"-o {wan.interface} {match(direct_mark(wan.slot))} -j MASQUERADE"
+            yield f"-o {wan.device} {match(direct_mark(wan.slot))} -j MASQUERADE"
 
 
 def _site_forward(site: Site, version: int) -> Iterator[str]:

@@ -122,6 +122,10 @@ INTERFACE = text(
     r"(?!lo$|ex[0-9]*-)[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}",
     "a network device: 1 to 15 of the characters A-Z a-z 0-9 _ . - and neither lo nor one of our tunnels (ex-*)",
 )
+INTERFACES = text(
+    r"(?!lo$|ex[0-9]*-)[A-Za-z0-9_]([A-Za-z0-9_.-]{0,14}|[A-Za-z0-9_.-]{0,13}\*)",
+    "a network device, or a pattern of devices such as ppp*: up to 15 of the characters A-Z a-z 0-9 _ . - and a *",
+)
 ADDRESS4 = network("one IPv4 address", lambda value: _address.single(value, 4))
 LINK_ADDRESS = network("an IPv4 address, with the prefix length of the link where it has one", _address.interface4)
 NETWORK4 = network("an IPv4 prefix such as 10.254.0.0/15", lambda value: _address.prefix(value, 4))

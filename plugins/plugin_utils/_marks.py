@@ -69,7 +69,7 @@ def site_marks(site: Site, version: int) -> Iterator[Part]:
         yield Part.at("PREROUTING", _comes_in(site))
         yield Part.at("FORWARD", [*_goes_direct(site), *_stays_out_of_tunnels(site)])
     # what is direct on its link has that link's address; all else is shown to the guard
-    others = (f"-o {wan.interface} -m mark ! --mark {direct_mark(wan.slot):#x}/{MASK:#x}" for wan in site.wans)
+    others = (f"-o {wan.device} -m mark ! --mark {direct_mark(wan.slot):#x}/{MASK:#x}" for wan in site.wans)
     yield Part.at("POSTROUTING", (f"{other} -j {GUARD}" for other in others))
     yield Part(GUARD, tuple(_guard(site, version)))
 
@@ -91,7 +91,7 @@ def _comes_in(site: Site) -> Iterator[str]:
     """
     for wan in site.wans if site.lans else ():
         unclaimed = f"-m conntrack --ctstate NEW -m connmark --mark 0x0/{MASK:#x}"
-        yield f"-i {wan.interface} {unclaimed} -j CONNMARK {_set(direct_mark(wan.slot))}"
+        yield f"-i {wan.device} {unclaimed} -j CONNMARK {_set(direct_mark(wan.slot))}"
     for interface in site.lan_interfaces:
         yield f"-i {interface} {UNMARKED} {CLAIMED} {RESTORE}"
 
@@ -105,7 +105,7 @@ def _goes_direct(site: Site) -> Iterator[str]:
     ours = f"-m mark --mark 0x0/{DIRECT:#x}" if site.packet else UNMARKED
     for wan in site.wans:
         for source in sources(site, 4):
-            yield f"{source} -o {wan.interface} {ours} {FIRST_PACKET} -j CONNMARK {_set(direct_mark(wan.slot))}"
+            yield f"{source} -o {wan.device} {ours} {FIRST_PACKET} -j CONNMARK {_set(direct_mark(wan.slot))}"
     if site.lans:
         yield f"{ours} {CLAIMED} {FIRST_PACKET} {RESTORE}"
 
@@ -113,7 +113,7 @@ def _goes_direct(site: Site) -> Iterator[str]:
 def _stays_out_of_tunnels(site: Site) -> Iterator[str]:
     """Answers from a link's own address don't go by a tunnel when the link is down."""
     for wan in site.wans if site.lans else ():
-        yield f"-o ex-+ -m conntrack --ctstate DNAT --ctorigdst {wan.address.ip} -j DROP"
+        yield f"-o ex-+ -m conntrack --ctstate DNAT --ctorigdst {wan.source} -j DROP"
 
 
 def _guard(site: Site, version: int) -> Iterator[str]:

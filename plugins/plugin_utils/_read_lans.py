@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _address, _kinds
@@ -42,13 +43,12 @@ def read_lans(reader: Reader) -> list[Entry]:
 
 def check_interfaces(entries: Sequence[Entry], wans: Sequence[Wan]) -> None:
     """Note each LAN that is also a link, or that stands there twice with one mode."""
-    links = {wan.interface: wan.path for wan in wans}
     seen: dict[tuple[str, str], str] = {}
     for entry in entries:
         if not entry.interface:
             continue
-        if entry.interface in links:
-            entry.reader.problem("interface", f"'{entry.interface}' is also that of {links[entry.interface]}")
+        if link := next((wan.path for wan in wans if fnmatchcase(entry.interface, wan.interface)), None):
+            entry.reader.problem("interface", f"'{entry.interface}' is also that of {link}")
         if (first := seen.setdefault((entry.interface, entry.mode), entry.path)) != entry.path:
             entry.reader.problem("interface", f"'{entry.interface}' has mode {entry.mode} in {first} already")
 

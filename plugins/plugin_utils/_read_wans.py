@@ -19,24 +19,12 @@ if TYPE_CHECKING:
     from netaddr import IPNetwork
 
 KEYS = (
-    "name",
-    "interface",
-    "slot",
-    "address",
-    "gateway",
-    "up",
-    "down",
-    "weight",
-    "metric",
-    "nat",
-    "ipsec",
-    "mtu",
-    "detect",
-    "hold_down",
-    "hold_down_max",
+    *("name", "interface", "match", "slot", "address", "gateway", "mtu", "nat", "ipsec"),
+    *("up", "down", "weight", "metric", "detect", "hold_down", "hold_down_max"),
 )
 NAME = _kinds.text(r"[a-z0-9-]{1,8}", "1 to 8 of the characters a-z 0-9 -")
 SLOT = _kinds.integer(1, MAX_SLOT)
+MATCH = _kinds.text(r"[!-~]{1,64}", "the ipparam or linkname of pppd: 1 to 64 characters without blanks")
 WEIGHT = _kinds.integer(1, 255)
 METRIC = _kinds.integer(1, 255)
 # 576 is what every IPv4 host has to take (RFC 791), 9216 the largest frame that network cards commonly carry
@@ -57,7 +45,8 @@ def read_wans(reader: Reader) -> tuple[Wan, ...]:
     if len(wans) > MAX_SLOT:
         reader.problem("extrude_wans", f"has {len(wans)} links; give 1 to {MAX_SLOT}")
     _once(reader, "name", ((wan, wan.name) for wan in wans))
-    _once(reader, "interface", ((wan, wan.interface) for wan in wans))
+    _once(reader, "interface", ((wan, wan.interface if wan.match is None else "") for wan in wans))
+    _once(reader, "match", ((wan, wan.match or "") for wan in wans))
     _once(reader, "slot", ((wan, wan.slot) for wan in wans))
     return wans
 
@@ -75,12 +64,15 @@ def _read_wan(reader: Reader, index: int) -> Wan:
     reader.only(KEYS)
     _refuse(reader, "nat")
     _refuse(reader, "ipsec")
-    address, gateway = _read_addresses(reader)
+    dynamic = reader.lacks("address") and reader.lacks("gateway")
+    address, gateway = (None, None) if dynamic else _read_addresses(reader)
     hold_down, hold_down_max = _read_hold_down(reader)
     return Wan(
         path=f"extrude_wans[{index}]",
         name=reader.read("name", NAME),
-        interface=reader.read("interface", _kinds.INTERFACE),
+        interface=reader.read("interface", _kinds.INTERFACES if dynamic else _kinds.INTERFACE),
+        dynamic=dynamic,
+        match=_read_match(reader, dynamic),
         slot=reader.read("slot", SLOT, index + 1 if index < MAX_SLOT else 0),
         address=address or _address.NOWHERE,
         gateway=gateway or _address.NOWHERE,
@@ -106,15 +98,19 @@ def _read_hold_down(reader: Reader) -> tuple[int, int]:
 
 def _read_addresses(reader: Reader) -> tuple[IPNetwork | None, IPNetwork | None]:
     """Read the address of a link and that of its gateway, which may lie outside the link's network."""
-    if reader.lacks("address") and reader.lacks("gateway"):
-        allowed = "give address and gateway"
-        reader.problem("address", f"is missing: a dynamic address is not supported by this version yet; {allowed}")
-        return None, None
     address = reader.read("address", _kinds.LINK_ADDRESS)
     gateway = reader.read("gateway", _kinds.ADDRESS4)
     if address and gateway and gateway.value == address.value:
         reader.problem("gateway", f"{gateway.ip} is the address of the link itself; give that of the provider's router")
     return address, gateway
+
+
+def _read_match(reader: Reader, dynamic: bool) -> str | None:
+    """Read what pppd calls a link."""
+    match = reader.read("match", MATCH, "") or None
+    if match and not dynamic:
+        reader.problem("match", "is for links whose device isn't known; leave it out, or leave out address and gateway")
+    return match
 
 
 def _refuse(reader: Reader, key: str) -> None:

@@ -8,10 +8,13 @@ This plugin util is **PRIVATE** to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._level import TOLERANCE
+
+SHOWN = 3
+"""Addresses that a sentence names; the others are counted."""
 
 STEADY = 1 / 8
 """The part of a round trip that one may take longer than another: half of what senders bear (RFC 8985)."""
@@ -71,20 +74,31 @@ def _path_faults(tunnel: Mapping[str, Any]) -> list[str]:
 
 
 def _source_faults(tunnel: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
-    """Compare the source that the site sent from with those that came out at the colo."""
-    if tunnel["source"] is None:
+    """Say which addresses had no answer, and compare those that the site sent from with those that the colo saw."""
+    if not tunnel["sources"]:
         return []
+    silent = [f"no answer to packets from {_some(tunnel['silent'])}"] if tunnel["ok"] and tunnel["silent"] else []
+    return [*silent, *_strange_sources(tunnel, seen)]
+
+
+def _strange_sources(tunnel: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
     if seen["error"]:
         return [f"the colo could not look: {seen['error']}"]
     if not seen["sources"]:
-        return [f"nothing from {tunnel['source']} came out of {seen['device']} at the colo"]
-    wrong = sorted(set(seen["sources"]) - {tunnel["source"]})
-    return [f"the colo sees {', '.join(wrong)} where {tunnel['source']} was sent"] if wrong else []
+        return [f"nothing from {_some(tunnel['sources'])} came out of {seen['device']} at the colo"]
+    wrong = sorted(set(seen["sources"]) - set(tunnel["sources"]))
+    return [f"the colo sees {_some(wrong)} where {_some(tunnel['sources'])} was sent"] if wrong else []
 
 
 def _praise(tunnel: Mapping[str, Any]) -> str:
     lost = tunnel["sent"] - tunnel["received"]
     words = [f"{tunnel['mtu']} bytes whole both ways in {tunnel['rtt_ms']['avg']:.1f} ms"]
     words += [f"{lost} of {tunnel['sent']} lost"] if lost else []
-    words += [f"the colo sees {tunnel['source']}"] if tunnel["source"] else []
+    words += [f"the colo sees {_some(tunnel['sources'])}"] if tunnel["sources"] else []
     return ", ".join(words)
+
+
+def _some(addresses: Sequence[str]) -> str:
+    """Return the first of some addresses, and how many more there are."""
+    more = len(addresses) - SHOWN
+    return f"{', '.join(addresses[:SHOWN])}{f' and {more} more' if more > 0 else ''}"

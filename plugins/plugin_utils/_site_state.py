@@ -28,7 +28,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._standby import 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._sysctls import common, loose, sysctl
 
 if TYPE_CHECKING:
-    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site
+    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site, Wan
 
 MAIN = 254
 WAN_GROUP = 4200
@@ -48,10 +48,10 @@ def site_state(site: Site, colo: Colo) -> Plain:
         "renumber": site.renumber,
         "tunnels": [
             # bound to the link: without a route of its own it must not leave by another provider
-            {**tunnel(wan.tunnel, str(wan.address.ip), str(colo.address.ip), site, wan), "device": wan.interface}
+            {**tunnel(wan.tunnel, wan.source, str(colo.address.ip), site, wan), "device": wan.device}
             for wan in site.wans
         ],
-        "groups": [{"device": wan.interface, "group": WAN_GROUP} for wan in site.wans],
+        "groups": [{"device": wan.device, "group": WAN_GROUP} for wan in site.wans],
         "delays": [
             {"device": wan.tunnel, "delay": held.site} for wan in site.wans if (held := site.held_back(wan)).site
         ],
@@ -65,7 +65,8 @@ def site_state(site: Site, colo: Colo) -> Plain:
             *(site_input(site, colo, version) for version in sorted({4, *site.versions})),
         ],
         "files": [*site_files(site, colo), *standby_files(file_name(site), rules)],
-        "expects": [{"device": wan.interface, "address": str(wan.address.ip)} for wan in site.wans],
+        "links": [_link(wan) for wan in site.wans],
+        "expects": [{"device": wan.device, "address": wan.source} for wan in site.wans if not wan.dynamic],
         "reserved": {
             "tables": [*base.shared, *(base.wan(wan.slot) for wan in site.wans)],
             "priorities": base.priorities,
@@ -83,17 +84,31 @@ def _addresses(site: Site, colo: Colo) -> Iterator[Plain]:
         yield {"device": "lo", "address": str(network)}
 
 
+def _link(wan: Wan) -> Plain:
+    """What the host needs to find a WAN."""
+    known = {"address": None if wan.dynamic else wan.source, "match": wan.match}
+    return {"wan": wan.name, "interface": wan.interface, **{key: value for key, value in known.items() if value}}
+
+
 def _wan_routes(site: Site) -> Iterator[Plain]:
     """The table of each WAN: its own network, its gateway, and by that all else."""
     for wan in site.wans:
-        table, device = site.numbers.wan(wan.slot), {"device": wan.interface, "weight": 1}
-        # the kernel takes a gateway only where a link route leads to it
-        on_link = [str(wan.address.cidr)] if wan.address.prefixlen < 32 else []
-        if not on_link or wan.gateway not in wan.address:
-            on_link.append(str(wan.gateway))
-        for destination in on_link:
+        table, device = site.numbers.wan(wan.slot), {"device": wan.device, "weight": 1}
+        for destination in _on_link(wan):
             yield route(destination, table, [device], scope="link")
-        yield route(DEFAULT[4], table, [{**device, "gateway": str(wan.gateway.ip)}])
+        yield route(DEFAULT[4], table, [{**device, "gateway": wan.router}])
+
+
+def _on_link(wan: Wan) -> Iterator[str]:
+    """What a WAN reaches without a gateway: the kernel takes a gateway only where a link route leads to it."""
+    if wan.dynamic:
+        yield from (f"{{{wan.name}.network}}", f"{wan.router}/32")
+        return
+    has_network = wan.address.prefixlen < 32
+    if has_network:
+        yield str(wan.address.cidr)
+    if not has_network or wan.gateway not in wan.address:
+        yield str(wan.gateway)
 
 
 def _extruded_routes(site: Site, colo: Colo) -> Iterator[Plain]:
@@ -123,7 +138,7 @@ def _rules(site: Site) -> Iterator[Plain]:
     for wan in site.wans:
         by_wan = {"family": 4, "table": site.numbers.wan(wan.slot)}
         yield {**by_wan, "priority": first + 20, "mark": direct_mark(wan.slot), "mask": MASK}
-        yield {**by_wan, "priority": first + 30, "source": f"{wan.address.ip}/32"}
+        yield {**by_wan, "priority": first + 30, "source": f"{wan.source}/32"}
     for version in sorted({4, *site.versions}):
         main = {"family": version, "table": MAIN}
         yield {**main, "priority": first + 10, "suppress_prefixlength": 0, "suppress_ifgroup": WAN_GROUP}
@@ -157,9 +172,9 @@ def _sysctls(site: Site) -> Iterator[Plain]:
     if 6 in site.versions:
         # before forwarding, which would drop what WANs have learnt from router advertisements
         for wan in site.wans:
-            yield sysctl(f"ipv6/conf/{wan.interface}/accept_ra", "2")
+            yield sysctl(f"ipv6/conf/{wan.device}/accept_ra", "2")
     yield from common(site.versions, (wan.tunnel for wan in site.wans))
     for wan in site.wans:
-        yield loose(wan.interface)
+        yield loose(wan.device)
         # without a carrier the link has no routes, so that what was direct there goes on by what is left
-        yield sysctl(f"ipv4/conf/{wan.interface}/ignore_routes_with_linkdown", "1")
+        yield sysctl(f"ipv4/conf/{wan.device}/ignore_routes_with_linkdown", "1")

@@ -81,7 +81,7 @@ def _chain_of(network: IPNetwork) -> str:
 
 def _patterns(name: str, site: Site, direction: str) -> Iterator[Part]:
     """Yield the chain `name` for data, and the one that it sends small packets to."""
-    _metric, tier = next(tiers(site.wans, direction))
+    (_metric, tier), *_others = tiers(site.wans, direction)
     marks, weights = [_marks.slot_mark(wan.slot) for wan, _weight in tier], [weight for _wan, weight in tier]
     lines = tuple(_pattern.rules(marks, weights, _marks.MASK))
     yield Part(name, (f"-m length --length 0:{SMALL} -g {name}-ACK", *lines))

@@ -9,9 +9,8 @@ This plugin util is **PRIVATE** to the collection.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.multihome.extrude.plugins.plugin_utils._address import is_single
 from ansible_collections.multihome.extrude.plugins.plugin_utils._checks import check_inventory
 from ansible_collections.multihome.extrude.plugins.plugin_utils._colo_state import colo_state
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems
@@ -22,7 +21,20 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._site_state impo
 if TYPE_CHECKING:
     from netaddr import IPNetwork
 
-    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Inventory, Site
+    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Inventory, Site, Wan
+
+
+SHORTEST_DRILL = 5.0
+"""Seconds that a link is dead in a drill; twice the time in which that is found out, where this is longer."""
+
+
+class _Made(NamedTuple):
+    """A site, its colo, and what both should hold."""
+
+    site: Site
+    colo: Colo
+    site_state: Plain
+    colo_state: Plain
 
 
 def topology(hostvars: HostVars, groups: Groups, batch: Iterable[str] | None = None) -> dict[str, Any]:
@@ -35,14 +47,18 @@ def topology(hostvars: HostVars, groups: Groups, batch: Iterable[str] | None = N
     check_inventory(inventory, problems)
     sites = list(_chosen(inventory, batch, problems))
     problems.raise_if_any()
-    pairs = [(site, inventory.colos[site.colo]) for site in sites]
+    made = [
+        _Made(site, colo := inventory.colos[site.colo], site_state(site, colo), colo_state(site, colo))
+        for site in sites
+    ]
     colos: dict[str, list[Plain]] = {}
-    for site, colo in pairs:
-        colos.setdefault(colo.name, []).append(colo_state(site, colo))
+    for one in made:
+        colos.setdefault(one.colo.name, []).append(one.colo_state)
     return {
         "colos": colos,
-        "sites": {site.name: site_state(site, colo) for site, colo in pairs},
-        "checks": {site.name: _verified(site, colo) for site, colo in pairs},
+        "sites": {one.site.name: one.site_state for one in made},
+        "checks": {one.site.name: _verified(one) for one in made},
+        "drills": {one.site.name: _drilled(one.site, one.colo) for one in made},
         "spread": [site.name for site in sites if site.balance.wanted],
         "waiting": [site.name for site in sites if site.balance.wanted and not site.packet],
     }
@@ -57,33 +73,82 @@ def _chosen(inventory: Inventory, batch: Iterable[str] | None, problems: Problem
             problems.add(str(name), "batch", "is not in the group extrude_sites; give hosts of that group only")
 
 
-def _verified(site: Site, colo: Colo) -> Plain:
-    """Return what the role verify needs: options of the module tunnel_probe at the site and at its colo."""
-    source = _extruded_source(site)
+def _verified(made: _Made) -> Plain:
+    """Return what the role verify needs: options of tunnel_probe, and the routes to find, at both ends."""
+    site, colo = made.site, made.colo
     token = f"extrude-{site.number}"
-    pairs = [(wan, inside(site, colo, wan, 4)) for wan in site.wans]
     return {
         "colo": colo.name,
         "token": token,
         "packet": site.balance.wanted,
-        "tunnels": [
-            {
-                "wan": wan.name,
-                "device": wan.tunnel,
-                "local": local,
-                "remote": remote,
-                "mtu": wan.tunnel_mtu,
-                "source": source,
-            }
-            for wan, (remote, local) in pairs
-        ],
+        "tunnels": [_probed(site, colo, wan) for wan in site.wans],
         "observe": [{"device": site.colo_device(wan), "token": token} for wan in site.wans],
+        "routes": {
+            "site": _routed(made.site_state, {wan.tunnel: wan.name for wan in site.wans}, site.numbers.table),
+            "colo": _routed(
+                made.colo_state, {site.colo_device(wan): wan.name for wan in site.wans}, colo.numbers.table
+            ),
+        },
     }
 
 
+def _probed(site: Site, colo: Colo, wan: Wan) -> Plain:
+    """Return what to probe at the site's end of a tunnel."""
+    remote, local = inside(site, colo, wan, 4)
+    far6 = {"remote6": inside(site, colo, wan, 6)[0]} if 6 in site.versions else {}
+    tunnel = {"wan": wan.name, "device": wan.tunnel, "local": local, "remote": remote, "mtu": wan.tunnel_mtu}
+    return {**tunnel, "sources": _extruded_sources(site), **far6}
+
+
+def _routed(state: Plain, wans: dict[str, str], live: int) -> Plain:
+    """Return the routes over the tunnels, whose WANs are `wans`, and the table where BIRD's stand for them."""
+    routes = [
+        route
+        for route in state["routes"]
+        if route["nexthops"] and all(hop["device"] in wans for hop in route["nexthops"])
+    ]
+    destinations = list(dict.fromkeys(route["destination"] for route in routes))
+    table = routes[0]["table"] if routes else live
+    tables = sorted({live, table})
+    return {
+        "live": live,
+        "table": table,
+        "tables": tables,
+        "wans": wans,
+        "destinations": destinations,
+        "routes": routes,
+    }
+
+
+def _drilled(site: Site, colo: Colo) -> Plain:
+    """Return what the role drill needs: options of the module path_drill at the site and at its colo."""
+    ends: dict[str, list[Plain]] = {"site": [], "colo": []}
+    for wan in site.wans:
+        far, near = inside(site, colo, wan, 4)
+        ends["site"].append({"wan": wan.name, "device": wan.tunnel, "local": near, "remote": far})
+        ends["colo"].append({"wan": wan.name, "device": site.colo_device(wan), "local": far, "remote": near})
+    extruded, own = _extruded_source(site), str(colo.address.ip)
+    return {
+        "colo": colo.name,
+        "seconds": {wan.name: max(SHORTEST_DRILL, 2 * (wan.detect or 0) / 1000) for wan in site.wans},
+        "site_end": {"source": extruded, "destination": own, "tunnels": ends["site"]},
+        "colo_end": {"source": own, "destination": extruded, "tunnels": ends["colo"]},
+    }
+
+
+def _extruded_sources(site: Site) -> list[str]:
+    """Return an address of each entry of the site: one that its router holds, else the first that a host can have."""
+    return [_address_of(claim.network, site.held) for claim in site.claims]
+
+
+def _address_of(network: IPNetwork, held: Iterable[IPNetwork]) -> str:
+    for address in held:
+        if address.version == network.version and network.first <= address.first <= network.last:
+            return str(address.ip)
+    return str(network.ip if network.size <= 2 else network.ip + 1)
+
+
 def _extruded_source(site: Site) -> str | None:
-    """Return an extruded IPv4 address of the site: one that its router holds, else the first that a host can have."""
+    """Return an extruded IPv4 address of the site, one that its router holds where there is one."""
     network: IPNetwork | None = next(iter([*site.holds(4), *site.claimed(4)]), None)
-    if network is None:
-        return None
-    return str(network.ip if is_single(network) or network.size == 2 else network.ip + 1)
+    return None if network is None else _address_of(network, site.held)

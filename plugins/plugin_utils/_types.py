@@ -98,6 +98,9 @@ class Colo:
 class Wan:
     """One link of a site. Rates are in Mbit/s; `address` has the prefix length of the link (32: none was given).
 
+    A `dynamic` one has neither address nor gateway, and its interface may be a pattern such as ``ppp*``; `match` is
+    then what pppd calls the link. The host knows the rest: placeholders stand for it (module_utils/_bind.py).
+
     `detect`: milliseconds of silence after which it counts as dead; None leaves it to both ends. `hold_down`: seconds
     that it stays out after a failure, twice as long after each of a row of failures, up to `hold_down_max`.
     """
@@ -106,6 +109,8 @@ class Wan:
     name: str
     interface: str
     slot: int
+    dynamic: bool
+    match: str | None
     address: IPNetwork
     gateway: IPNetwork
     mtu: int
@@ -116,6 +121,26 @@ class Wan:
     detect: int | None
     hold_down: int
     hold_down_max: int
+
+    @property
+    def device(self) -> str:
+        """Its network device, in a state of the site."""
+        return f"{{{self.name}.device}}" if self.dynamic else self.interface
+
+    @property
+    def source(self) -> str:
+        """Its address, in a state of the site."""
+        return f"{{{self.name}.address}}" if self.dynamic else str(self.address.ip)
+
+    @property
+    def router(self) -> str:
+        """Its gateway, in a state of the site."""
+        return f"{{{self.name}.gateway}}" if self.dynamic else str(self.gateway.ip)
+
+    @property
+    def endpoint(self) -> str:
+        """Its address, in a state of the colo."""
+        return f"{{{self.name}.endpoint}}" if self.dynamic else str(self.address.ip)
 
     @property
     def tunnel(self) -> str:

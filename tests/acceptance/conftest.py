@@ -38,42 +38,63 @@ def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
 
 
 @dataclass(frozen=True)
-class Deployment:
-    """The first four runs on bare hosts, what the hosts held around the first, and connections during the second."""
+class FirstCheck:
+    """A check on bare hosts, and what each host held before and after it."""
 
-    bare: dict[str, str]
-    bare_after_check: dict[str, str]
-    first_check: playbook.Run
-    first: playbook.Run
-    second_check: playbook.Run
-    second: playbook.Run
+    run: playbook.Run
+    before: dict[str, str]
+    after: dict[str, str]
+
+
+@dataclass(frozen=True)
+class First:
+    """The first real run, and connections that were busy during it."""
+
+    run: playbook.Run
     ssh: watch.Connection
     wan: watch.Connection
 
 
 @pytest.fixture(scope="session")
-def deployment(lab: Lab) -> Deployment:
+def first_check(lab: Lab) -> FirstCheck:
+    """Checks bare hosts."""
+    before = {host: snapshot.take(lab, host) for host in HOSTS}
+    run = playbook.run(lab, "--check", "--diff")
+    return FirstCheck(run, before, {host: snapshot.take(lab, host) for host in HOSTS})
+
+
+@pytest.fixture(scope="session")
+def first(lab: Lab, request: pytest.FixtureRequest) -> First:
     """Deploys; all tests that need a deployed lab share this."""
-    bare = {host: snapshot.take(lab, host) for host in HOSTS}
-    first_check = playbook.run(lab, "--check", "--diff")
-    after = {host: snapshot.take(lab, host) for host in HOSTS}
+    if any("first_check" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("first_check")  # now, while the hosts are bare
     with (
         watch.ssh_session(lab, "office") as ssh,
         watch.connection(lab, "internet", "office", WAN_ADDRESS) as wan,
     ):
-        first = playbook.run(lab, "--diff")
-    second_check = playbook.run(lab, "--check", "--diff")
-    second = playbook.run(lab, "--diff")
-    return Deployment(bare, after, first_check, first, second_check, second, ssh, wan)
+        run = playbook.run(lab, "--diff")
+    return First(run, ssh, wan)
+
+
+@pytest.fixture(scope="session")
+def second_check(lab: Lab, first: First) -> playbook.Run:
+    """Checks what is deployed."""
+    return playbook.run(lab, "--check", "--diff")
+
+
+@pytest.fixture(scope="session")
+def second(lab: Lab, first: First) -> playbook.Run:
+    """Deploys once more."""
+    return playbook.run(lab, "--diff")
 
 
 @pytest.fixture(scope="session")
 def deployed(lab: Lab, request: pytest.FixtureRequest) -> Lab:
     """The lab with the collection deployed."""
     if not request.config.getoption("keep") or modules.drift(lab):
-        done: Deployment = request.getfixturevalue("deployment")
-        if done.first.code != 0:
-            pytest.fail(f"the deployment failed:\n{done.first.output}")
+        run = request.getfixturevalue("first").run
+        if run.code != 0:
+            pytest.fail(f"the deployment failed:\n{run.output}")
     return lab
 
 

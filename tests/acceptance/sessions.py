@@ -38,10 +38,16 @@ def hold_down(lab: Lab, host: str, session: str) -> int:
 
 def wait_up(lab: Lab, tunnels: Mapping[str, Collection[str]] = TUNNELS) -> None:
     """Start what has been stopped, and wait until these sessions are up and watched, and BIRD's routes count."""
-    for host, names in tunnels.items():
+    for host in tunnels:  # a session needs both ends
         lab.exec(host, ["systemctl", "start", UNIT], timeout=60)
-        wait(lab, host, " && ".join(f"{_SHOW} | grep -q '^{name} .*Established'" for name in names))
+    for host, names in tunnels.items():
+        wait_established(lab, host, names)
         wait(lab, host, "test -e /run/extrude/live")
+
+
+def wait_established(lab: Lab, host: str, names: Collection[str]) -> None:
+    """Wait until these sessions of a host are up."""
+    wait(lab, host, " && ".join(f"{_SHOW} | grep -q '^{name} .*Established'" for name in names))
 
 
 def wait_down(lab: Lab, host: str, session: str) -> None:

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from tests.acceptance import playbook, snapshot
-from tests.acceptance.conftest import HOSTS, Deployment
+from tests.acceptance.conftest import HOSTS, First, FirstCheck
+from tests.lab.lab import Lab
 
 ROLES = playbook.CHECKOUT / "roles"
 PARTS = {"site": ("site", "host", "verify"), "colo": ("colo", "host")}
@@ -20,69 +21,68 @@ MOST_TASKS = 20
 core = pytest.mark.core
 
 
-@core
-def test_the_first_check_on_bare_hosts_works_and_changes_nothing(deployment: Deployment) -> None:
-    assert deployment.first_check.code == 0, deployment.first_check.output
+def test_the_first_check_on_bare_hosts_works_and_changes_nothing(first_check: FirstCheck) -> None:
+    assert first_check.run.code == 0, first_check.run.output
     for host in HOSTS:
-        assert not snapshot.difference(deployment.bare[host], deployment.bare_after_check[host])
+        assert not snapshot.difference(first_check.before[host], first_check.after[host])
 
 
-@core
 @pytest.mark.parametrize("host", HOSTS)
-def test_the_first_check_says_which_packages_are_missing(deployment: Deployment, host: str) -> None:
-    before = [result["missing_packages"] for result in deployment.first_check.states(host)]
+def test_the_first_check_says_which_packages_are_missing(first_check: FirstCheck, first: First, host: str) -> None:
+    before = [result["missing_packages"] for result in first_check.run.states(host)]
     assert before
     assert all("python3-pyroute2" in missing for missing in before)
-    assert [missing for result in deployment.first.states(host) for missing in result["missing_packages"]] == []
+    assert [missing for result in first.run.states(host) for missing in result["missing_packages"]] == []
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_first_run_does_exactly_what_the_check_said(first_check: FirstCheck, first: First, host: str) -> None:
+    assert first.run.operations(host) == first_check.run.operations(host)
+    assert first.run.diffs(host) == first_check.run.diffs(host)
+    assert first.run.diffs(host)[0]["after"] != ""
 
 
 @core
 @pytest.mark.parametrize("host", HOSTS)
-def test_the_first_run_does_exactly_what_the_check_said(deployment: Deployment, host: str) -> None:
-    assert deployment.first.code == 0, deployment.first.output
-    kinds = {operation["kind"] for operation in deployment.first.operations(host)}
+def test_the_first_run_makes_every_kind(first: First, host: str) -> None:
+    assert first.run.code == 0, first.run.output
+    kinds = {operation["kind"] for operation in first.run.operations(host)}
     assert kinds >= {"tunnels", "addresses", "sysctls", "chains", "routes", "rules"}
-    assert deployment.first.operations(host) == deployment.first_check.operations(host)
-    assert deployment.first.diffs(host) == deployment.first_check.diffs(host)
-    assert deployment.first.diffs(host)[0]["after"] != ""
+
+
+def test_a_second_check_finds_nothing_to_do(second_check: playbook.Run) -> None:
+    _assert_nothing_done(second_check)
 
 
 @core
-def test_a_second_check_and_a_second_run_find_nothing_to_do(deployment: Deployment) -> None:
-    for run in (deployment.second_check, deployment.second):
-        assert run.code == 0, run.output
-        assert run.changed == 0, run.output
-        for host in HOSTS:
-            assert run.operations(host) == []
-            assert run.diffs(host)
-            assert "".join(diff["before"] + diff["after"] for diff in run.diffs(host)) == ""
+def test_a_second_run_finds_nothing_to_do(second: playbook.Run) -> None:
+    _assert_nothing_done(second)
 
 
 @core
-def test_the_recap_says_in_words_that_each_tunnel_works(deployment: Deployment) -> None:
-    (dsl, cable) = deployment.first.words()
+def test_the_recap_says_in_words_that_each_tunnel_works(first: First) -> None:
+    (dsl, cable) = first.run.words()
     assert dsl.startswith("dsl ok")
     assert cable.startswith("cable ok")
     assert "203.0.113.10" in dsl
-    assert dsl in deployment.first.output.partition("PLAY RECAP")[2]
+    assert dsl in first.run.output.partition("PLAY RECAP")[2]
 
 
 @core
-def test_an_ssh_session_lives_through_the_deployment(deployment: Deployment) -> None:
-    assert deployment.ssh.whole
+def test_an_ssh_session_lives_through_the_deployment(first: First) -> None:
+    assert first.ssh.whole
 
 
 @core
-def test_a_connection_to_a_wan_address_lives_through_the_deployment(deployment: Deployment) -> None:
-    assert deployment.wan.whole
-    assert deployment.wan.answers > 20
-    assert deployment.wan.longest < 5
+def test_a_connection_to_a_wan_address_lives_through_the_deployment(first: First) -> None:
+    assert first.wan.whole
+    assert first.wan.answers > 20
+    assert first.wan.longest < 5
 
 
 @core
 @pytest.mark.parametrize("host", HOSTS)
-def test_what_is_on_the_hosts(deployment: Deployment, hosts: dict[str, Any], host: str) -> None:
-    assert deployment.first.code == 0
+def test_what_is_on_the_hosts(deployed: Lab, hosts: dict[str, Any], host: str) -> None:
     there = hosts[host]
     assert there.package("python3-pyroute2").is_installed
     for wan in ("dsl", "cable"):
@@ -103,10 +103,18 @@ def test_a_host_costs_few_tasks_and_no_task_loops_over_objects(end: str) -> None
     assert not [task for task in tasks if any(key == "loop" or key.startswith("with_") for key in task)]
 
 
-@core
-def test_no_host_sees_more_tasks_than_that(deployment: Deployment) -> None:
+def test_no_host_sees_more_tasks_than_that(first: First) -> None:
     for host in HOSTS:
-        assert 0 < len(deployment.first.on(host)) <= MOST_TASKS
+        assert 0 < len(first.run.on(host)) <= MOST_TASKS
+
+
+def _assert_nothing_done(run: playbook.Run) -> None:
+    assert run.code == 0, run.output
+    assert run.changed == 0, run.output
+    for host in HOSTS:
+        assert run.operations(host) == []
+        assert run.diffs(host)
+        assert "".join(diff["before"] + diff["after"] for diff in run.diffs(host)) == ""
 
 
 def _tasks(path: Path) -> list[dict[str, Any]]:

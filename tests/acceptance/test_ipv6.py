@@ -32,6 +32,7 @@ def both(mended: Lab) -> Iterator[tuple[Lab, dict[str, list[Variables]]]]:
     mended.exec("desk", ["ip", "address", "del", f"{DESK}/128", "dev", "eth0"])
 
 
+@pytest.mark.core
 def test_ipv6_addresses_are_extruded_too(both: tuple[Lab, dict[str, list[Variables]]]) -> None:
     lab, states = both
     for address in (ROUTER, DESK):

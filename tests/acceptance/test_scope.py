@@ -35,7 +35,10 @@ def test_a_limited_run_changes_that_site_at_both_ends_and_nothing_else(shared_co
     assert before
     run = playbook.run(shared_colo, "--limit", "office", inventory=folder)
     assert run.code == 0, run.output
-    assert {operation["kind"] for host in ("colo", "office") for operation in run.operations(host)} == {"routes"}
+    assert {operation["kind"] for host in ("colo", "office") for operation in run.operations(host)} == {
+        "routes",
+        "files",
+    }
     assert run.operations("colo")
     assert run.operations("office")
     assert _of_branch(shared_colo) == before
@@ -85,6 +88,7 @@ def test_a_canary_that_is_not_reached_stops_the_run_before_the_next_site(deploye
 
 def _of_branch(lab: Lab) -> list[str]:
     """Everything at the colo that belongs to the other customer."""
-    shown = ("ip -d link", "ip address", "ip route show table 4200", "ip neigh show proxy", "iptables-save")
-    lines = lab.exec("colo", ["sh", "-c", "; ".join([*shown, "cat /var/lib/extrude/globex.json"])]).stdout.splitlines()
+    shown = ("ip -d link", "ip address", "ip route show table 4217", "ip route show table 4218", "ip neigh show proxy")
+    files = ("iptables-save", "cat /var/lib/extrude/globex.json", "cat /etc/extrude/*.d/globex.*")
+    lines = lab.exec("colo", ["sh", "-c", "; ".join([*shown, *files])]).stdout.splitlines()
     return [line for line in lines if "ex2-" in line or "203.0.113.20" in line or "192.0.2.77" in line]

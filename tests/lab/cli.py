@@ -74,6 +74,15 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("--off", action="store_true", help="as fast as it can, no delay")
     for option, unit in SHAPES.items():
         add.add_argument(f"--{option}", type=float, help=unit)
+    add = _add(commands, "readdress", _readdress, "make a provider give the customer of a link another address")
+    add.add_argument("link")
+    add.add_argument("address", nargs="?", help="default: the next one that is free")
+    add = _add(commands, "swap", _swap, "swap the addresses that the customers of two links are given")
+    add.add_argument("link")
+    add.add_argument("other")
+    add = _add(commands, "redial", _redial, "give a link up and bring it back, by the customer's own means")
+    add.add_argument("link")
+    add.add_argument("--device", metavar="pppN", help="what a PPPoE session comes back as")
     add = _add(commands, "reboot", _reboot, "reboot a host and wait until it is back")
     add.add_argument("host")
     add.add_argument("--hard", action="store_true", help="as a power cut")
@@ -134,6 +143,18 @@ def _shape(lab: Lab, arguments: argparse.Namespace) -> None:
         return
     changes = {key: getattr(arguments, key) for key in SHAPES if getattr(arguments, key) is not None}
     lab.shape(arguments.link, toward=arguments.toward, **changes)
+
+
+def _readdress(lab: Lab, arguments: argparse.Namespace) -> None:
+    print(lab.readdress(arguments.link, arguments.address))
+
+
+def _swap(lab: Lab, arguments: argparse.Namespace) -> None:
+    lab.swap(arguments.link, arguments.other)
+
+
+def _redial(lab: Lab, arguments: argparse.Namespace) -> None:
+    lab.redial(arguments.link, device=arguments.device)
 
 
 def _reboot(lab: Lab, arguments: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,17 +21,27 @@ from . import image, paths, preparation, sshconfig
 from .backends import Backend, Machine
 from .backends.choice import choose
 from .common import LabError, locked, say
+from .customer import redial
 from .process import Process
+from .provider import address_fault, next_address
 from .show import parse_report, show_text
-from .topology import DEFAULT, Shape, Topology, load, parse, shape_faults
+from .topology import DEFAULT, PPPOE, STATIC, Link, Shape, Topology, load, parse, shape_faults
 from .wiring import netem
 
 LINK_UP, LINK_CUT, LINK_BLACK_HOLED = "up", "cut", "black-holed"
 SIGN_SECONDS = 60
 SSH_WAIT_SECONDS = 60
 SSH_FAILED = 255
+LINK_WAIT_SECONDS = 60
 # networkd has set up every link that has a carrier; a link that was cut is no reason to wait for ever.
 HOST_READY = "/lib/systemd/systemd-networkd-wait-online --quiet --timeout=10; true"
+
+# Other connections hold the names ppp0 and so on, up to the one that is wanted.
+TAKE_DEVICES = """
+for device in $(ip -br link show type dummy | sed -n 's/^\\(ppp[0-9]*\\) .*/\\1/p'); do ip link del "$device"; done
+n=0
+while [ "ppp$n" != "$1" ]; do ip link add "ppp$n" type dummy; n=$((n + 1)); done
+"""
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,11 @@ class Lab:
         """What the running lab was built from."""
         return parse(self._running().topology)
 
+    @property
+    def description(self) -> str:
+        """Words for what the running lab runs on: those of its backend."""
+        return self._running().description
+
     # ---- life ----
 
     def up(self, backend: str = "auto", topology_file: Path = DEFAULT) -> None:
@@ -90,12 +105,13 @@ class Lab:
             self._remove(self._state())
 
     def reboot(self, host: str, *, hard: bool = False) -> None:
-        """Reboot a host (hard: as a power cut) and wait until it is back with its addresses."""
+        """Reboot a host (hard: as a power cut) and wait until it is back, with its addresses on links that are up."""
         if host not in self.topology.hosts:
             raise LabError(f"no host {host}; there are: {', '.join(self.topology.hosts)}")
         self._run_ssh("-O", "exit", host)
         self._control("reboot", host, *(["hard"] if hard else []))
         self._wait_for_host(host)
+        self._wait_for_links(link for link in self.topology.dynamic_links if link.customer.node == host)
 
     # ---- running things ----
 
@@ -157,9 +173,49 @@ class Lab:
         for port in self.topology.link(name).ports:
             self._shape_port(port, Shape())
 
+    # ---- links whose addresses come and go ----
+
+    def given(self) -> dict[str, str]:
+        """Return link -> the address that its provider gives the customer at present."""
+        return parse_report(self._control("show")).given
+
+    def readdress(self, name: str, address: str | None = None, *, wait: bool = True) -> str:
+        """Make a provider give another address (None: the next that is free), and return it.
+
+        The PPPoE session or the lease ends at once, and packets from the old address are dropped. A PPPoE customer
+        notices at once, a DHCP customer when it asks for the lease anew, within about 20 s. `wait`: until then.
+        """
+        link, given = self._dynamic_link(name), self.given()
+        wanted = address or next_address(link, given[name], given.values())
+        self._give({name: wanted}, wait=wait)
+        return wanted
+
+    def swap(self, name: str, other: str, *, wait: bool = True) -> None:
+        """Make a provider give each of the customers of two links the address that the other one has."""
+        links, given = (self._dynamic_link(name), self._dynamic_link(other)), self.given()
+        if links[0].provider.node != links[1].provider.node:
+            raise LabError(f"{name} and {other} are not of the same provider")
+        self._give({name: given[other], other: given[name]}, wait=wait)
+
+    def redial(self, name: str, *, device: str | None = None, wait: bool = True) -> None:
+        """Give a link up and bring it back by the customer's own means.
+
+        `device`: PPPoE comes back as this one (ppp1), because something else has taken those before it.
+        """
+        link = self._dynamic_link(name)
+        node, commands = link.customer.node, redial(link)
+        if device is not None and link.kind != PPPOE:
+            raise LabError(f"the device of {name} has a fixed name")
+        self.exec(node, commands.down, timeout=LINK_WAIT_SECONDS)
+        if device is not None:
+            self.exec(node, ["sh", "-ec", TAKE_DEVICES, "sh", device], timeout=LINK_WAIT_SECONDS)
+        self.exec(node, commands.up, timeout=LINK_WAIT_SECONDS)
+        if wait:
+            self._wait_for_links([link])
+
     def show(self) -> str:
         """Return nodes, addresses, links and how they are, in lines for the user."""
-        title = f"lab {self.name}: up on {self._running().description}"
+        title = f"lab {self.name}: up on {self.description}"
         return show_text(title, self.topology, parse_report(self._control("show")), self.ssh_config)
 
     # ---- inside: starting and stopping ----
@@ -182,6 +238,7 @@ class Lab:
             self._wait_for_console("] READY", state.process, backend.boot_seconds)
             for host in topology.hosts:
                 self._wait_for_host(host)
+            self._wait_for_links(topology.dynamic_links)
             self._write(replace(state, ready=True))
         except BaseException:
             self._remove(self._state())
@@ -294,6 +351,29 @@ class Lab:
 
     def _set_links(self, name: str, state: str) -> None:
         self._control("link", state, *(link.name for link in self.topology.links_of(name)))
+
+    def _dynamic_link(self, name: str) -> Link:
+        link = self.topology.link(name)
+        if link.kind == STATIC:
+            names = [each.name for each in self.topology.dynamic_links]
+            raise LabError(f"the addresses of {name} are fixed; those that come and go: {', '.join(names) or 'none'}")
+        return link
+
+    def _give(self, addresses: Mapping[str, str], *, wait: bool) -> None:
+        """Have providers give these addresses: link -> address."""
+        for name, address in addresses.items():
+            fault = address_fault(self._dynamic_link(name), address)
+            if fault:
+                raise LabError(fault)
+        self._control("address", *(word for pair in addresses.items() for word in pair))
+        if wait:
+            self._wait_for_links(self.topology.link(name) for name in addresses)
+
+    def _wait_for_links(self, links: Iterable[Link]) -> None:
+        """Wait until customers have the addresses that they are given, on links that aren't cut."""
+        names = [link.name for link in links]
+        if names:
+            self._control("await", str(LINK_WAIT_SECONDS), *names)
 
     def _shape_port(self, port: str, shape: Shape) -> None:
         faults = list(shape_faults(shape))

@@ -17,6 +17,8 @@ from .sshconfig import known_hosts
 from .topology import Topology
 from .wiring import guest_files
 
+SECRETS = ("-secrets", ".nmconnection")
+HOOKS = "ip-up.d"
 SCRIPTS = Path(__file__).parent / "guest"
 
 
@@ -49,13 +51,20 @@ def make_keys(folder: Path) -> None:
 
 
 def write_tree(root: Path, files: Mapping[str, str]) -> None:
-    """Write path -> text below `root`, readable by all."""
+    """Write path -> text below `root`, with the modes that they need."""
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     for path in (root.parent, *root.parent.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        path.chmod(mode(path))
+
+
+def mode(path: Path) -> int:
+    """Return the mode of a file or folder: programs refuse secrets that all can read."""
+    if path.is_dir() or path.parent.name == HOOKS:
+        return 0o755
+    return 0o600 if path.name.endswith(SECRETS) else 0o644
 
 
 def pack(tree: Path) -> bytes:

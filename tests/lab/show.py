@@ -23,6 +23,7 @@ class Report:
     addresses: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     links: dict[str, str] = field(default_factory=dict)
     shapes: dict[str, str] = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)
     hosts: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
@@ -32,8 +33,10 @@ def parse_report(text: str) -> Report:
     report = Report()
     for line in text.splitlines():
         kind, name, *words = line.split()
-        if kind == "address" and words[0] not in UNINTERESTING:
+        if kind == "device" and words[0] not in UNINTERESTING:
             report.addresses[name].append(_device_words(*words))
+        elif kind == "address":
+            report.given[name] = words[0]
         elif kind == "link":
             report.links[name] = words[0]
         elif kind == "shape":
@@ -70,8 +73,13 @@ def _kind(report: Report, name: str) -> str:
 
 def _link_line(link: Link, report: Report) -> str:
     ends = " -- ".join(f"{end.node}:{end.device}" for end in link.ends)
-    shaped = "; ".join(_shaped(link, report))
-    return f"  link {link.name:<12} {report.links.get(link.name, '?'):<11} {ends}{f' ({shaped})' if shaped else ''}"
+    facts = "; ".join((*_given(link, report), *_shaped(link, report)))
+    return f"  link {link.name:<12} {report.links.get(link.name, '?'):<11} {ends}{f' ({facts})' if facts else ''}"
+
+
+def _given(link: Link, report: Report) -> Iterable[str]:
+    if link.name in report.given:
+        yield f"{link.kind} gives {report.given[link.name]}"
 
 
 def _shaped(link: Link, report: Report) -> Iterable[str]:

@@ -4,6 +4,9 @@
 
 A node is a host (Debian with systemd, reached over SSH) or a namespace (plain Linux networking). A link joins two or
 more ends; an end is a device in a node. Rates are Mbit/s, delays milliseconds (one way).
+
+The addresses of a static link are set at both ends. On a link of another kind a provider, its first end, gives the
+customer, its second end, an address that it may change: the customer's address in the file is what is given first.
 """
 
 from __future__ import annotations
@@ -21,8 +24,18 @@ Record = TypeVar("Record")
 
 KINDS = ("host", "namespace")
 SERVICES = ("http", "iperf3")
+STATIC, PPPOE, DHCP = "static", "pppoe", "dhcp"
+IFUPDOWN, NETWORKD, NETWORK_MANAGER = "ifupdown", "networkd", "networkmanager"
+# What a customer can dial or ask with, by kind of link; networkd cannot dial: a unit runs pppd beside it.
+CLIENTS: dict[str, tuple[str, ...]] = {
+    STATIC: ("",),
+    PPPOE: (IFUPDOWN, NETWORKD, NETWORK_MANAGER),
+    DHCP: (IFUPDOWN, NETWORKD, NETWORK_MANAGER),
+}
+LOGINS = ("chap", "pap")
 RESERVED_NAMES = ("wires", "labvm", "mgmt", "lo")
-DEFAULT = Path(__file__).parent / "topologies" / "default.toml"
+TOPOLOGIES = Path(__file__).parent / "topologies"
+DEFAULT, DYNAMIC = TOPOLOGIES / "default.toml", TOPOLOGIES / "dynamic.toml"
 
 
 class TopologyError(Exception):
@@ -50,20 +63,30 @@ class Route:
 
 @dataclass(frozen=True)
 class End:
-    """One end of a link: a device of a node. `accept`: the only sources that are forwarded from there (empty: any)."""
+    """One end of a link: a device of a node. `accept`: the only sources that are forwarded from there (empty: any).
+
+    A customer's end: `client` is the program that brings the link up, `metric` that of its default route.
+    """
 
     node: str
     device: str
     addresses: tuple[str, ...] = ()
     accept: tuple[str, ...] = ()
+    client: str = ""
+    metric: int = 0
 
 
 @dataclass(frozen=True)
 class Link:
-    """A cable, or a segment when it has more than two ends. The first end receives `up`, all others `down`."""
+    """A cable, or a segment when it has more than two ends. The first end receives `up`, all others `down`.
+
+    `login`: how a PPPoE customer proves who it is.
+    """
 
     name: str
     ends: tuple[End, ...]
+    kind: str = STATIC
+    login: str = "chap"
     down: float | None = None
     up: float | None = None
     delay: float = 0
@@ -74,6 +97,16 @@ class Link:
     def port(self, index: int) -> str:
         """Return the name of the far end of the cable of end `index`."""
         return f"{self.name}.{index}"
+
+    @property
+    def provider(self) -> End:
+        """The end that gives addresses, of a link that isn't static."""
+        return self.ends[0]
+
+    @property
+    def customer(self) -> End:
+        """The end that is given an address, of a link that isn't static."""
+        return self.ends[1]
 
     @property
     def ports(self) -> tuple[str, ...]:
@@ -124,6 +157,11 @@ class Topology:
         """Address of the machine (`labvm`) and of each host in the management network."""
         return {name: str(self.management[10 + index]) for index, name in enumerate(("labvm", *self.hosts))}
 
+    @property
+    def dynamic_links(self) -> tuple[Link, ...]:
+        """The links whose customers are given their addresses."""
+        return tuple(link for link in self.links if link.kind != STATIC)
+
     def link(self, name: str) -> Link:
         """Return the link called `name`."""
         for link in self.links:
@@ -173,7 +211,8 @@ def parse(data: Mapping[str, Any]) -> Topology:
     except (TypeError, ValueError, AttributeError) as error:
         raise TopologyError(str(error)) from error
     faults = [*_node_faults(topology), *_link_faults(topology)]
-    faults = faults or [*_route_faults(topology)]  # a route's gateway is looked up among sound addresses
+    # these look addresses up among sound ones
+    faults = faults or [*_customer_faults(topology), *_route_faults(topology)]
     if faults:
         raise TopologyError("\n".join(faults))
     return topology
@@ -257,6 +296,34 @@ def _link_faults(topology: Topology) -> Iterable[str]:
             devices.add((end.node, end.device))
             yield from (f"{where}: {fault}" for address in end.addresses for fault in _interface_faults(address))
             yield from (f"{where}: {fault}" for prefix in end.accept for fault in _network_faults(prefix))
+
+
+def _customer_faults(topology: Topology) -> Iterable[str]:
+    for link in topology.links:
+        where = f"link {link.name}"
+        if link.kind not in CLIENTS:
+            yield f"{where}: kind is {link.kind!r}, not one of {', '.join(CLIENTS)}"
+        elif link.kind == STATIC:
+            yield from (f"{where}: {end.node} has a client on a static link" for end in link.ends if end.client)
+        else:
+            yield from (f"{where}: {fault}" for fault in _dynamic_faults(topology, link))
+
+
+def _dynamic_faults(topology: Topology, link: Link) -> Iterable[str]:
+    if len(link.ends) != 2:
+        yield "joins a provider and one customer"
+        return
+    if link.provider.node not in topology.namespaces or link.customer.node not in topology.hosts:
+        yield "the first end is the provider's, a namespace, the second the customer's, a host"
+    if link.provider.accept or link.provider.client:
+        yield f"{link.provider.node} takes no client, and nothing to accept: that is what it gave"
+    if link.customer.client not in CLIENTS[link.kind]:
+        yield f"client {link.customer.client!r} is not one of {', '.join(CLIENTS[link.kind])}"
+    if link.login not in LOGINS:
+        yield f"login {link.login!r} is not one of {', '.join(LOGINS)}"
+    networks = [ipaddress.ip_interface(address).network for end in link.ends for address in end.addresses]
+    if [len(end.addresses) for end in link.ends] != [1, 1] or networks[0] != networks[1] or networks[0].version != 4:
+        yield "both ends have one IPv4 address, of one network"
 
 
 def shape_faults(shape: Shape) -> Iterable[str]:

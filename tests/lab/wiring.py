@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 
-from .topology import End, Link, Node, Route, Shape, Topology, gateway_device
+from .customer import customer_files
+from .provider import provider_batch, provider_files, provider_sysctls
+from .topology import STATIC, End, Link, Node, Route, Shape, Topology, gateway_device
 
 # Room for the queue of a shaped direction, in ms at its rate: about what a cheap router buffers.
 QUEUE_MS = 60
@@ -38,6 +40,8 @@ def guest_files(topology: Topology) -> dict[str, str]:
         files[f"state/link.{link.name}"] = "up\n"
         for index, port in enumerate(link.ports):
             files[f"state/shape.{port}"] = netem(link.shape(index)) + "\n"
+    for link in topology.dynamic_links:
+        files |= provider_files(link, mac_address(link.customer.node, link.customer.device))
     for node in topology.nodes:
         files |= cable_files(topology, node)
         files |= host_files(topology, node) if node.kind == "host" else namespace_files(topology, node)
@@ -97,14 +101,19 @@ def namespace_files(topology: Topology, node: Node) -> dict[str, str]:
     """Return what configures a namespace: sysctls, addresses and routes, source filters, services."""
     prefix = f"net/{node.name}"
     ends = [end for _link, _index, end in topology.ends_of(node.name)]
+    provided = [link for link in topology.dynamic_links if link.provider.node == node.name]
     sysctls = {**NAMESPACE_SYSCTLS, **(dict.fromkeys(FORWARDING, 1) if node.forward else {})}
+    sysctls |= provider_sysctls(provided)
     batch = ["link set lo up", *(f"link set {end.device} up" for end in ends)]
-    batch += [f"addr add {address} dev {end.device}{_no_dad(address)}" for end in ends for address in end.addresses]
+    for end in static_ends(topology, node):
+        batch += [f"addr add {address} dev {end.device}{_no_dad(address)}" for address in end.addresses]
+    batch += [command for link in provided for command in provider_batch(link)]
     batch += [_route(route, gateway_device(topology, node.name, route.via)) for route in node.routes]
     files = {
         f"{prefix}.sysctl": _lines(*(f"{name} {value}" for name, value in sysctls.items())),
         f"{prefix}.ip": _lines(*batch),
         f"{prefix}.services": " ".join(node.services) + "\n",
+        f"{prefix}.provided": " ".join(link.name for link in provided) + "\n",
     }
     if any(end.accept for end in ends):
         files |= {f"{prefix}.filter{version}": source_filter(ends, version) for version in (4, 6)}
@@ -125,20 +134,28 @@ def source_filter(ends: list[End], version: int) -> str:
 
 
 def host_files(topology: Topology, node: Node) -> dict[str, str]:
-    """Return the files of a host: its name, its networkd units and, for a router, its sysctls."""
-    prefix = f"files/{node.name}/etc"
+    """Return the files of a host: its name, what configures its devices and, for a router, its sysctls."""
+    root = f"files/{node.name}"
+    prefix = f"{root}/etc"
     management = f"{topology.management_addresses[node.name]}/{topology.management.prefixlen}"
     files = {
         f"{prefix}/hostname": f"{node.name}\n",
         f"{prefix}/machine-id": hashlib.sha256(node.name.encode()).hexdigest()[:32] + "\n",
         f"{prefix}/systemd/network/10-mgmt0.network": networkd_unit("mgmt0", (management,), ()),
     }
-    for _link, _index, end in topology.ends_of(node.name):
+    for end in static_ends(topology, node):
         routes = tuple(route for route in node.routes if gateway_device(topology, node.name, route.via) == end.device)
         files[f"{prefix}/systemd/network/20-{end.device}.network"] = networkd_unit(end.device, end.addresses, routes)
+    given = [link for link in topology.dynamic_links if link.customer.node == node.name]
+    files |= {f"{root}/{name}": text for name, text in customer_files(given).items()}
     if node.forward:
         files[f"{prefix}/sysctl.d/50-forward.conf"] = _lines(*(f"{name} = 1" for name in FORWARDING))
     return files
+
+
+def static_ends(topology: Topology, node: Node) -> list[End]:
+    """Return the devices of a node whose addresses are set there."""
+    return [end for link, _index, end in topology.ends_of(node.name) if link.kind == STATIC]
 
 
 def networkd_unit(device: str, addresses: tuple[str, ...], routes: tuple[Route, ...]) -> str:

@@ -173,6 +173,8 @@ def plain_states(draw: st.DrawFn, tunnels: bool = True, owner: tuple[str, str] =
     dummies = draw(DUMMIES)
     new = [str(device["name"]) for device in [*made, *dummies]]
     devices = [*DEVICES, *new]
+    # dummies have no addresses: with the last one of IPv4 the kernel would drop their routes
+    addressed = [*DEVICES, *(str(tunnel["name"]) for tunnel in made)]
     sysctls = [{"name": f"net/ipv4/conf/{name}/rp_filter", "value": "2"} for name in new if draw(st.booleans())]
     return {
         "customer": owner[0],
@@ -181,7 +183,7 @@ def plain_states(draw: st.DrawFn, tunnels: bool = True, owner: tuple[str, str] =
         "dummies": dummies,
         "groups": draw(GROUPS),
         "delays": draw(delays(new)) if made else [],
-        "addresses": draw(addresses(devices)),
+        "addresses": draw(addresses(addressed)),
         "sysctls": draw(SYSCTLS) + sysctls,
         "chains": draw(CHAINS),
         "routes": draw(unique(route(devices), "destination", "table", "metric", max_size=5)),

@@ -106,6 +106,10 @@ quiet_boot() {
 
 host_files() {
     chroot "$root" systemctl -q enable systemd-networkd.service
+    # a topology turns on what a host dials and asks with (customer.py); NetworkManager's aliases on the bus stay
+    for unit in networking.service pppd-dns.service NetworkManager.service NetworkManager-wait-online.service; do
+        rm -f "$root"/etc/systemd/system/*.wants/$unit
+    done
     rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname"
     : > "$root/etc/machine-id"
     : > "$root/etc/resolv.conf"

@@ -24,10 +24,15 @@ link cable up
 shape cable.0 delay 15ms rate 10000kbit limit 100
 host colo on 1
 host office off
-address office lo UNKNOWN 127.0.0.1/8
-address colo eth0 UP 203.0.113.2/24 fe80::1/64
-address desk eth0 LOWERLAYERDOWN 192.168.10.2/24
+device office lo UNKNOWN 127.0.0.1/8
+device colo eth0 UP 203.0.113.2/24 fe80::1/64
+device desk eth0 LOWERLAYERDOWN 192.168.10.2/24
 missing wireguard
+"""
+GIVEN = """\
+address dsl 192.0.2.10
+address dsl-branch 192.0.2.11
+address cable 198.51.100.10
 """
 
 
@@ -37,7 +42,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "lab"
 
 
-def write_state(cache: Path, dead_or_alive: Process, *, ready: bool = True) -> None:
+def write_state(cache: Path, dead_or_alive: Process, *, ready: bool = True, file: Path = topology.DEFAULT) -> None:
     (cache / "run-lab").mkdir(parents=True)
     state = {
         "description": "a test",
@@ -45,7 +50,7 @@ def write_state(cache: Path, dead_or_alive: Process, *, ready: bool = True) -> N
         "sockets": str(cache / "run-lab" / "ssh"),
         "ready": ready,
     }
-    data = topology.load(topology.DEFAULT).as_data()
+    data = topology.load(file).as_data()
     (cache / "run-lab" / "state.json").write_text(json.dumps({**state, "topology": data}), encoding="utf-8")
 
 
@@ -66,6 +71,61 @@ def test_show_says_what_is_cut_shaped_off_and_missing() -> None:
     assert any("link cable" in line and "(to isp-cable: delay 15ms rate 10000kbit)" in line for line in lines)
     assert "  this kernel lacks: wireguard" in lines
     assert lines[-1] == "  type: ssh -F /run/ssh_config office"
+
+
+def test_show_says_what_a_provider_gives() -> None:
+    text = show_text("title", topology.load(topology.DYNAMIC), parse_report(REPORT + GIVEN), Path("/run/ssh_config"))
+    assert (
+        "  link dsl          cut         isp-dsl:office0 -- office:dsl0 (pppoe gives 192.0.2.10)" in text.splitlines()
+    )
+    assert "(dhcp gives 198.51.100.10; to isp-cable: delay 15ms" in text
+
+
+@pytest.fixture
+def controlled(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A dynamic lab, and what its machine is told (but for questions)."""
+    told: list[str] = []
+
+    def control(_lab: Lab, *words: str) -> str:
+        if words != ("show",):
+            told.append(" ".join(words))
+        return GIVEN
+
+    monkeypatch.setattr(Lab, "_control", control)
+    write_state(cache, itself(), file=topology.DYNAMIC)
+    return told
+
+
+def test_a_new_address_is_nobody_elses_and_waited_for(controlled: list[str]) -> None:
+    assert Lab().readdress("dsl") == "192.0.2.12"
+    assert controlled == ["address dsl 192.0.2.12", "await 60 dsl"]
+
+
+def test_a_new_address_can_be_chosen_and_not_waited_for(controlled: list[str]) -> None:
+    assert Lab().readdress("dsl", "192.0.2.99", wait=False) == "192.0.2.99"
+    assert controlled == ["address dsl 192.0.2.99"]
+
+
+def test_swapped_addresses_are_given_in_one_go(controlled: list[str]) -> None:
+    Lab().swap("dsl", "dsl-branch")
+    assert controlled[0] == "address dsl 192.0.2.11 dsl-branch 192.0.2.10"
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        (["readdress", "lan"], "the addresses of lan are fixed; those that come and go: dsl, cable"),
+        (["readdress", "dsl", "203.0.113.9"], "203.0.113.9 is not for customers of isp-dsl"),
+        (["swap", "dsl", "cable"], "dsl and cable are not of the same provider"),
+        (["redial", "cable", "--device", "ppp1"], "the device of cable has a fixed name"),
+    ],
+)
+def test_what_a_provider_cannot_do_is_told(
+    controlled: list[str], capsys: pytest.CaptureFixture[str], command: list[str], complaint: str
+) -> None:
+    assert cli.main(command) == 1
+    assert complaint in capsys.readouterr().err
+    assert controlled == []
 
 
 def test_changed_shape_keeps_what_is_not_given() -> None:
@@ -109,6 +169,7 @@ def test_dead_lab_is_told_and_removed(cache: Path, capsys: pytest.CaptureFixture
 def test_up_leaves_a_running_lab_alone(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_state(cache, itself())
     Lab().up()
+    assert Lab().description == "a test"
     assert "lab is already up" in capsys.readouterr().err
 
 
@@ -209,6 +270,20 @@ def test_root_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(common.LabError, match="with sudo in front"):
         common.need_root()
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("etc/hosts", 0o644),
+        ("etc/ppp/chap-secrets", 0o600),
+        ("etc/NetworkManager/system-connections/dsl.nmconnection", 0o600),
+        ("etc/ppp/ip-up.d/default-route", 0o755),
+    ],
+)
+def test_secrets_are_roots_and_hooks_can_be_run(tmp_path: Path, name: str, mode: int) -> None:
+    preparation.write_tree(tmp_path / "tree" / "lab", {name: "text\n"})
+    assert (tmp_path / "tree" / "lab" / name).stat().st_mode & 0o777 == mode
 
 
 def test_guest_files_are_packed_as_roots(tmp_path: Path) -> None:

@@ -41,8 +41,16 @@ def test_default_topology_is_sound() -> None:
     assert {"internet", "transit-a", "transit-b", "upstream", "isp-dsl", "isp-cable", "desk"} <= set(default.namespaces)
 
 
-def test_data_survives_a_round_trip() -> None:
-    parsed = topology.parse(small())
+def test_links_of_the_dynamic_topology_come_with_each_client() -> None:
+    dynamic = topology.load(topology.DYNAMIC)
+    pairs = {(link.kind, link.customer.client) for link in dynamic.dynamic_links}
+    assert pairs == {(kind, client) for kind in ("pppoe", "dhcp") for client in topology.CLIENTS[kind]}
+    assert {link.login for link in dynamic.dynamic_links if link.kind == "pppoe"} == {"chap", "pap"}
+
+
+@pytest.mark.parametrize("file", [topology.DEFAULT, topology.DYNAMIC])
+def test_data_survives_a_round_trip(file: Path) -> None:
+    parsed = topology.load(file)
     assert topology.parse(parsed.as_data()) == parsed
 
 
@@ -96,6 +104,47 @@ def test_unknown_link_is_named_with_what_there_is() -> None:
 def test_faults_are_named(change: Change, complaint: str) -> None:
     data = small()
     change(data)
+    with pytest.raises(TopologyError, match=complaint):
+        topology.parse(data)
+
+
+def test_a_static_link_has_no_client() -> None:
+    data = small()
+    data["links"]["line"]["ends"][1]["client"] = "networkd"
+    with pytest.raises(TopologyError, match="router has a client on a static link"):
+        topology.parse(data)
+
+
+def small_dynamic() -> dict[str, Any]:
+    data = small()
+    data["nodes"]["router"].pop("routes")
+    data["links"]["line"] |= {"kind": "pppoe"}
+    data["links"]["line"]["ends"][0].pop("accept")
+    data["links"]["line"]["ends"][1]["client"] = "ifupdown"
+    return data
+
+
+def test_a_dynamic_link_names_provider_and_customer() -> None:
+    (link,) = topology.parse(small_dynamic()).dynamic_links
+    assert (link.provider.node, link.customer.node) == ("isp", "router")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda link: link.update(kind="isdn"), "kind is 'isdn', not one of static, pppoe, dhcp"),
+        (lambda link: link.update(login="none"), "login 'none' is not one of chap, pap"),
+        (lambda link: link["ends"].reverse(), "the first end is the provider's"),
+        (lambda link: link["ends"].append({"node": "isp", "device": "eth1"}), "joins a provider and one customer"),
+        (lambda link: link["ends"][1].update(client="telnet"), "client 'telnet' is not one of ifupdown"),
+        (lambda link: link["ends"][0].update(accept=["192.0.2.0/24"]), "nothing to accept"),
+        (lambda link: link["ends"][1].update(addresses=["198.51.100.2/24"]), "one IPv4 address, of one network"),
+        (lambda link: link["ends"][1].update(addresses=[]), "one IPv4 address, of one network"),
+    ],
+)
+def test_faults_of_dynamic_links_are_named(change: Change, complaint: str) -> None:
+    data = small_dynamic()
+    change(data["links"]["line"])
     with pytest.raises(TopologyError, match=complaint):
         topology.parse(data)
 

@@ -87,3 +87,31 @@ def test_hosts_have_machine_ids_of_their_own(files: dict[str, str]) -> None:
     ids = {files[f"files/{host}/etc/machine-id"] for host in ("colo", "office")}
     assert len(ids) == 2
     assert all(len(text) == 33 for text in ids)
+
+
+@pytest.fixture(scope="module")
+def dynamic() -> dict[str, str]:
+    return wiring.guest_files(topology.load(topology.DYNAMIC))
+
+
+def test_providers_serve_their_links_and_nobody_else_does(dynamic: dict[str, str], files: dict[str, str]) -> None:
+    assert dynamic["net/isp-dsl.provided"] == "dsl dsl-branch dsl-depot\n"
+    assert dynamic["net/core.provided"] == files["net/isp-dsl.provided"] == "\n"
+
+
+def test_addresses_of_dynamic_links_are_set_at_neither_end(dynamic: dict[str, str]) -> None:
+    assert "192.0.2.1/" not in dynamic["net/isp-dsl.ip"]
+    assert not any("192.0.2.10" in text for name, text in dynamic.items() if name.startswith("files/office"))
+    assert "files/office/etc/systemd/network/20-dsl0.network" not in dynamic
+
+
+def test_a_lease_goes_to_the_device_that_the_customer_has(dynamic: dict[str, str]) -> None:
+    mac = wiring.mac_address("office", "cable0")
+    assert f"dhcp-host={mac}," in dynamic["net/cable.server"]
+    assert f"address {mac}" in dynamic["net/office.cables"]
+
+
+def test_static_links_of_a_dynamic_lab_are_as_ever(dynamic: dict[str, str], files: dict[str, str]) -> None:
+    lan = "files/office/etc/systemd/network/20-lan0.network"
+    assert dynamic[lan] == files[lan]
+    assert dynamic["net/transit-a.ip"] == files["net/transit-a.ip"]

@@ -178,7 +178,7 @@ RACKS = some(
 ).filter(lambda rack: isinstance(rack, dict))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(RACKS, SITES, SITES, st.booleans())
 def test_any_inventory_gives_states_or_the_error_of_a_filter(rack: Vars, one: Vars, other: Vars, sound: bool) -> None:
     hostvars = {"rack": colo() if sound else rack, "office": one, "shop": other}
@@ -231,7 +231,7 @@ LINKS = st.lists(
 SOUND = st.tuples(LINKS, st.booleans(), st.booleans(), st.booleans())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(SOUND, min_size=1, max_size=4))
 def test_both_ends_of_sound_inventories_fit_together(drawn: list[Any]) -> None:
     sites = {f"site{number}": sound_site(number, *values) for number, values in enumerate(drawn, 1)}

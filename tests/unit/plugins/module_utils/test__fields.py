@@ -46,6 +46,8 @@ from ansible_collections.multihome.extrude.plugins.module_utils._fields import F
         (lambda f: f.items("x"), {}, "t[0].x: {} is no list"),
         (lambda f: f.items("x"), [{}, 5], "t[0].x[1]: 5 is no dictionary"),
         (lambda f: f.strings("x"), ["a", 5], "t[0].x: ['a', 5] is no list of texts"),
+        (lambda f: f.addresses("x"), ["192.0.2.1/32"], "t[0].x: '192.0.2.1/32' is no address"),
+        (lambda f: f.prefixes("x"), ["192.0.2.1/24"], "t[0].x: '192.0.2.1/24' is no prefix"),
         (lambda f: f.integers("x", 1, 9), [True], "t[0].x: [True] is no list of numbers from 1 to 9"),
         (lambda f: f.only(frozenset("ab")), 5, "t[0].x: is not known here; known are a, b"),
     ],
@@ -68,6 +70,8 @@ def test_what_is_wrong_is_told_with_its_place(read: Callable[[Fields], Any], val
         (lambda f: f.flag("x", True), False, False),
         (lambda f: f.choice("x", (4, 6), 4), 6, 6),
         (lambda f: f.strings("x"), ("a", "b"), ("a", "b")),
+        (lambda f: f.addresses("x"), ["192.0.2.1", "2001:DB8::0"], ("192.0.2.1", "2001:db8::")),
+        (lambda f: f.prefixes("x"), ["192.0.2.0/24", "::/0"], ("192.0.2.0/24", "::/0")),
     ],
 )
 def test_values_come_in_normal_form(read: Callable[[Fields], Any], value: object, result: object) -> None:

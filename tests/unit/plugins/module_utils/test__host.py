@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.multihome.extrude.plugins.module_utils import (
     _announce,
     _host,
+    _liveness,
     _netlink,
     _programs,
     _sysctl,
@@ -22,9 +24,10 @@ from ansible_collections.multihome.extrude.plugins.module_utils import (
 from ansible_collections.multihome.extrude.plugins.module_utils._conflict import Conflict
 from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError, Proxy, State
 from ansible_collections.multihome.extrude.plugins.module_utils._request import Operation, Request
-from tests.unit.host import host, ip6, snapshot
+from tests.unit.host import files, host, ip6, snapshot
 from tests.unit.netns import ip, output
 from tests.unit.states import RP_FILTERS, Plain, elsewhere, plain_states, states
+from tests.unit.systemctl import Systemctl
 
 RESERVED = {"tables": [4200, 4221], "priorities": [4200, 4299]}
 
@@ -34,6 +37,7 @@ def state(owner: str = "acme", **lists: object) -> State:
 
 
 WHOLE: Plain = {
+    "dummies": [{"name": "extrude0"}],
     "groups": [{"device": "b0", "group": 4200}],
     "addresses": [{"device": "lo", "address": "203.0.113.10/32"}, {"device": "a0", "address": "2001:db8::1/64"}],
     "sysctls": [{"name": RP_FILTERS[0], "value": "2"}, {"name": "net/ipv4/ip_forward", "value": "1"}],
@@ -51,6 +55,7 @@ WHOLE: Plain = {
         },
         {"destination": "0.0.0.0/0", "table": 4200, "metric": 9, "type": "unreachable"},
         {"destination": "::/0", "table": 4200, "nexthops": [{"device": "a0"}]},
+        {"destination": "203.0.113.0/24", "table": 4218, "nexthops": [{"device": "extrude0"}]},
     ],
     "rules": [
         {"priority": 4230, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
@@ -58,6 +63,10 @@ WHOLE: Plain = {
         {"family": 6, "priority": 4290, "table": 4200},
     ],
     "proxies": [{"device": "a0", "address": "203.0.113.10"}, {"device": "a0", "address": "2001:db8::77"}],
+    "files": [
+        {"path": "bird.conf", "content": "router id 192.0.2.1;\n"},
+        {"path": "bird.d/acme.office.conf", "content": "protocol bgp {\n}\n"},
+    ],
     "reserved": RESERVED,
 }
 STRANGE = "stands where only ours may and was made by"
@@ -75,7 +84,7 @@ def left(request: Request) -> list[str]:
 
 
 def steps(operations: Sequence[Operation]) -> int:
-    """How often something is written: the chains of a batch count once."""
+    """How often something is written: the chains and files of a batch count once."""
     return sum(len(_host._parts(batch)) for batch in _host._batches(operations))
 
 
@@ -109,7 +118,7 @@ def refuse() -> None:
     raise EngineError("refused")
 
 
-FEW = settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+FEW = settings(max_examples=20, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 """An example costs a tenth of a second, so there are few, and a failing one is not made smaller."""
 
 # --- laws, on a real kernel -------------------------------------------------------------------------
@@ -163,7 +172,7 @@ def test_one_owner_never_disturbs_another(mine: State, theirs: State) -> None:
 
 
 @inside
-@pytest.mark.parametrize("number", range(11))
+@pytest.mark.parametrize("number", range(14))
 def test_undo_reverses_every_kind(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     request = Request((state(**WHOLE),))
     before, found = snapshot(), _host.survey(request)
@@ -186,7 +195,7 @@ def test_undo_reverses_every_kind(number: int, monkeypatch: pytest.MonkeyPatch) 
 @inside
 def test_a_second_run_finds_nothing_to_do_and_a_third_takes_all_away() -> None:
     whole = state(**WHOLE)
-    assert len(run(Request((whole,)))) == 15
+    assert len(run(Request((whole,)))) == 19
     assert left(Request((whole,), (whole,))) == []
     assert {operation.action for operation in run(Request((state(),), (whole,)))} == {"delete"}
     assert left(Request((state(),), (whole,))) == []
@@ -204,13 +213,20 @@ def test_what_somebody_has_changed_by_hand_is_put_right() -> None:
     ip6("rule del priority 4290")
     output("iptables", "-A", "EXTRUDE-FORWARD", "-j", "DROP")
     output("sysctl", "-q", "net.ipv4.conf.a0.rp_filter=1")
+    ip("link set extrude0 down")
+    (files() / "bird.conf").write_text("an administrator's\n")
+    (files() / "bird.d" / "acme.office.conf").unlink()
     assert [text.split(" (value")[0].split(" (rules")[0] for text in left(Request((whole,), (whole,)))] == [
+        "change dummy extrude0 (extra: down -> unset)",
         "add address 203.0.113.10/32 on lo",
         "change sysctl net/ipv4/conf/a0/rp_filter = 1",
         "change iptables chain EXTRUDE-FORWARD in filter, 2 rules",
         "add unreachable route 0.0.0.0/0 table 4200 metric 9",
+        "add route 203.0.113.0/24 table 4218 metric 0 dev extrude0 weight 1",
         "add rule 4290: lookup 4200 (IPv6)",
         "add proxy 203.0.113.10 on a0",
+        "change file bird.conf",
+        "add file bird.d/acme.office.conf",
     ]
     run(Request((whole,), (whole,)))
     assert left(Request((whole,), (whole,))) == []
@@ -245,8 +261,75 @@ def test_new_proxies_are_announced_and_no_others(monkeypatch: pytest.MonkeyPatch
 def test_learnt_routes_are_forgotten_when_routes_change(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
     monkeypatch.setattr(_sysctl, "write", lambda name, _value: written.append(name))
-    run(Request((state(routes=WHOLE["routes"][1:]),)))
+    run(Request((state(routes=WHOLE["routes"][1:3]),)))
     assert written == ["net/ipv4/route/flush", "net/ipv6/route/flush"]
+
+
+# --- the daemon that watches --------------------------------------------------------------------------
+
+LIVE, STATIC = {"priority": 4290, "table": 4200}, {"priority": 4291, "table": 4217, "standby": True}
+
+
+@inside
+def test_stand_by_rules_are_the_daemons_while_it_watches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = tmp_path / "live"
+    monkeypatch.setattr(_liveness, "LIVE", live)
+    wanted = state(rules=[LIVE, STATIC])
+    run(Request((wanted,)))
+    assert "4291:" in output("ip", "rule")
+    live.touch()
+    ip("rule del priority 4291")
+    assert run(Request((wanted,), (wanted,))) == ()
+    ip("rule add priority 4291 lookup 4217 protocol 120")
+    live.unlink()
+    assert run(Request((wanted,), (wanted,))) == ()
+    ip("rule del priority 4291")
+    assert left(Request((wanted,), (wanted,))) == ["add rule 4291: lookup 4217"]
+
+
+@inside
+@pytest.mark.parametrize("looks", [[True, False], [False, True]], ids=["ends", "begins"])
+def test_a_watch_that_begins_or_ends_meanwhile_is_no_drift(looks: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(looks)
+    monkeypatch.setattr(_liveness, "watched", lambda: next(answers, False))
+    wanted = state(rules=[STATIC])
+    assert left(Request((wanted,), (wanted,))) == []
+
+
+@inside
+def test_the_daemon_is_told_of_all_files_at_once_and_when_they_are_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systemctl = Systemctl(tmp_path, monkeypatch, files() / "bird.conf", "active")
+    told = ["is-active extrude-bird.service", "reload extrude-bird.service"]
+    whole = state(**WHOLE)
+    run(Request((whole,)))
+    assert systemctl.calls() == told
+    assert run(Request((whole,), (whole,))) == ()
+    run(Request((state(**{**WHOLE, "proxies": []}),), (whole,)))
+    assert systemctl.calls() == []
+    moved = state(**{**WHOLE, "files": [WHOLE["files"][0], {"path": "bird.d/b.conf", "content": "# b\n"}]})
+    monkeypatch.setattr(_host, "_settle", lambda _request, _operations: refuse())
+    with pytest.raises(EngineError, match=r"^refused$"):
+        run(Request((moved,), (whole,)))
+    assert systemctl.calls() == told * 2
+    assert sorted(path.name for path in files().rglob("*.conf")) == ["acme.office.conf", "bird.conf"]
+
+
+@inside
+def test_files_that_the_daemon_refuses_undo_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    main = files() / "bird.conf"
+    systemctl = Systemctl(tmp_path, monkeypatch, main, "active")
+    old = state(**{**WHOLE, "proxies": [], "rules": []})
+    run(Request((old,)))
+    before = snapshot()
+    systemctl.calls()
+    bad = [{"path": "bird.conf", "content": "nonsense\n"}, {"path": "bird.d/b.conf", "content": "# b\n"}]
+    with pytest.raises(EngineError) as error:
+        run(Request((state(**{**WHOLE, "files": bad}),), (old,)))
+    assert str(error.value) == f"extrude-bird.service does not take its new files: bird: {main}:1:1 syntax error"
+    assert snapshot() == before
+    assert systemctl.calls() == ["is-active extrude-bird.service", "reload extrude-bird.service"] * 2
 
 
 # --- trouble ----------------------------------------------------------------------------------------

@@ -13,7 +13,16 @@ import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
 from ansible_collections.multihome.extrude.plugins.module_utils._icmp import REPLY, REQUEST, Echo, build
-from ansible_collections.multihome.extrude.plugins.module_utils._rawsocket import ear, frames, hear, mouth, trouble
+from ansible_collections.multihome.extrude.plugins.module_utils._rawsocket import (
+    datagrams,
+    ear,
+    frames,
+    hear,
+    mouth,
+    tap,
+    tapped,
+    trouble,
+)
 from tests.unit.netns import Netns, ip, scratch, wait_for_links
 
 ECHOES = {
@@ -130,3 +139,30 @@ def test_without_permission_one_sentence_says_so() -> None:
                     attempt()
         finally:
             os.seteuid(0)
+
+
+def test_a_tap_hears_datagrams_to_its_port_that_come_and_that_leave(ends: tuple[Netns, Netns]) -> None:
+    site, colo = ends
+    with colo.entered():
+        far = tap("c0", 9)
+        ip("route add 203.0.113.10 via 10.254.0.1")
+    with site.entered(), far, tap("s0", 9) as near, datagrams("203.0.113.10") as sending:
+        # whose address that is does not matter
+        sending.sendto(b"else", ("10.254.0.0", 10))
+        sending.sendto(b"this", ("10.254.0.0", 9))
+        for opened, outgoing in ((near, True), (far, False)):
+            opened.settimeout(5)
+            heard = tapped(opened)
+            assert heard is not None
+            assert (heard[0][-4:], heard[1]) == (b"this", outgoing)
+            assert heard[0][12:16] == socket.inet_aton("203.0.113.10")
+            opened.setblocking(False)
+            assert tapped(opened) is None
+
+
+def test_datagrams_go_the_way_of_their_source(ends: tuple[Netns, Netns]) -> None:
+    with ends[0].entered(), tap("s0", 9) as near, datagrams("203.0.113.10") as sending:
+        ip("rule add priority 5 from 203.0.113.10 lookup 99", "route add 198.18.0.1 via 10.254.0.0 table 99")
+        sending.sendto(b"this", ("198.18.0.1", 9))
+        near.settimeout(5)
+        assert tapped(near) is not None

@@ -25,11 +25,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "extrude"
+
+
+@pytest.fixture
+def run(folder: Path, config: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """``run("gre_tunnels", tunnels=[…], check=True)`` gives the module's result."""
 
     def call(module: str, *, check: bool = False, **options: Any) -> Result:
         args = {"directory": str(folder), "_ansible_check_mode": check, **options}
+        if module in ("extrude_info", "extrude_state"):
+            args = {"config_directory": str(config), **args}
         with patch_module_args(args), pytest.raises(SystemExit) as ended:
             import_module(f"ansible_collections.multihome.extrude.plugins.modules.{module}").main()
         result: Result = json.loads(capsys.readouterr().out)

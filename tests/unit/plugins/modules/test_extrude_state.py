@@ -17,13 +17,15 @@ import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _netlink
 from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError
-from tests.unit.host import snapshot
+from tests.unit.host import dummy_kind, snapshot
 from tests.unit.netns import WITHOUT_RIGHTS, ip, output
+from tests.unit.systemctl import Systemctl
 
 Run = Callable[..., dict[str, Any]]
 STATE: dict[str, Any] = {
     "customer": "acme",
     "site": "office",
+    "dummies": [{"name": "extrude0"}],
     "groups": [{"device": "b0", "group": 4200}],
     "addresses": [{"device": "lo", "address": "203.0.113.10/32"}],
     "sysctls": [{"name": "net/ipv4/conf/a0/rp_filter", "value": "2"}],
@@ -31,6 +33,7 @@ STATE: dict[str, Any] = {
     "routes": [{"destination": "0.0.0.0/0", "table": 4200, "nexthops": [{"device": "a0"}, {"device": "b0"}]}],
     "rules": [{"priority": 4290, "table": 4200}],
     "proxies": [{"device": "a0", "address": "203.0.113.11"}],
+    "files": [{"path": "bird.conf", "content": "router id 192.0.2.1;\n"}],
     "reserved": {"tables": [4200], "priorities": [4200, 4299]},
 }
 EMPTY = {"customer": "acme", "site": "office"}
@@ -40,36 +43,83 @@ def texts(result: dict[str, Any]) -> list[str]:
     return [operation["text"] for operation in result["operations"]]
 
 
-def test_check_mode_says_exactly_what_the_run_does_and_touches_nothing(run: Run, folder: Path) -> None:
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_check_mode_says_exactly_what_the_run_does_and_touches_nothing(run: Run, folder: Path, config: Path) -> None:
+    part = {"path": "bird.d/acme.office.conf", "content": "protocol bgp {\n}\n"}
     steps = [
         [STATE],
         [{**STATE, "proxies": [], "routes": [{"destination": "0.0.0.0/0", "table": 4200, "type": "unreachable"}]}],
+        [{**STATE, "files": [part, {**STATE["files"][0], "content": "router id 192.0.2.2;\n"}]}],
         [EMPTY],
     ]
     for states in steps:
         before = snapshot()
-        stored = {path.name: path.read_bytes() for path in folder.glob("*")}
+        stored = {**contents(folder), **contents(config)}
         planned = run("extrude_state", states=states, check=True)
         assert snapshot() == before
-        assert {path.name: path.read_bytes() for path in folder.glob("*")} == stored
+        assert {**contents(folder), **contents(config)} == stored
         done = run("extrude_state", states=states)
         assert planned == done
         assert done["changed"] is True
         assert run("extrude_state", states=states)["operations"] == []
 
 
-def test_check_mode_needs_no_folder(run: Run, folder: Path) -> None:
+def test_check_mode_needs_no_folder(run: Run, folder: Path, config: Path) -> None:
     assert run("extrude_state", states=[STATE], check=True)["changed"] is True
     assert not folder.exists()
+    assert not config.exists()
 
 
-def test_what_a_state_lists_no_more_goes_without_a_trace(run: Run, folder: Path) -> None:
+def test_what_a_state_lists_no_more_goes_without_a_trace(run: Run, folder: Path, config: Path) -> None:
     before = snapshot()
     run("extrude_state", states=[STATE])
     run("extrude_state", states=[EMPTY])
     after = snapshot()
     assert {**after, "sysctls": {}} == {**before, "sysctls": {}}
     assert list(folder.glob("*.json")) == []
+    assert not config.exists()
+
+
+def test_a_file_is_written_where_the_option_says_and_its_lines_are_shown(run: Run, config: Path) -> None:
+    config.mkdir()
+    (config / "bird.conf").write_text("an administrator's\n")
+    result = run("extrude_state", states=[{**EMPTY, "files": STATE["files"]}])
+    assert texts(result) == ["change file bird.conf"]
+    assert result["diff"] == {
+        "before": "bird.conf: an administrator's\n",
+        "after": "bird.conf: router id 192.0.2.1;\n",
+    }
+    assert (config / "bird.conf").read_text() == "router id 192.0.2.1;\n"
+
+
+def test_a_file_that_the_daemon_refuses_is_an_error_and_undoes_all_kinds(
+    run: Run, folder: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Systemctl(tmp_path, monkeypatch, config / "bird.conf", "active")
+    run("extrude_state", states=[{**EMPTY, "files": STATE["files"]}])
+    before, stored = snapshot(), {**contents(folder), **contents(config)}
+    result = run("extrude_state", states=[{**STATE, "files": [{"path": "bird.conf", "content": "nonsense\n"}]}])
+    assert result["msg"] == (
+        f"extrude-bird.service does not take its new files: bird: {config}/bird.conf:1:1 syntax error"
+    )
+    assert snapshot() == before
+    assert {**contents(folder), **contents(config)} == stored
+
+
+def test_files_that_states_share_follow_the_last_one_and_go_with_the_last_one(run: Run, config: Path) -> None:
+    other = {"customer": "other", "site": "x", "files": STATE["files"]}
+    newer = {**EMPTY, "files": [{"path": "bird.conf", "content": "router id 192.0.2.2;\n"}]}
+    run("extrude_state", states=[other])
+    run("extrude_state", states=[newer])
+    assert (config / "bird.conf").read_text() == "router id 192.0.2.2;\n"
+    assert run("extrude_info")["drift"] == []
+    run("extrude_state", states=[EMPTY])
+    assert (config / "bird.conf").exists()
+    run("extrude_state", states=[{"customer": "other", "site": "x"}])
+    assert not config.exists()
 
 
 def test_addresses_and_groups_that_were_there_before_stay(run: Run) -> None:
@@ -181,10 +231,13 @@ def test_a_corrupt_record_is_named(run: Run, folder: Path) -> None:
 
 def module_process(folder: Path, states: list[Any], *, check: bool = False, first: str = "") -> subprocess.Popen[str]:
     """The module as a process of its own; *first* is run in it before."""
-    args = {"states": states, "directory": str(folder), "_ansible_check_mode": check}
+    folders = {"directory": str(folder), "config_directory": str(folder.parent / "extrude")}
+    args = {"states": states, **folders, "_ansible_check_mode": check}
     code = (
         f"import json, os, signal, sys\nfrom ansible.module_utils.testing import patch_module_args\n"
-        f"from ansible_collections.multihome.extrude.plugins.modules import extrude_state\n{first}\n"
+        f"from ansible_collections.multihome.extrude.plugins.module_utils import _wire\n"
+        f"from ansible_collections.multihome.extrude.plugins.modules import extrude_state\n"
+        f"_wire.DUMMY = {dummy_kind()!r}\n{first}\n"
         f"with patch_module_args(json.load(sys.stdin)): extrude_state.main()\n"
     )
     process = subprocess.Popen(
@@ -220,7 +273,7 @@ _host._apply_part = part
 """
 
 
-@pytest.mark.parametrize("number", range(1, 8))
+@pytest.mark.parametrize("number", range(1, 10))
 def test_a_run_that_is_killed_leaves_nothing_without_an_owner(run: Run, folder: Path, number: int) -> None:
     before = snapshot()
     kill = AT_STEP.format(number=number, act="os.kill(os.getpid(), signal.SIGKILL)")
@@ -251,7 +304,7 @@ def test_a_bare_host_can_be_planned_but_not_changed(run: Run, folder: Path) -> N
     )
     planned = finished(module_process(folder, [{**STATE, "chains": []}], check=True, first=bare))
     assert planned["operations"] == expected["operations"]
-    assert planned["missing_packages"] == ["python3-pyroute2", "iptables"]
+    assert planned["missing_packages"] == ["python3-pyroute2", "iptables", "bird2"]
     assert "chains" in {
         operation["kind"]
         for operation in finished(module_process(folder, [STATE], check=True, first=bare))["operations"]
@@ -278,4 +331,4 @@ def test_a_second_run_waits_for_the_first(run: Run, folder: Path) -> None:
     slow = AT_STEP.format(number=3, act="__import__('time').sleep(1)")
     processes = [module_process(folder, [STATE], first=slow) for _number in range(2)]
     results = [finished(process) for process in processes]
-    assert sorted(len(result["operations"]) for result in results) == [0, 7]
+    assert sorted(len(result["operations"]) for result in results) == [0, 9]

@@ -13,7 +13,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.multihome.extrude.plugins.modules import tunnel_probe
 from tests.unit.netns import Netns, ip, scratch, wait_for_links
 
-TUNNEL = {"device": "s0", "local": "10.254.0.1", "remote": "10.254.0.0", "mtu": 1472, "source": "203.0.113.10"}
+TUNNEL = {"device": "s0", "local": "10.254.0.1", "remote": "10.254.0.0", "mtu": 1472, "sources": ["203.0.113.10"]}
 QUICK = {"count": 2, "interval": 0.01, "timeout": 0.3}
 
 
@@ -49,7 +49,7 @@ def test_it_probes_in_check_mode_too_and_changes_nothing(capsys: pytest.CaptureF
     found = result(capsys, tunnels=[TUNNEL], _ansible_check_mode=check_mode, **QUICK)
     assert found["changed"] is False
     (tunnel,) = found["tunnels"]
-    assert (tunnel["wan"], tunnel["ok"], tunnel["received"], tunnel["source_received"]) == ("s0", True, 2, 2)
+    assert (tunnel["wan"], tunnel["ok"], tunnel["received"], tunnel["source_received"]) == ("s0", True, 2, 3)
     assert tunnel["error"] == ""
 
 

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.multihome.extrude.plugins.module_utils._bind import bind
 from ansible_collections.multihome.extrude.plugins.module_utils._model import State
 from tests.unit.plugins.plugin_utils.samples import Vars, cable, colo, dsl, office, run, shop
 
 BETWEEN = "-s 10.254.0.0/15 -d 10.254.0.0/15 -i ex+"
 
+DSL_UP = {
+    "dsl.device": "ppp0",
+    "dsl.address": "100.64.0.7",
+    "dsl.gateway": "100.64.0.1",
+    "dsl.network": "100.64.0.1/32",
+    "dsl.endpoint": "100.64.0.7",
+}
+
 
 def state(rack: Vars | None = None, **changes: Any) -> Vars:
     """Return the colo's state for the sample site with some changes, which the engine takes."""
     found: Vars = run(rack=rack, office=office(**changes))["colos"]["rack"][0]
-    State.parse(found)
+    State.parse(bind(found, DSL_UP))
     return found
 
 
@@ -129,6 +138,7 @@ def test_the_whole_state() -> None:
                 ],
             },
         ],
+        "endpoints": [],
         "expects": [{"address": "203.0.113.2"}],
         "reserved": {"tables": [*range(4200, 4219)], "priorities": [4200, 4299]},
     }
@@ -208,3 +218,9 @@ def test_the_longest_names_fit_the_kernel() -> None:
 
 def test_a_colo_may_be_told_to_take_addresses_over() -> None:
     assert state(extrude_take_over=True)["take_over"] is True
+
+
+def test_the_far_end_of_a_dynamic_link_is_what_the_site_reports() -> None:
+    found = state(extrude_wans=[dsl(address=..., gateway=...), cable()])
+    assert found["endpoints"] == ["dsl"]
+    assert [tunnel["remote"] for tunnel in found["tunnels"]] == ["{dsl.endpoint}", "198.51.100.2"]

@@ -15,7 +15,9 @@ NAME = "1 to 8 of the characters a-z 0-9 -"
 DEVICE = "a network device: 1 to 15 of the characters A-Z a-z 0-9 _ . - and neither lo nor one of our tunnels (ex-*)"
 LINK = "an IPv4 address, with the prefix length of the link where it has one"
 BYTE = "a whole number from 1 to 255"
-DYNAMIC = "is missing: a dynamic address is not supported by this version yet; give address and gateway"
+DEVICES = "a network device, or a pattern of devices such as ppp*: up to 15 of the characters A-Z a-z 0-9 _ . - and a *"
+MATCHES = "the ipparam or linkname of pppd: 1 to 64 characters without blanks"
+MATCH = "is for links whose device isn't known; leave it out, or leave out address and gateway"
 RATE = "Mbit/s, more than 0 and up to 1000000"
 
 
@@ -33,6 +35,8 @@ def test_a_link_with_its_defaults() -> None:
         name="dsl",
         interface="dsl0",
         slot=1,
+        dynamic=False,
+        match=None,
         address=IPNetwork("192.0.2.2/24"),
         gateway=IPNetwork("192.0.2.1/32"),
         mtu=1500,
@@ -79,10 +83,8 @@ def test_a_gateway_may_lie_outside_the_links_network(address: str, gateway: str)
         ({"slot": "1"}, "slot: '1' is not a whole number; give a whole number from 1 to 16"),
         ({"address": ...}, f"address: is missing; give {LINK}"),
         ({"gateway": ...}, "gateway: is missing; give one IPv4 address"),
-        (
-            {"address": ..., "gateway": ...},
-            f"address: {DYNAMIC}",
-        ),
+        ({"match": "isp"}, f"match: {MATCH}"),
+        ({"interface": "ppp*"}, f"interface: 'ppp*' does not fit; give {DEVICE}"),
         ({"address": "192.0.2.300"}, f"address: '192.0.2.300' is not an IPv4 address; give {LINK}"),
         ({"address": "192.0.2.2/33"}, f"address: '192.0.2.2/33' has no prefix length from /1 to /32; give {LINK}"),
         (
@@ -116,6 +118,40 @@ def test_a_gateway_may_lie_outside_the_links_network(address: str, gateway: str)
 )
 def test_problems_of_a_link(changes: dict[str, Any], problem: str) -> None:
     assert problems(cable(slot=5), dsl(**{"slot": 1, **changes})) == [f"office: extrude_wans[1].{problem}"]
+
+
+def dynamic(**more: Any) -> dict[str, Any]:
+    return dsl(address=..., gateway=..., **more)
+
+
+def test_a_link_without_address_and_gateway_is_dynamic() -> None:
+    one = reader({"extrude_wans": [dynamic(), dynamic(name="lte", interface="wwan*", match="isp b")]})
+    wired, lte = read_wans(one)
+    assert noted(one) == ["office: extrude_wans[1].match: 'isp b' does not fit; give " + MATCHES]
+    assert (wired.dynamic, wired.interface, lte.interface) == (True, "dsl0", "wwan*")
+    assert (wired.device, wired.source, wired.router, wired.endpoint) == (
+        "{dsl.device}",
+        "{dsl.address}",
+        "{dsl.gateway}",
+        "{dsl.endpoint}",
+    )
+
+
+@pytest.mark.parametrize("interface", ["*", "ex-*", "lo", "p*p", "ppp**", "pppppppppppppppp*", "ppp?"])
+def test_patterns_that_are_none(interface: str) -> None:
+    text = f"'{interface}' does not fit; give {DEVICES}"
+    assert problems(dynamic(interface=interface)) == [f"office: extrude_wans[0].interface: {text}"]
+
+
+def test_two_links_may_have_one_pattern_where_pppd_tells_them_apart() -> None:
+    first, second = dynamic(interface="ppp*", match="a"), dynamic(name="b", interface="ppp*", match="b")
+    assert problems(first, second) == []
+    assert problems(first, {**second, "match": "a"}) == [
+        "office: extrude_wans[1].match: 'a' is also the match of extrude_wans[0]"
+    ]
+    assert problems(dynamic(interface="ppp*"), dynamic(name="b", interface="ppp*")) == [
+        "office: extrude_wans[1].interface: 'ppp*' is also the interface of extrude_wans[0]"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -160,9 +196,8 @@ def test_no_links(wans: dict[str, Any], problem: str) -> None:
 
 def test_all_problems_of_a_link_are_noted() -> None:
     assert problems({"name": "A", "mtu": 1}) == [
-        f"office: extrude_wans[0].address: {DYNAMIC}",
         f"office: extrude_wans[0].name: 'A' does not fit; give {NAME}",
-        f"office: extrude_wans[0].interface: is missing; give {DEVICE}",
+        f"office: extrude_wans[0].interface: is missing; give {DEVICES}",
         "office: extrude_wans[0].mtu: 1 is out of range; give a whole number from 576 to 9216",
     ]
 

@@ -16,7 +16,8 @@ TUNNEL: dict[str, Any] = {
     "received": 20,
     "rtt_ms": {"min": 20.1, "avg": 20.44, "p90": 21.0, "max": 22.0},
     "mtu": 1472,
-    "source": "203.0.113.10",
+    "sources": ["203.0.113.10"],
+    "silent": [],
     "error": "",
     "delay_ms": 2.5,
 }
@@ -50,6 +51,11 @@ def test_some_loss_is_told_and_no_failure() -> None:
             "dsl FAILED: nothing came back through ex-dsl",
         ),
         ({}, {"sources": []}, "dsl FAILED: nothing from 203.0.113.10 came out of ex1-dsl at the colo"),
+        (
+            {"sources": ["203.0.113.10", "2001:db8::1"], "silent": ["2001:db8::1"]},
+            {},
+            "dsl FAILED: no answer to packets from 2001:db8::1",
+        ),
         ({}, {"sources": ["192.0.2.2"]}, "dsl FAILED: the colo sees 192.0.2.2 where 203.0.113.10 was sent"),
         (
             {},
@@ -63,8 +69,8 @@ def test_a_tunnel_that_does_not(tunnel: dict[str, Any], seen: dict[str, Any], te
     assert (verdict["ok"], verdict["text"]) == (False, text)
 
 
-def test_a_site_without_an_ipv4_source_is_judged_by_its_path() -> None:
-    (verdict,) = report([{**TUNNEL, "source": None}], [{**SEEN, "sources": []}])
+def test_a_site_without_extruded_addresses_is_judged_by_its_path() -> None:
+    (verdict,) = report([{**TUNNEL, "sources": []}], [{**SEEN, "sources": []}])
     assert verdict["text"] == "dsl ok: 1472 bytes whole both ways in 20.4 ms"
 
 
@@ -92,3 +98,13 @@ def test_packet_mode_is_doubted_where_packets_are_lost_or_late(found: dict[str, 
 
 def test_packet_mode_is_not_doubted_on_a_steady_tunnel() -> None:
     assert report([TUNNEL], [SEEN], packet=True)[0]["warning"] == ""
+
+
+def test_many_addresses_are_counted() -> None:
+    (verdict,) = report([{**TUNNEL, "sources": [f"203.0.113.{number}" for number in range(10, 15)]}], [SEEN])
+    assert verdict["text"].endswith("the colo sees 203.0.113.10, 203.0.113.11, 203.0.113.12 and 2 more")
+
+
+def test_the_colo_may_have_begun_too_late_for_some_of_the_addresses() -> None:
+    (verdict,) = report([{**TUNNEL, "sources": ["203.0.113.10", "203.0.113.11"]}], [SEEN])
+    assert verdict["ok"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.multihome.extrude.plugins.module_utils._bind import bind
 from ansible_collections.multihome.extrude.plugins.module_utils._model import State
 from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, run
 
@@ -22,11 +23,19 @@ FIRST = "-m conntrack ! --ctstatus CONFIRMED"
 RESTORE = "CONNMARK --restore-mark --nfmask 0x3f000000 --ctmask 0x3f000000"
 BETWEEN = "-s 10.254.0.0/27 -d 10.254.0.0/27 -i ex-+"
 
+DSL_UP = {
+    "dsl.device": "ppp0",
+    "dsl.address": "100.64.0.7",
+    "dsl.gateway": "100.64.0.1",
+    "dsl.network": "100.64.0.1/32",
+    "dsl.endpoint": "100.64.0.7",
+}
+
 
 def state(**changes: Any) -> Vars:
     """Return the state of the sample site with some changes, which the engine takes."""
     found: Vars = run(office=office(**changes))["sites"]["office"]
-    State.parse(found)
+    State.parse(bind(found, DSL_UP))
     return found
 
 
@@ -226,6 +235,10 @@ def test_the_whole_state() -> None:
                 ],
             },
         ],
+        "links": [
+            {"wan": "dsl", "interface": "dsl0", "address": "192.0.2.2"},
+            {"wan": "cable", "interface": "cable0", "address": "198.51.100.2"},
+        ],
         "expects": [
             {"device": "dsl0", "address": "192.0.2.2"},
             {"device": "cable0", "address": "198.51.100.2"},
@@ -366,3 +379,19 @@ def test_a_site_with_ipv6_only_leaves_ipv4_alone_but_for_its_tunnels() -> None:
 
 def test_a_site_may_be_told_to_renumber() -> None:
     assert state(extrude_renumber=True)["renumber"] is True
+
+
+def test_a_dynamic_link_has_placeholders_for_what_only_the_host_knows() -> None:
+    found = state(extrude_wans=[dsl(interface="ppp*", match="isp", address=..., gateway=...), cable()])
+    assert found["links"][0] == {"wan": "dsl", "interface": "ppp*", "match": "isp"}
+    assert (found["tunnels"][0]["local"], found["tunnels"][0]["device"]) == ("{dsl.address}", "{dsl.device}")
+    assert found["groups"][0]["device"] == "{dsl.device}"
+    assert [(route["destination"], route["nexthops"]) for route in found["routes"] if route["table"] == 4221] == [
+        ("{dsl.network}", [{"device": "{dsl.device}", "weight": 1}]),
+        ("{dsl.gateway}/32", [{"device": "{dsl.device}", "weight": 1}]),
+        ("0.0.0.0/0", [{"device": "{dsl.device}", "weight": 1, "gateway": "{dsl.gateway}"}]),
+    ]
+    assert [expected["device"] for expected in found["expects"]] == ["cable0"]
+    assert "dsl0" not in str(found)
+    assert "ppp*" not in str({**found, "links": []})
+    assert "0.0.0.0/32" not in str(found["tunnels"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,8 @@ def test_a_batch_limits_what_comes() -> None:
 
 
 def test_an_empty_batch() -> None:
-    assert run(batch=[], office=office()) == {"colos": {}, "sites": {}, "checks": {}, "spread": [], "waiting": []}
+    nothing: dict[str, Any] = {"colos": {}, "sites": {}, "checks": {}, "drills": {}, "spread": [], "waiting": []}
+    assert run(batch=[], office=office()) == nothing
 
 
 def test_a_batch_does_not_limit_what_is_checked() -> None:
@@ -47,7 +49,9 @@ def test_a_batch_with_other_hosts() -> None:
 
 
 def test_checks() -> None:
-    assert run(office=office())["checks"]["office"] == {
+    checks = run(office=office())["checks"]["office"]
+    del checks["routes"]
+    assert checks == {
         "colo": "rack",
         "token": "extrude-1",
         "packet": False,
@@ -58,7 +62,7 @@ def test_checks() -> None:
                 "local": "10.254.0.1",
                 "remote": "10.254.0.0",
                 "mtu": 1472,
-                "source": "203.0.113.10",
+                "sources": ["203.0.113.10", "203.0.113.11"],
             },
             {
                 "wan": "cable",
@@ -66,7 +70,7 @@ def test_checks() -> None:
                 "local": "10.254.0.3",
                 "remote": "10.254.0.2",
                 "mtu": 1472,
-                "source": "203.0.113.10",
+                "sources": ["203.0.113.10", "203.0.113.11"],
             },
         ],
         "observe": [{"device": "ex1-dsl", "token": "extrude-1"}, {"device": "ex1-cable", "token": "extrude-1"}],
@@ -74,24 +78,80 @@ def test_checks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("addresses", "source"),
+    ("addresses", "sources"),
     [
-        (["203.0.113.16/28"], "203.0.113.17"),
-        (["203.0.113.16/31"], "203.0.113.16"),
-        (["203.0.113.10"], "203.0.113.10"),
-        (["2001:db8:100::1"], None),
+        (["203.0.113.16/28"], ["203.0.113.17"]),
+        (["203.0.113.16/31"], ["203.0.113.16"]),
+        (["203.0.113.10", "203.0.113.32/27"], ["203.0.113.10", "203.0.113.33"]),
+        (["203.0.113.10", "2001:db8:100::1", "2001:db8:100:1::/64"], None),
     ],
 )
-def test_the_source_of_a_check_is_an_extruded_ipv4_address(addresses: list[str], source: str | None) -> None:
+def test_one_address_of_every_entry_is_proved(addresses: list[str], sources: list[str] | None) -> None:
     routed = [{"interface": "lan0", "mode": "routed"}]
     checks = run(shop=shop(extrude_addresses=addresses, extrude_lan=routed))["checks"]["shop"]
-    assert [tunnel["source"] for tunnel in checks["tunnels"]] == [source]
+    (tunnel,) = checks["tunnels"]
+    assert tunnel["sources"] == (sources or ["203.0.113.10", "2001:db8:100::1", "2001:db8:100:1::1"])
+    assert ("remote6" in tunnel) is (sources is None)
 
 
-def test_the_source_of_a_check_is_rather_one_that_the_router_holds() -> None:
-    routed = [{"interface": "lan0", "mode": "routed", "addresses": ["203.0.113.16/28"]}]
-    site = shop(extrude_addresses=["203.0.113.16/28", "203.0.113.10"], extrude_lan=routed)
-    assert run(shop=site)["checks"]["shop"]["tunnels"][0]["source"] == "203.0.113.10"
+def test_the_address_of_an_entry_is_rather_one_that_the_router_holds() -> None:
+    lan = [{"interface": "lan0", "mode": "nat", "addresses": ["203.0.113.20"]}]
+    site = shop(extrude_addresses=["203.0.113.20", "203.0.113.10"], extrude_lan=lan)
+    made = run(shop=site)
+    assert made["checks"]["shop"]["tunnels"][0]["sources"] == ["203.0.113.20", "203.0.113.10"]
+    assert made["drills"]["shop"]["site_end"]["source"] == "203.0.113.20"
+
+
+def test_the_routes_to_find_are_those_over_the_tunnels() -> None:
+    made = run(office=office(extrude_wans=[dsl(weight=5), cable(metric=2)]))
+    routes = made["checks"]["office"]["routes"]
+    assert routes["site"] == {
+        "live": 4200,
+        "table": routes["site"]["routes"][0]["table"],
+        "tables": routes["site"]["tables"],
+        "wans": {"ex-dsl": "dsl", "ex-cable": "cable"},
+        "destinations": ["0.0.0.0/0"],
+        "routes": [route for route in made["sites"]["office"]["routes"] if route["nexthops"][0]["device"][:3] == "ex-"],
+    }
+    assert [route["metric"] for route in routes["site"]["routes"]] == [1, 2]
+    assert set(routes["site"]["tables"]) == {4200, routes["site"]["table"]}
+    assert routes["colo"]["destinations"] == ["203.0.113.10/32", "203.0.113.11/32"]
+    assert routes["colo"]["wans"] == {"ex1-dsl": "dsl", "ex1-cable": "cable"}
+    assert len(routes["colo"]["routes"]) == 4
+
+
+def test_drills() -> None:
+    assert run(office=office())["drills"]["office"] == {
+        "colo": "rack",
+        "seconds": {"dsl": 5.0, "cable": 5.0},
+        "site_end": {
+            "source": "203.0.113.10",
+            "destination": "203.0.113.2",
+            "tunnels": [
+                {"wan": "dsl", "device": "ex-dsl", "local": "10.254.0.1", "remote": "10.254.0.0"},
+                {"wan": "cable", "device": "ex-cable", "local": "10.254.0.3", "remote": "10.254.0.2"},
+            ],
+        },
+        "colo_end": {
+            "source": "203.0.113.2",
+            "destination": "203.0.113.10",
+            "tunnels": [
+                {"wan": "dsl", "device": "ex1-dsl", "local": "10.254.0.0", "remote": "10.254.0.1"},
+                {"wan": "cable", "device": "ex1-cable", "local": "10.254.0.2", "remote": "10.254.0.3"},
+            ],
+        },
+    }
+
+
+def test_a_link_that_is_found_dead_late_is_drilled_for_longer() -> None:
+    wans = [dsl(detect=30000), cable(detect=150)]
+    assert run(office=office(extrude_wans=wans))["drills"]["office"]["seconds"] == {"dsl": 60.0, "cable": 5.0}
+
+
+def test_a_site_with_ipv6_only_has_nothing_to_drill_with() -> None:
+    routed = [{"interface": "lan0", "mode": "routed"}]
+    drills = run(shop=shop(extrude_addresses=["2001:db8:100:1::/64"], extrude_lan=routed))["drills"]["shop"]
+    assert drills["site_end"]["source"] is None
 
 
 def fleet(count: int) -> dict[str, Vars]:

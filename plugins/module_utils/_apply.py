@@ -1,0 +1,98 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run on a host: read and plan; unless it is a check, record and apply.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import replace
+from typing import TypeAlias
+
+from . import _host, _iptables, _netlink, _programs
+from ._model import Address, Current, EngineError, File, Group, Place, Proxy, State
+from ._record import Records
+from ._request import Request, merged
+
+Slot: TypeAlias = tuple[str, Place]
+"""Kind and place of an object."""
+
+
+def run(records: Records, request: Request, check: bool) -> _host.Survey:
+    """What the host held, and the operations that were done; with *check*: that it would take.
+
+    Outside of a check the caller holds the lock of *records*.
+    """
+    if not check and not _netlink.has_pyroute2():
+        raise EngineError(_netlink.MISSING)
+    request = replace(request, recorded=records.load())
+    found = _host.survey(request)
+    if not check:
+        _apply(records, request, found)
+    return found
+
+
+def missing_packages() -> list[str]:
+    """Debian packages that a run needs and the host lacks."""
+    missing = {
+        "python3-pyroute2": not _netlink.has_pyroute2(),
+        "iptables": not _iptables.installed(),
+        "bird2": _programs.find("bird") is None,
+    }
+    return [name for name, is_missing in missing.items() if is_missing]
+
+
+def _apply(records: Records, request: Request, found: _host.Survey) -> None:
+    """Between the two records of a change everything that may be there has an owner."""
+    former = {state.owner: state for state in request.former}
+    strange = _not_ours(found.current, request)
+    wanted = [_outcome(state, former.get(state.owner), request, strange) for state in request.desired]
+    if found.operations:
+        records.store(merged([former.get(state.owner, state), state]) for state in wanted)
+        try:
+            _host.apply(request, found)
+        except _host.NotUndone:
+            raise
+        except BaseException:
+            records.store(former.get(state.owner, State(state.owner)) for state in wanted)
+            raise
+    records.store([*wanted, *_followers(request)])
+
+
+def _followers(request: Request) -> list[State]:
+    """Others who share files that this request wants: their records have these as they are now."""
+    files = request.wanted(File)
+    return [
+        replace(
+            state,
+            objects=tuple(files.get(item.place, item) if isinstance(item, File) else item for item in state.objects),
+        )
+        for state in request.others
+        if any(file.place in files for file in state.of(File))
+    ]
+
+
+def _outcome(state: State, former: State | None, request: Request, strange: Container[Slot]) -> State:
+    """What the record will hold: other kinds stay; so do, without purge, objects that are not listed."""
+    own = replace(state, objects=tuple(item for item in state.objects if (item.KIND, item.place) not in strange))
+    if former is None:
+        return own
+    stays = request.only == "make" or not request.purge
+    kept = tuple(item for item in former.objects if item.KIND not in request.kinds or stays)
+    return replace(
+        merged([replace(former, objects=kept), own]),
+        reserved_tables=own.reserved_tables or former.reserved_tables,
+        reserved_priorities=own.reserved_priorities or former.reserved_priorities,
+    )
+
+
+def _not_ours(current: Current, request: Request) -> set[Slot]:
+    """Addresses, proxy entries and link groups that stood there before any run of ours: they never go with us."""
+    groups = [Group(device.name, device.group) for device in current.devices.values() if device.group]
+    present: list[Address | Proxy | Group] = [*current.addresses, *current.proxies, *groups]
+    recorded = {(item.KIND, item.place) for state in request.recorded for item in state.objects}
+    slots = {(item.KIND, item.place) for item in present if item.device not in request.device_names}
+    return slots - recorded

@@ -1,0 +1,139 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``extrude status``: what is up, since when, and why not.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from . import _command_apply, _links
+from ._bind import UNHEARD, Plain
+from ._fields import EngineError
+from ._learned import endpoints_of
+from ._links import Kernel, Link
+from ._local import Store, kernel_for, links_of, name_of
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "status",
+        help="show what is up, since when, and why not",
+        description="Shows the links and tunnels of this host, and what has changed since its states were applied.",
+    )
+    parser.add_argument("--json", action="store_true", help="the same as JSON, for programs")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, store: Store) -> int:
+    """Do it."""
+    status = report(store)
+    print(json.dumps(status, indent=2) if options.json else "\n".join(lines(status)))
+    return 0
+
+
+def report(store: Store) -> Plain:
+    """The status as plain data; times are in ISO 8601, and null where the kernel does not tell them."""
+    states = store.states.load()
+    kernel = kernel_for(states)
+    start = datetime.now(UTC) - timedelta(seconds=_links.uptime())
+    return {
+        "sites": [
+            {
+                "customer": state["customer"],
+                "site": state["site"],
+                "links": [_link(name, link, kernel, start) for name, link in links_of(state, store, kernel).items()],
+                "tunnels": [_tunnel(tunnel, state, store, kernel) for tunnel in state.get("tunnels") or ()],
+            }
+            for state in states
+        ],
+        "drift": _drift(store),
+    }
+
+
+def _link(name: str, link: Link, kernel: Kernel, start: datetime) -> Plain:
+    interface = kernel.devices.get(link.device)
+    reason = link.reason or ("" if interface and interface.carrier else f"{link.device} has no carrier")
+    since = None if link.since is None else start + timedelta(seconds=link.since)
+    return {
+        "name": name,
+        "up": not reason,
+        "reason": reason,
+        "device": link.device,
+        "address": link.address,
+        "gateway": link.gateway,
+        "since": since and since.isoformat(timespec="seconds"),
+    }
+
+
+def _tunnel(tunnel: Plain, state: Plain, store: Store, kernel: Kernel) -> Plain:
+    name, wan = str(tunnel.get("name")), str(tunnel.get("wan"))
+    interface = kernel.devices.get(name)
+    reason = "" if interface and interface.up else "it is down" if interface else "it is not there"
+    data = {"name": name, "link": wan, "up": not reason, "reason": reason}
+    if wan not in endpoints_of(state):
+        return data
+    endpoint = store.endpoints.read(state, wan)
+    if endpoint == UNHEARD:
+        data |= {"up": False, "reason": "the site has not reported its address yet"}
+    return {**data, "endpoint": None if endpoint == UNHEARD else endpoint}
+
+
+def _drift(store: Store) -> Plain:
+    """What an apply would do, and what would hinder it."""
+    try:
+        operations, problems = _command_apply.apply(store, check=True)
+    except EngineError as error:
+        return {"operations": [], "problems": [str(error)]}
+    return {"operations": [str(operation) for operation in operations], "problems": problems}
+
+
+# --- for people --------------------------------------------------------------------------------------
+
+
+def lines(status: Plain, now: datetime | None = None) -> Iterator[str]:
+    """The status as text."""
+    now = now or datetime.now(UTC)
+    if not status["sites"]:
+        yield "nothing is deployed on this host"
+    for site in status["sites"]:
+        yield name_of(site)
+        rows = [_link_row(link, now) for link in site["links"]] + [_tunnel_row(tunnel) for tunnel in site["tunnels"]]
+        yield from _table(rows)
+    drift = status["drift"]
+    yield from (f"to do: {operation}" for operation in drift["operations"])
+    yield from (f"problem: {problem}" for problem in drift["problems"])
+
+
+def _link_row(link: Mapping[str, Any], now: datetime) -> list[str]:
+    via = f"{link['device']} {link['address']}" + (f" by {link['gateway']}" if link["gateway"] else "")
+    since = f", for {age(now - datetime.fromisoformat(link['since']))}" if link["since"] else ""
+    return ["link", link["name"], "up" if link["up"] else "down", via + since if link["up"] else link["reason"]]
+
+
+def _tunnel_row(tunnel: Mapping[str, Any]) -> list[str]:
+    to = f"to {tunnel['endpoint']}" if tunnel.get("endpoint") else ""
+    return ["tunnel", tunnel["name"], "up" if tunnel["up"] else "down", to if tunnel["up"] else tunnel["reason"]]
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  " + "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
+
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+
+def age(span: timedelta) -> str:
+    """A span in one unit, rounded down: 5 s, 3 min, 2 h, 9 d."""
+    seconds = max(int(span.total_seconds()), 0)
+    return next((f"{seconds // size} {unit}" for size, unit in _UNITS if seconds >= size), f"{seconds} s")

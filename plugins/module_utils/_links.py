@@ -1,0 +1,215 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The links of a site as the kernel has them now: device, address and gateway, or why not.
+
+What the kernel cannot tell comes from hints that the hooks of a link leave: which device a
+connection came up on, and the gateway that a DHCP client has learnt.
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from . import _dump
+from ._bind import Plain
+from ._fields import Fields, Form
+from ._model import WAN
+
+PATTERN = Form(r"[!-.0-9;-~]{1,15}", "the name of a device, or a pattern of names such as ppp*")
+LEASES = Path("/run/systemd/netif/leases")
+"""What systemd-networkd has learnt by DHCP: a file for each device, named by its index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wan:
+    """A link as a state lists it. ``address`` is set where it is static; ``match`` is what pppd calls it
+    (``ipparam`` or ``linkname``), where the name of the device does not say it."""
+
+    name: str
+    interface: str
+    match: str | None = None
+    address: str | None = None
+
+    @classmethod
+    def parse(cls, data: Fields) -> Wan:
+        wan = cls(
+            name=data.text("wan", WAN),
+            interface=data.text("interface", PATTERN),
+            match=data.optional_text("match"),
+            address=data.optional_address("address", 4),
+        )
+        data.only(frozenset(("wan", "interface", "match", "address")))
+        return wan
+
+    @property
+    def is_pattern(self) -> bool:
+        return "*" in self.interface
+
+    def is_meant(self, device: str, names: Collection[str] = ()) -> bool:
+        """Whether an event of *device*, which the program behind it calls *names*, is one of this link."""
+        if not fnmatchcase(device, self.interface):
+            return False
+        return self.match is None or not self.is_pattern or self.match in names
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a hook has told of a link; empty: nothing."""
+
+    device: str = ""
+    gateway: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link as it is; ``reason`` says why it is down, and is empty where it is up."""
+
+    device: str = ""
+    address: str = ""
+    gateway: str = ""
+    network: str = ""
+    """What is on the link: a prefix."""
+    since: float | None = None
+    """Seconds between the host's start and the moment when the device got the address."""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The devices, their IPv4 addresses of global scope, and the gateways that are known besides hints."""
+
+    devices: Mapping[str, _dump.Interface] = field(default_factory=dict)
+    addresses: Sequence[_dump.Local] = ()
+    gateways: Mapping[str, str] = field(default_factory=dict)
+
+
+def wans_of(state: Plain) -> tuple[Wan, ...]:
+    """The links that a state lists."""
+    return tuple(Wan.parse(item) for item in Fields(state, "").items("links"))
+
+
+# --- pure: from what is there to links ---------------------------------------------------------------
+
+
+def find(wans: Iterable[Wan], hints: Mapping[str, Hint], kernel: Kernel) -> dict[str, Link]:
+    """Each link by its name."""
+    listed = list(wans)
+    taken = {wan.interface for wan in listed} | {hints[wan.name].device for wan in listed if wan.name in hints}
+    links = {}
+    for wan in listed:
+        hint = hints.get(wan.name, Hint())
+        device = _device(wan, hint, kernel, taken)
+        taken.add(device)
+        links[wan.name] = _link(wan, device, hint, kernel)
+    return links
+
+
+def values(wans: Iterable[Wan], links: Mapping[str, Link]) -> dict[str, str]:
+    """What stands for the placeholders of the dynamic links that are up."""
+    return {
+        f"{wan.name}.{word}": getattr(links[wan.name], word)
+        for wan in wans
+        if wan.address is None and not links[wan.name].reason
+        for word in ("device", "address", "gateway", "network")
+    }
+
+
+def _device(wan: Wan, hint: Hint, kernel: Kernel, taken: Collection[str]) -> str:
+    """The device of a link; empty where it has none."""
+    if hint.device in kernel.devices and fnmatchcase(hint.device, wan.interface):
+        return hint.device
+    if not wan.is_pattern:
+        return wan.interface if wan.interface in kernel.devices else ""
+    if wan.match:  # which of them it is only a hook can tell
+        return ""
+    free = (name for name in kernel.devices if fnmatchcase(name, wan.interface) and name not in taken)
+    return next(free, "")
+
+
+def _link(wan: Wan, device: str, hint: Hint, kernel: Kernel) -> Link:
+    if not device:
+        called = f" that came up as {wan.match}" if wan.is_pattern and wan.match else ""
+        return Link(reason=f"there is no device {wan.interface}{called}")
+    if not kernel.devices[device].up:
+        return Link(device, reason=f"{device} is down")
+    addresses = [local for local in kernel.addresses if local.device == device]
+    if wan.address is not None:
+        held = next((local for local in addresses if local.address == wan.address), None)
+        reason = "" if held else f"{device} does not have the address {wan.address}"
+        return Link(device, wan.address, since=held.since if held else None, reason=reason)
+    if not addresses:
+        return Link(device, reason=f"{device} has no IPv4 address")
+    local, gateway = _way(addresses, hint.gateway, kernel.gateways.get(device, ""))
+    if not gateway:
+        return Link(device, local.address, since=local.since, reason=f"no gateway is known for {device}")
+    return Link(device, local.address, gateway, _network(local, gateway), local.since)
+
+
+def _way(addresses: Sequence[_dump.Local], *gateways: str) -> tuple[_dump.Local, str]:
+    """The address to send from, and the gateway: the first of *gateways* that is on the link of an address.
+
+    A gateway may be off the link, but then it must be the only one: a hint may be older than the lease.
+    """
+    for gateway in filter(None, gateways):
+        for local in addresses:
+            if _holds(local, gateway):
+                return local, local.peer or gateway
+    return addresses[0], addresses[0].peer or next(filter(None, reversed(gateways)), "")
+
+
+def _holds(local: _dump.Local, gateway: str) -> bool:
+    network = ipaddress.ip_network((local.address, local.length), strict=False)
+    return ipaddress.ip_address(gateway) in network
+
+
+def _network(local: _dump.Local, gateway: str) -> str:
+    """The prefix of the link; where that is a single address, the gateway is what is on it."""
+    if local.peer or local.length == 32:
+        return f"{gateway}/32"
+    return str(ipaddress.ip_network((local.address, local.length), strict=False))
+
+
+# --- the host ----------------------------------------------------------------------------------------
+
+
+def read(wans: Iterable[Wan]) -> Kernel:
+    """What the kernel holds that these links may take their values from."""
+    devices, addresses = _dump.interfaces()
+    dynamic = [wan for wan in wans if wan.address is None]
+    asked = [
+        device
+        for device in devices.values()
+        if any(fnmatchcase(device.name, wan.interface) for wan in dynamic)
+        and not any(local.peer for local in addresses if local.device == device.name)
+    ]
+    gateways = {device.name: _leased(device.number) or _dump.gateway_by(device.number) for device in asked}
+    return Kernel(devices, addresses, gateways)
+
+
+def _leased(index: int) -> str:
+    """The first router of the lease that systemd-networkd holds for a device; empty: none."""
+    try:
+        lines = (LEASES / str(index)).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    routers = next((line.removeprefix("ROUTER=").split() for line in lines if line.startswith("ROUTER=")), [])
+    return routers[0] if routers and _is_address(routers[0]) else ""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 4
+    except ValueError:
+        return False
+
+
+def uptime() -> float:
+    """Seconds since the host's start, asleep or not; what :attr:`Link.since` counts in."""
+    with Path("/proc/uptime").open(encoding="ascii") as file:
+        return float(file.read().split()[0])

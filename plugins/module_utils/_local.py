@@ -1,0 +1,77 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host keeps on disk, and its states bound to what its kernel has now.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from . import _links
+from ._bind import Plain, bind, devices_of, hold_sources, is_open
+from ._learned import Endpoints, Hints
+from ._links import Kernel, Link
+from ._model import State
+from ._record import Records
+from ._states import States
+
+
+@dataclass(frozen=True)
+class Store:
+    """The folders of a host: states as asked for, records of what was applied, and what was learnt."""
+
+    states: States = field(default_factory=States)
+    records: Records = field(default_factory=Records)
+    hints: Hints = field(default_factory=Hints)
+    endpoints: Endpoints = field(default_factory=Endpoints)
+
+    @property
+    def warnings(self) -> list[str]:
+        return [*self.states.warnings, *self.records.warnings]
+
+
+def bound(states: Iterable[Plain], store: Store, patient: bool = False) -> tuple[State, ...]:
+    """The states with what the kernel and the hooks tell in place of their placeholders.
+
+    A *patient* caller, such as boot, takes the host as it is: what stands on devices that have not come yet is
+    left out, and so is the source of routes that has not; a static link without its address counts as down.
+    Others get an error for these.
+    """
+    listed = list(states)
+    kernel = kernel_for(listed) if patient or any(map(is_open, listed)) else Kernel()
+    places = (name_of(state) if patient else f"states[{number}]" for number, state in enumerate(listed))
+    made = (_bound(state, store, kernel, patient) for state in listed)
+    return tuple(State.parse(state, place) for state, place in zip(made, places, strict=True))
+
+
+def kernel_for(states: Iterable[Plain]) -> Kernel:
+    """What the links of these states may take their values from."""
+    return _links.read([wan for state in states for wan in _links.wans_of(state)])
+
+
+def links_of(state: Plain, store: Store, kernel: Kernel) -> dict[str, Link]:
+    """The links of a state as they are."""
+    return _links.find(_links.wans_of(state), store.hints.load(), kernel)
+
+
+def _bound(state: Plain, store: Store, kernel: Kernel, patient: bool) -> Plain:
+    wans = _links.wans_of(state)
+    links = links_of(state, store, kernel) if wans and (patient or is_open(state)) else {}
+    values = {**_links.values(wans, links), **store.endpoints.values(state)} if is_open(state) else {}
+    if not patient:
+        return bind(state, values)
+    named = devices_of(state)
+    unready = {wan.interface for wan in wans if wan.address is not None and links[wan.name].reason}
+    absent = (named - kernel.devices.keys()) | unready
+    down = {name for name in named if name in kernel.devices and not kernel.devices[name].up}
+    held = {local.address for local in kernel.addresses}
+    return {**hold_sources(bind(state, values, absent, down), held), "expects": []}
+
+
+def name_of(state: Plain) -> str:
+    """The owner of a state, in a word."""
+    return f"{state.get('customer')}/{state.get('site')}"

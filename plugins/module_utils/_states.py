@@ -1,0 +1,68 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The states of this host as the inventory made them, one file per customer, with their placeholders.
+
+Boot, hooks and ``extrude apply`` bind them to what the host has then. This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from ._bind import Plain
+from ._fields import Fields
+from ._model import CUSTOMER, FOLDER, KINDS, SITE
+from ._storage import SiteFiles
+
+
+class States:
+    """The states in one folder. Errors are EngineErrors that name the file."""
+
+    def __init__(self, folder: str | Path = FOLDER) -> None:
+        self._files = SiteFiles(folder, "list of states")
+
+    @property
+    def folder(self) -> str:
+        """Where the files of the states stand too."""
+        return str(self._files.folder)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Files that could not be understood, in words."""
+        return self._files.warnings
+
+    def load(self) -> tuple[Plain, ...]:
+        """The states of every owner on this host."""
+        return tuple(self._files.load(_checked))
+
+    def store(self, states: Iterable[Plain]) -> None:
+        """Put *states* in place of those of the same owners; one without objects goes."""
+        kept = {_owner(state): state for state in self.load()}
+        asked = {_owner(state): json.loads(json.dumps(state)) for state in states}
+        together = {owner: state for owner, state in {**kept, **asked}.items() if _has_any(state)}
+        for customer in sorted({owner[0] for owner in asked}):
+            sites = {owner[1]: state for owner, state in together.items() if owner[0] == customer}
+            if sites != {owner[1]: state for owner, state in kept.items() if owner[0] == customer}:
+                self._files.store(customer, sites)
+        with suppress(OSError):  # the folder goes with its last file
+            self._files.folder.rmdir()
+
+
+def _checked(state: object, where: str) -> Plain:
+    """A state that says whose it is; what else it holds shows when it is bound."""
+    top = Fields(state, where)
+    top.text("customer", CUSTOMER)
+    top.text("site", SITE)
+    return dict(state) if isinstance(state, dict) else {}
+
+
+def _owner(state: Plain) -> tuple[str, str]:
+    return str(state.get("customer")), str(state.get("site"))
+
+
+def _has_any(state: Plain) -> bool:
+    return any(state.get(kind) for kind in KINDS)

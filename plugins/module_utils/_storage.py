@@ -1,0 +1,115 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that outlive a power cut and a slip of the hand: written in one step, with a copy that is read instead
+when the file itself cannot be.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ._fields import EngineError, Fields
+from ._model import SCHEMA
+
+Item = TypeVar("Item")
+COPY = ".last-good"
+
+
+class SiteFiles:
+    """A folder with a file for each customer, which holds something of each of its sites.
+
+    Errors are EngineErrors that name the file. A file that cannot be understood goes to ``warnings``, and what
+    was last written is taken instead.
+    """
+
+    def __init__(self, folder: str | Path, what: str) -> None:
+        self.folder = Path(folder)
+        self.warnings: list[str] = []
+        self._what = what
+
+    def load(self, parse: Callable[[Any, str], Item]) -> list[Item]:
+        """What *parse* makes of each site of each customer; it is also told the place in the file."""
+        return [item for path in sorted(self.folder.glob("*.json")) for item in self._load(path, parse)]
+
+    def store(self, customer: str, sites: Mapping[str, Any]) -> None:
+        """Put this into the place of a customer's file; without sites it goes."""
+        path = self.folder / f"{customer}.json"
+        try:
+            if sites:
+                text = _text(customer, sites)
+                write(path, text)
+                write(_copy(path), text, sync=False)  # the file itself is safe by now
+            else:
+                path.unlink(missing_ok=True)
+                _copy(path).unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot("write", path, error) from error
+
+    def _load(self, path: Path, parse: Callable[[Any, str], Item]) -> list[Item]:
+        try:
+            return _sites(path, parse)
+        except OSError as error:
+            raise cannot("read", path, error) from error
+        except (ValueError, EngineError) as error:
+            said = f"{path} is no {self._what}"
+            try:
+                found = _sites(_copy(path), parse)
+            except (OSError, ValueError, EngineError):
+                raise EngineError(f"{said}, mend it or remove it: {error}") from error
+            self._warn(f"{said}, so its copy {_copy(path).name} is used: {error}")
+            return found
+
+    def _warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+
+def write(path: Path, text: str, sync: bool = True, mode: int = 0o644) -> None:
+    """Replace a file in one step; with *sync* the new one is on the disk before the old one goes.
+
+    Folders that are missing are made; who may read them does not depend on the umask.
+    """
+    missing = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        folder.chmod(0o755)
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(text)
+        file.flush()
+        if sync:
+            os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def cannot(do: str, path: Path, error: OSError) -> EngineError:
+    root = "; it takes root" if isinstance(error, PermissionError) else ""
+    return EngineError(f"cannot {do} {path}: {error.strerror}{root}")
+
+
+def _copy(path: Path) -> Path:
+    return path.with_name(f"{path.name}{COPY}")
+
+
+def _sites(path: Path, parse: Callable[[Any, str], Item]) -> list[Item]:
+    top = Fields(json.loads(path.read_text(encoding="utf-8")), "")
+    if (schema := top.integer("schema", 1, 2**31, SCHEMA)) > SCHEMA:
+        raise top.error("schema", f"{schema} is newer than this version understands ({SCHEMA})")
+    sites = top.required("sites")
+    if not isinstance(sites, dict):
+        raise EngineError(f"sites: {sites!r} is no dictionary")
+    return [parse(state, f"sites.{site}") for site, state in sites.items()]
+
+
+def _text(customer: str, sites: Mapping[str, Any]) -> str:
+    """One line a site: short to read for people, and fast to write for thousands."""
+    lines = ",\n".join(f"{json.dumps(site)}: {json.dumps(sites[site])}" for site in sorted(sites))
+    return f'{{"schema": {SCHEMA}, "customer": {json.dumps(customer)}, "sites": {{\n{lines}\n}}}}\n'

@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What comes back by itself: after reboots, and when links and devices go and come."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.acceptance import modules, traffic
+from tests.acceptance.conftest import HOSTS
+from tests.acceptance.traffic import DESK_ADDRESS, ROUTER_ADDRESS
+from tests.lab.lab import Lab
+
+PATIENCE = 90
+"""Seconds; a busy lab is slow."""
+CUSTOMER = "/etc/extrude/acme.json"
+
+
+@pytest.fixture
+def unwatched(mended: Lab) -> Iterator[Lab]:
+    """Without BIRD, whose idea of what lives is tested elsewhere."""
+    for host in HOSTS:
+        mended.exec(host, ["systemctl", "disable", "--quiet", "--now", "extrude-bird"])
+    yield mended
+    for host in HOSTS:
+        mended.exec(host, ["systemctl", "enable", "--quiet", "--now", "extrude-bird"], timeout=60)
+
+
+def wait_until(true: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, f"after {PATIENCE} s still not: {what}"
+        time.sleep(0.5)
+
+
+def extrude(lab: Lab, host: str, *words: str) -> str:
+    return lab.exec(host, ["extrude", *words], timeout=60).stdout
+
+
+def settled(lab: Lab) -> bool:
+    """Whether the hosts hold what the inventory asks for."""
+    return modules.drift(lab) == []
+
+
+def works(lab: Lab) -> bool:
+    return traffic.reaches(lab, "internet", DESK_ADDRESS, 1) and traffic.reaches(lab, "internet", ROUTER_ADDRESS, 1)
+
+
+@pytest.mark.parametrize(
+    "reboots",
+    [[("office", True)], [("colo", True)], [("office", False), ("colo", False)], [("colo", False), ("office", True)]],
+    ids=["office", "colo", "office then colo", "colo then office"],
+)
+def test_hosts_that_reboot_come_back_without_a_run(unwatched: Lab, reboots: list[tuple[str, bool]]) -> None:
+    for host, hard in reboots:
+        unwatched.reboot(host, hard=hard)
+    wait_until(lambda: works(unwatched), "extruded addresses answer")
+    assert traffic.source_seen_outside(unwatched, "desk") == ROUTER_ADDRESS
+    for host, _hard in reboots:
+        assert unwatched.exec(host, ["systemctl", "is-failed", "extrude.service"], check=False).returncode != 0
+    wait_until(lambda: settled(unwatched), "no drift")
+
+
+@pytest.mark.parametrize("device", ["dsl0", "lan0"])
+def test_a_device_that_goes_down_and_up_at_the_office_has_its_routes_back(unwatched: Lab, device: str) -> None:
+    before = _routes(unwatched)
+    unwatched.exec("office", ["ip", "link", "set", device, "down"])
+    wait_until(lambda: _routes(unwatched) != before, f"{device} is down")
+    unwatched.exec("office", ["ip", "link", "set", device, "up"])
+    wait_until(lambda: _routes(unwatched) == before, f"the routes by {device} are back")
+    assert works(unwatched)
+
+
+def test_a_device_that_goes_down_and_up_at_the_colo_has_its_proxy_entries_back(unwatched: Lab) -> None:
+    command = ["ip", "neigh", "show", "proxy"]
+    before = sorted(unwatched.exec("colo", command).stdout.splitlines())
+    unwatched.exec("colo", ["ip", "link", "set", "eth0", "down"])
+    unwatched.exec("colo", ["ip", "link", "set", "eth0", "up"])
+    wait_until(lambda: sorted(unwatched.exec("colo", command).stdout.splitlines()) == before, "proxy entries are back")
+    wait_until(lambda: works(unwatched), "extruded addresses answer")
+
+
+def test_an_address_that_a_link_loses_takes_its_tunnel_along_and_brings_it_back(unwatched: Lab) -> None:
+    unwatched.exec("office", ["ip", "address", "del", "198.51.100.2/24", "dev", "cable0"])
+    extrude(unwatched, "office", "wan", "down", "cable0")
+    status = json.loads(extrude(unwatched, "office", "status", "--json"))["sites"][0]
+    assert [(link["name"], link["up"], link["reason"]) for link in status["links"]] == [
+        ("dsl", True, ""),
+        ("cable", False, "cable0 does not have the address 198.51.100.2"),
+    ]
+    assert unwatched.exec("office", ["ip", "link", "show", "ex-cable"], check=False).returncode != 0
+    assert works(unwatched)
+    unwatched.exec("office", ["ip", "address", "add", "198.51.100.2/24", "dev", "cable0"])
+    extrude(unwatched, "office", "wan", "up", "cable0")
+    assert settled(unwatched)
+    assert "tunnel  ex-cable  up" in extrude(unwatched, "office", "status")
+
+
+def test_a_damaged_file_does_not_keep_a_host_from_coming_back(unwatched: Lab) -> None:
+    unwatched.exec("office", ["truncate", "--size=100", CUSTOMER])
+    unwatched.reboot("office", hard=True)
+    wait_until(lambda: works(unwatched), "extruded addresses answer")
+    told = unwatched.exec("office", ["journalctl", "-b", "-u", "extrude.service", "-o", "cat"]).stdout
+    assert f"extrude: warning: {CUSTOMER} is no list of states, so its copy acme.json.last-good is used" in told
+
+
+def test_events_that_mean_nothing_cost_nothing_and_change_nothing(unwatched: Lab) -> None:
+    for words in (["up", "mgmt0"], ["down", "ex-dsl"], ["up", "nonesuch", "--match", "x", "--gateway", "192.0.2.1"]):
+        assert extrude(unwatched, "office", "wan", *words) == ""
+    assert unwatched.exec("office", ["ls", "-A", "/run/extrude"]).stdout.find("links") < 0
+    assert settled(unwatched)
+
+
+def test_an_apply_that_is_killed_half_way_is_put_right_by_the_next(unwatched: Lab) -> None:
+    remove = "ip link del ex-dsl; ip link del ex-cable; ip rule del priority 4230"
+    unwatched.exec("office", ["sh", "-c", remove], check=False)
+    for hundredths in range(5, 100, 20):
+        unwatched.exec("office", ["timeout", "-s", "KILL", str(hundredths / 100), "extrude", "apply"], check=False)
+    extrude(unwatched, "office", "apply")
+    assert settled(unwatched)
+    assert works(unwatched)
+
+
+def _routes(lab: Lab) -> list[str]:
+    return sorted(lab.exec("office", ["ip", "route", "show", "table", "all", "proto", "120"]).stdout.splitlines())

@@ -1,0 +1,176 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.module_utils import _liveness
+from ansible_collections.multihome.extrude.plugins.module_utils._files import UNTOLD, Folder
+from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError, File
+
+MAIN, PART = File("bird.conf", "router id 192.0.2.1;\n"), File("bird.d/acme.office.conf", "# büro\n")
+PATHS = [MAIN.path, PART.path]
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    folders: list[Path] = []
+    monkeypatch.setattr(_liveness, "reload", folders.append)
+    return folders
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "etc" / "extrude"
+
+
+def names(path: Path) -> list[str]:
+    return sorted(str(found.relative_to(path)) for found in path.rglob("*"))
+
+
+def test_what_is_not_there_is_not_read(path: Path) -> None:
+    assert Folder(path).read(PATHS) == {}
+    assert not path.exists()
+
+
+def test_files_are_written_read_and_told_of_once(path: Path, told: list[Path]) -> None:
+    Folder(path).apply([(None, MAIN), (None, PART)])
+    assert Folder(path).read(PATHS) == {MAIN.place: MAIN, PART.place: PART}
+    assert Folder(path).read([MAIN.path]) == {MAIN.place: MAIN}
+    assert told == [path]
+    assert names(path) == ["bird.conf", "bird.d", "bird.d/acme.office.conf"]
+
+
+def test_everybody_may_read_them_whatever_the_mask_of_the_run(path: Path, told: list[Path]) -> None:
+    former = os.umask(0o077)
+    try:
+        Folder(path).apply([(None, PART)])
+    finally:
+        os.umask(former)
+    modes = [stat.S_IMODE(place.stat().st_mode) for place in (path, path / "bird.d", path / PART.path)]
+    assert modes == [0o755, 0o755, 0o644]
+
+
+def test_the_last_file_takes_its_folders_along(path: Path, told: list[Path]) -> None:
+    folder = Folder(path)
+    folder.apply([(None, MAIN), (None, PART)])
+    folder.apply([(PART, None)])
+    assert names(path) == ["bird.conf"]
+    folder.apply([(MAIN, None)])
+    assert not path.exists()
+    assert len(told) == 3
+
+
+def test_a_folder_with_other_things_stays(path: Path, told: list[Path]) -> None:
+    folder = Folder(path)
+    folder.apply([(None, MAIN)])
+    (path / "notes").touch()
+    folder.apply([(MAIN, None)])
+    assert names(path) == ["notes"]
+
+
+def test_bytes_that_are_no_text_come_back_as_they_were(path: Path, told: list[Path]) -> None:
+    path.mkdir(parents=True)
+    (path / MAIN.path).write_bytes(b"\xff\r\n\0")
+    folder = Folder(path)
+    found = folder.read(PATHS)[MAIN.place]
+    folder.apply([(found, MAIN)])
+    folder.apply([(MAIN, found)])
+    assert (path / MAIN.path).read_bytes() == b"\xff\r\n\0"
+
+
+def test_a_link_is_replaced_and_what_it_led_to_stays(path: Path, tmp_path: Path, told: list[Path]) -> None:
+    path.mkdir(parents=True)
+    (tmp_path / "elsewhere").write_text("an administrator's")
+    (path / MAIN.path).symlink_to(tmp_path / "elsewhere")
+    Folder(path).apply([(File(MAIN.path, "an administrator's"), MAIN)])
+    assert (tmp_path / "elsewhere").read_text() == "an administrator's"
+    assert Folder(path).read(PATHS) == {MAIN.place: MAIN}
+
+
+def test_files_that_the_daemon_refuses_are_put_back_and_told_of_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def reload(_folder: Path) -> None:
+        seen.append((path / MAIN.path).read_text())
+        if "nonsense" in seen[-1]:
+            raise EngineError("refused")
+
+    monkeypatch.setattr(_liveness, "reload", reload)
+    folder, bad = Folder(path), File(MAIN.path, "nonsense")
+    folder.apply([(None, MAIN)])
+    with pytest.raises(EngineError, match=r"^refused$"):
+        folder.apply([(MAIN, bad), (None, PART)])
+    assert seen == [MAIN.content, "nonsense", MAIN.content]
+    assert folder.read(PATHS) == {MAIN.place: MAIN}
+    assert names(path) == ["bird.conf"]
+
+
+def test_a_daemon_that_takes_nothing_is_told_of_all_files_next_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_folder: Path) -> None:
+        raise EngineError("refused")
+
+    monkeypatch.setattr(_liveness, "reload", refuse)
+    with pytest.raises(EngineError, match=r"^refused; and putting back the files .* failed too: refused$"):
+        Folder(path).apply([(None, MAIN)])
+    (path / PART.path).parent.mkdir()
+    (path / PART.path).write_text(PART.content)
+    assert Folder(path).read(PATHS) == {PART.place: File(PART.path, PART.content, UNTOLD)}
+
+
+def test_what_a_run_that_was_cut_short_has_written_is_not_yet_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(_folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_liveness, "reload", die)
+    monkeypatch.setattr(Folder, "_put_back", lambda *_args: None)
+    with pytest.raises(KeyboardInterrupt):
+        Folder(path).apply([(None, MAIN)])
+    found = Folder(path).read(PATHS)
+    assert found == {MAIN.place: File(MAIN.path, MAIN.content, UNTOLD)}
+    told: list[Path] = []
+    monkeypatch.setattr(_liveness, "reload", told.append)
+    Folder(path).apply([(found[MAIN.place], MAIN)])
+    assert told == [path]
+    assert Folder(path).read(PATHS) == {MAIN.place: MAIN}
+
+
+def test_files_that_cannot_be_read_or_written_are_named_and_nothing_is_left(path: Path, told: list[Path]) -> None:
+    (path / "bird.conf").mkdir(parents=True)
+    with pytest.raises(EngineError, match=rf"^cannot read {path}/bird\.conf: Is a directory$"):
+        Folder(path).read(PATHS)
+    (path / "bird.conf" / "x").touch()
+    with pytest.raises(EngineError, match=rf"^cannot write {path}/bird\.conf: Is a directory$"):
+        Folder(path).apply([(None, PART), (None, MAIN)])
+    assert names(path) == ["bird.conf", "bird.conf/x"]
+    path.parent.joinpath("file").touch()
+    with pytest.raises(EngineError, match=r"^cannot write .*/file/\.untold: (Not a directory|File exists)$"):
+        Folder(path.parent / "file").apply([(None, MAIN)])
+
+
+def test_a_write_that_is_cut_short_leaves_the_old_file(
+    path: Path, told: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Folder(path)
+    folder.apply([(None, MAIN)])
+    sync = os.fsync
+
+    def full(descriptor: int) -> None:
+        if os.fstat(descriptor).st_size > len(MAIN.content):
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(EngineError, match=r"bird\.conf: No space left on device$"):
+        folder.apply([(MAIN, File(MAIN.path, MAIN.content * 2))])
+    assert folder.read(PATHS) == {MAIN.place: MAIN}
+    assert names(path) == ["bird.conf"]

@@ -1,0 +1,49 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.module_utils._learned import Endpoints, Hints, endpoints_of
+from ansible_collections.multihome.extrude.plugins.module_utils._links import Hint
+
+
+def test_hints_are_kept_and_forgotten(tmp_path: Path) -> None:
+    hints = Hints(tmp_path / "links")
+    assert hints.load() == {}
+    hints.store("dsl", Hint("ppp0"))
+    hints.store("cable", Hint("eth1", "198.51.100.1"))
+    assert hints.load() == {"dsl": Hint("ppp0"), "cable": Hint("eth1", "198.51.100.1")}
+    hints.store("dsl", None)
+    hints.store("dsl", None)
+    assert hints.load() == {"cable": Hint("eth1", "198.51.100.1")}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"device": "eth1", "gateway": "nonsense"}', '{"gateway": "192.0.2.1"}']
+)
+def test_a_hint_that_cannot_be_understood_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "dsl").write_text(text)
+    (tmp_path / ".dsl.new").write_text('{"device": "eth1"}')
+    assert Hints(tmp_path).load() == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [(None, "127.0.0.2"), ("100.64.0.7\n", "100.64.0.7"), ("", "127.0.0.2"), ("2001:db8::1\n", "127.0.0.2")],
+)
+def test_an_endpoint_is_what_was_reported_or_leads_nowhere(tmp_path: Path, text: str | None, endpoint: str) -> None:
+    endpoints = Endpoints(tmp_path)
+    state = {"customer": "acme", "site": "office", "endpoints": ["dsl"]}
+    if text is not None:
+        path = endpoints.path("acme", "office", "dsl")
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    assert endpoints.values(state) == {"dsl.endpoint": endpoint}
+
+
+def test_links_whose_names_lead_elsewhere_are_passed_over() -> None:
+    assert endpoints_of({"endpoints": ["dsl", "..", "."]}) == ["dsl"]
