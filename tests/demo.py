@@ -11,10 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tests.acceptance import playbook, traffic
+from tests.acceptance import playbook, sessions, stream, traffic
 from tests.acceptance.traffic import DESK_ADDRESS, INTERNET_ADDRESS, ROUTER_ADDRESS
 from tests.lab.common import LabError
 from tests.lab.lab import Lab
+
+
+MOST_LOST = 5000
+"""Milliseconds that the cut of a link may cost a stream on a machine that is busy with other things."""
 
 
 class DemoError(Exception):
@@ -60,6 +64,7 @@ def demonstrate(lab: Lab) -> str:
     _sources(lab)
     measured = _shares(lab)
     _cut_transit(lab)
+    _cut_link(lab)
     changed = _second_run(lab)
     share = "/".join(str(part) for part in measured.up.values())
     return f"demo: address ok, shares {share}, source ok, second run changed={changed}"
@@ -122,6 +127,26 @@ def _cut_transit(lab: Lab) -> None:
         lab.heal("transit-a")
     _require(reached, f"{DESK_ADDRESS} is not reached through the other provider")
     _say(f"{DESK_ADDRESS} is still reached, through the other one: that is what multihomed addresses are for.")
+
+
+def _cut_link(lab: Lab) -> None:
+    _title("The path of one office link dies, while the link itself stays up")
+    sessions.wait_up(lab)
+    with stream.streams(lab) as fared:
+        time.sleep(1)
+        lab.cut("dsl", black_hole=True)
+        try:
+            sessions.wait_down(lab, "colo", "ex1-dsl")
+            time.sleep(1)
+        finally:
+            lab.heal("dsl")
+        sessions.wait_up(lab)
+        time.sleep(1)
+    for direction, way in (("up", "office to internet"), ("down", "internet to office")):
+        lost, gaps = fared[direction].longest, fared[direction].most_gaps
+        _require(lost < MOST_LOST and gaps <= 1, f"from {way} {gaps} gaps, of up to {lost} ms, is more than a cut costs")
+        _say(f"{way}: {lost} ms lost, then all went through cable; nothing when dsl came back.")
+    _say("The lab's links are declared dead after 900 ms of silence, since emulated machines stall; the default is 150.")
 
 
 def _second_run(lab: Lab) -> int:
