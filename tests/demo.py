@@ -16,7 +16,6 @@ from tests.acceptance.traffic import DESK_ADDRESS, INTERNET_ADDRESS, ROUTER_ADDR
 from tests.lab.common import LabError
 from tests.lab.lab import Lab
 
-
 MOST_LOST = 5000
 """Milliseconds that the cut of a link may cost a stream on a machine that is busy with other things."""
 
@@ -144,9 +143,9 @@ def _cut_link(lab: Lab) -> None:
         time.sleep(1)
     for direction, way in (("up", "office to internet"), ("down", "internet to office")):
         lost, gaps = fared[direction].longest, fared[direction].most_gaps
-        _require(lost < MOST_LOST and gaps <= 1, f"from {way} {gaps} gaps, of up to {lost} ms, is more than a cut costs")
+        _require(lost < MOST_LOST and gaps <= 1, f"{way}: {gaps} gaps of up to {lost} ms are too much")
         _say(f"{way}: {lost} ms lost, then all went through cable; nothing when dsl came back.")
-    _say("The lab's links are declared dead after 900 ms of silence, since emulated machines stall; the default is 150.")
+    _say("Here 900 ms of silence mean that a link is dead, since emulated machines stall; the default is 150.")
 
 
 def _second_run(lab: Lab) -> int:
