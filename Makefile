@@ -8,7 +8,7 @@ STEPS := lint types units units-pyroute2 sanity ansible-lint docs-lint build mol
 RUN = @EXTRUDE_COMMAND="$(MAKECMDGOALS)" tools/as-root tools/$@.sh $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: bench help demo setup test clean fresh lock $(STEPS)
+.PHONY: bench lab-links help demo setup test clean fresh lock $(STEPS)
 
 help: ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 18
@@ -56,6 +56,9 @@ acceptance: setup ## Run the acceptance tests in the lab: make acceptance ARGS="
 	$(RUN)
 
 stock: setup ## Run their core (pytest's marker) on the stock Debian kernel, with nftables-backed iptables
+	$(RUN)
+
+lab-links: setup ## Test the lab's links that come and go: real PPPoE and DHCP (half an hour, not in make test)
 	$(RUN)
 
 fresh: ## Prove a command in a fresh minimal Debian 12: make fresh ARGS="make test"

@@ -12,6 +12,8 @@ import pytest
 from tests.lab.lab import Lab
 from tests.lab.topology import DYNAMIC
 
+pytestmark = pytest.mark.dynamic
+
 OUTSIDE = "198.18.0.10"
 LINKS = {  # link -> its customer
     "dsl": "office",
