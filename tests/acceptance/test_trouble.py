@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,19 +55,8 @@ def test_what_others_put_into_our_places_is_named_and_nothing_is_changed(mended:
         assert not snapshot.difference(before[host], after[host])
 
 
-@pytest.fixture
-def unheeded(mended: Lab) -> Iterator[Lab]:
-    """Nothing puts the hosts right when a link goes and comes."""
-    for host in HOSTS:
-        mended.exec(host, ["systemctl", "stop", "extrude-links.path"])
-    yield mended
-    for host in HOSTS:
-        mended.exec(host, ["systemctl", "start", "extrude-links.path"])
-
-
 @pytest.mark.core
-def test_what_changed_since_is_put_right_as_the_check_said_and_the_admins_rules_stay(unheeded: Lab) -> None:
-    mended = unheeded
+def test_what_changed_since_is_put_right_as_the_check_said_and_the_admins_rules_stay(mended: Lab) -> None:
     mended.exec("office", ["iptables-restore", "--noflush", "--counters"], stdin=ADMINS_RULES)
     mended.exec("office", ["iptables", "-I", "EXTRUDE-FORWARD", "1", "-d", DESK_ADDRESS, "-j", "DROP"])
     mended.exec("colo", ["iptables", "-D", "FORWARD", "-j", "EXTRUDE-FORWARD"])
