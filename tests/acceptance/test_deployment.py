@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.acceptance import playbook, snapshot
+from tests.acceptance import modules, playbook, snapshot
 from tests.acceptance.conftest import HOSTS, First, FirstCheck
 from tests.lab.lab import Lab
 
@@ -56,9 +56,16 @@ def test_a_second_check_finds_nothing_to_do(second_check: playbook.Run) -> None:
     _assert_nothing_done(second_check)
 
 
-@core
 def test_a_second_run_finds_nothing_to_do(second: playbook.Run) -> None:
     _assert_nothing_done(second)
+
+
+@core
+def test_the_same_states_applied_again_change_nothing(deployed: Lab) -> None:
+    for host, result in modules.apply_all(deployed).items():
+        assert not result.failed, result.message
+        assert result.texts == [], host
+        assert not result.values["changed"], host
 
 
 @core

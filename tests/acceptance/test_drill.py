@@ -66,7 +66,6 @@ def drilled(deployed: Lab) -> Drilled:
     return Drilled(before, run, traces(deployed))
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("wan", ["dsl", "cable"])
 def test_each_link_has_its_turn_and_is_measured_both_ways(drilled: Drilled, wan: str) -> None:
     assert drilled.run.code == 0, drilled.run.output
@@ -81,7 +80,6 @@ def test_each_link_has_its_turn_and_is_measured_both_ways(drilled: Drilled, wan:
         assert one["lost_on_return_ms"] <= 100
 
 
-@pytest.mark.core
 def test_the_recap_says_it_in_words(drilled: Drilled) -> None:
     words = (
         r"office dsl: \d+ ms lost up, \d+ ms down; switched after [\d.]+ m?s; back after [\d.]+ m?s, \S+.* on return"
@@ -89,7 +87,6 @@ def test_the_recap_says_it_in_words(drilled: Drilled) -> None:
     assert re.search(words, drilled.run.output.partition("PLAY RECAP")[2])
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("host", HOSTS)
 def test_nothing_is_left_behind(drilled: Drilled, host: str) -> None:
     assert not snapshot.difference(drilled.before[host], drilled.after[host])

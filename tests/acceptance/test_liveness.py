@@ -73,8 +73,7 @@ def kill_tunnels(mended: Lab) -> Iterator[Callable[[bool], None]]:
 # --- paths that die ------------------------------------------------------------------------------
 
 
-@pytest.mark.core
-@pytest.mark.parametrize("link", ["dsl", "cable"])
+@pytest.mark.parametrize("link", [pytest.param("dsl", marks=pytest.mark.core), "cable"])
 def test_a_path_that_dies_under_a_link_that_is_up_costs_a_moment_and_its_return_nothing(mended: Lab, link: str) -> None:
     fared = cut_and_heal(mended, link)
     for direction in ("up", "down"):
@@ -113,9 +112,10 @@ def test_a_path_that_is_dead_in_one_direction_leaves_both(mended: Lab, toward: s
 
 
 @pytest.mark.core
-def test_the_kernel_has_what_lives_with_its_weights(mended: Lab) -> None:
-    assert sessions.ways(mended, "colo", DESK_ADDRESS) == {"ex1-dsl": 5, "ex1-cable": 3}
-    assert sessions.ways(mended, "office", "default") == {"ex-dsl": 2, "ex-cable": 1}
+def test_the_kernel_has_what_lives_with_its_weights(deployed: Lab) -> None:
+    sessions.wait_up(deployed)
+    assert sessions.ways(deployed, "colo", DESK_ADDRESS) == {"ex1-dsl": 5, "ex1-cable": 3}
+    assert sessions.ways(deployed, "office", "default") == {"ex-dsl": 2, "ex-cable": 1}
 
 
 def test_a_flapping_link_is_held_down_longer_each_time(mended: Lab) -> None:
