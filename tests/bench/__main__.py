@@ -25,7 +25,7 @@ KINDS = ["routes", "addresses", "rules", "proxies"]
 COUNTS = (500, 2000)
 HOST = "colo"
 AT_HOST = "/tmp/bench"
-HEAD = ("objects", "from empty, s", "ip -batch, s", "ratio", "again, s", "ip -j, s", "ratio", "memory, MiB")
+HEAD = ("objects", "from empty, s", "ip -batch, s", "ratio", "again, CPU s", "ip -j, CPU s", "ratio", "memory, MiB")
 
 Row = tuple[str, dict[str, Any]]
 
