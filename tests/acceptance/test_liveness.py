@@ -73,7 +73,7 @@ def kill_tunnels(mended: Lab) -> Iterator[Callable[[bool], None]]:
 # --- paths that die ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("link", [pytest.param("dsl", marks=pytest.mark.core), "cable"])
+@pytest.mark.parametrize("link", ["dsl", "cable"])
 def test_a_path_that_dies_under_a_link_that_is_up_costs_a_moment_and_its_return_nothing(mended: Lab, link: str) -> None:
     fared = cut_and_heal(mended, link)
     for direction in ("up", "down"):
