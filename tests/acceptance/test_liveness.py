@@ -38,9 +38,11 @@ def office(**changes: dict[str, int]) -> Variables:
 
 
 def bring(lab: Lab, site: Variables) -> None:
-    """Bring the hosts to the states of a site, and wait until all its sessions are up."""
-    results = modules.apply_all(lab, inventory.states({"office": site}))
-    assert not any(result.failed for result in results.values()), results
+    """Bring the hosts to the states of a site, in the order of the playbook, and wait until all its sessions are up."""
+    wanted = inventory.states({"office": site})
+    for host, part in (("colo", {"only": "make"}), ("office", {}), ("colo", {"only": "purge"})):
+        result = modules.call(lab, host, "extrude_state", states=wanted[host], **part)
+        assert not result.failed, result.message
     names = [wan["name"] for wan in site["extrude_wans"]]
     sessions.wait_up(lab, {"colo": [f"ex1-{name}" for name in names], "office": [f"ex-{name}" for name in names]})
 

@@ -16,6 +16,8 @@ from tests.acceptance.traffic import DESK_ADDRESS, ROUTER_ADDRESS
 from tests.lab.lab import Lab
 
 COLO_INSIDE = {"dsl": "10.254.0.0", "cable": "10.254.0.2"}
+PATIENCE = 60
+"""Seconds; a busy lab is slow."""
 NOTHING = [{"customer": "acme", "site": "office"}]
 # as dockerd does (docs.docker.com, packet filtering and firewalls)
 DOCKERS_RULES = """*filter
@@ -69,10 +71,11 @@ def test_chains_that_docker_puts_in_front_and_its_policy_leave_ours_at_work(mend
 def test_a_cable_that_is_pulled_and_put_back_carries_its_tunnel_again_without_a_run(mended: Lab, link: str) -> None:
     ping = ["ping", "-c", "3", "-i", "0.2", "-W", "2", "-I", f"ex-{link}", COLO_INSIDE[link]]
     mended.cut(link)
-    assert mended.exec("office", ping, check=False).returncode == 1
+    assert mended.exec("office", ping, check=False).returncode > 0
     mended.heal(link)
-    mended.exec("office", ["/lib/systemd/systemd-networkd-wait-online", "--quiet", "--timeout=30"])
-    assert mended.exec("office", ping, check=False).returncode == 0
+    end = time.monotonic() + PATIENCE
+    while mended.exec("office", ping, check=False).returncode:
+        assert time.monotonic() < end, f"after {PATIENCE} s {link} still carries nothing"
 
 
 def test_ufw_reloaded_leaves_what_is_ours(mended: Lab) -> None:
