@@ -43,28 +43,12 @@ def mouth(device: str, family: int) -> socket.socket:
 
 def ear(device: str, kinds: dict[int, int]) -> socket.socket:
     """A socket that hears the echo messages of these ICMP types (by family) on one device."""
-    opened = _open(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
-    try:
-        _filter(opened, echo_filter(kinds))
-        opened.bind((device, ETH_P_ALL))
-        opened.setblocking(False)
-    except OSError:
-        opened.close()
-        raise
-    return opened
+    return _listening(device, echo_filter(kinds))
 
 
 def tap(device: str, port: int) -> socket.socket:
     """A socket that hears the IPv4 datagrams to a UDP port on one device, those that leave by it too."""
-    opened = _open(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
-    try:
-        _filter(opened, udp_filter(port))
-        opened.bind((device, ETH_P_ALL))
-        opened.setblocking(False)
-    except OSError:
-        opened.close()
-        raise
-    return opened
+    return _listening(device, udp_filter(port))
 
 
 def tapped(opened: socket.socket) -> tuple[bytes, bool] | None:
@@ -115,6 +99,19 @@ def hear(opened: socket.socket) -> Echo | None:
     except OSError:  # the device went down; that nothing comes back says it all
         return None
     return None if direction == socket.PACKET_OUTGOING else parse(packet)
+
+
+def _listening(device: str, instructions: bytes) -> socket.socket:
+    """A packet socket on one device that hears what a filter lets through."""
+    opened = _open(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+    try:
+        _filter(opened, instructions)
+        opened.bind((device, ETH_P_ALL))
+        opened.setblocking(False)
+    except OSError:
+        opened.close()
+        raise
+    return opened
 
 
 def _open(family: int, kind: int, protocol: int) -> socket.socket:

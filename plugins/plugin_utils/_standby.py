@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ansible_collections.multihome.extrude.plugins.module_utils._model import PROTOCOL
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain
 
 if TYPE_CHECKING:
     from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Numbers
 
 FOLDER = "standby.d"
-PROTOCOL = 120
-"""What marks our rules in the kernel, as in the engine."""
 WORDS = {"source": "from", "destination": "to", "iif": "iif", "table": "lookup"}
 """What ip-rule(8) calls the keys of a rule."""
 
