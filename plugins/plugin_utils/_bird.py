@@ -62,7 +62,6 @@ template bgp tunnel {{
   debug {{ states }};
   direct;
   strict bind yes;
-  ttl security yes;
   connect delay time 1;
   connect retry time 2;
   hold time 30;

@@ -36,7 +36,6 @@ router bgp 4200000001
 NEIGHBOUR = """\
 neighbor {address} remote-as 4200000000
  neighbor {address} port 1179
- neighbor {address} ttl-security hops 1
  neighbor {address} bfd 3 300 300
  neighbor {address} timers connect 1
  """

@@ -53,6 +53,8 @@ def connection(lab: Lab, client: str, server: str, address: str) -> Iterator[Con
     echo = lab.popen(server, ["python3", "-c", _SERVER])
     lab.exec(server, ["sh", "-c", "until ss -ltn | grep -q :2222; do sleep 0.1; done"], timeout=30)
     caller = lab.popen(client, ["python3", "-c", _CLIENT, address, STOP])
+    connected = "until ss -tn state established sport = :2222 | grep -q :2222; do sleep 0.1; done"
+    lab.exec(server, ["sh", "-c", connected], timeout=60)
     try:
         yield fared
     finally:
