@@ -12,7 +12,7 @@ from collections.abc import Container
 from dataclasses import replace
 from typing import TypeAlias
 
-from . import _host, _iptables, _netlink, _programs
+from . import _host, _netlink
 from ._model import Address, Current, EngineError, File, Group, Place, Proxy, State
 from ._record import Records
 from ._request import Request, merged
@@ -33,16 +33,6 @@ def run(records: Records, request: Request, check: bool) -> _host.Survey:
     if not check:
         _apply(records, request, found)
     return found
-
-
-def missing_packages() -> list[str]:
-    """Debian packages that a run needs and the host lacks."""
-    missing = {
-        "python3-pyroute2": not _netlink.has_pyroute2(),
-        "iptables": not _iptables.installed(),
-        "bird2": _programs.find("bird") is None,
-    }
-    return [name for name, is_missing in missing.items() if is_missing]
 
 
 def _apply(records: Records, request: Request, found: _host.Survey) -> None:

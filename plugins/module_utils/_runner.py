@@ -17,11 +17,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from . import _apply, _dump, _host, _liveness
-from ._apply import missing_packages
 from ._conflict import Conflict
 from ._fields import Fields
 from ._local import Store, bound
 from ._model import PROTOCOL, Chain, Current, EngineError, File, Object, State, Sysctl, plain
+from ._needs import missing_packages, missing_users, stopped_units
 from ._record import Records
 from ._request import Operation, Part, Request
 from ._states import States
@@ -68,6 +68,8 @@ def run_info(module: AnsibleModule) -> None:
             applied=[state.plain() for state in recorded],
             drift=_drift(request),
             missing_packages=missing_packages(),
+            missing_users=missing_users(),
+            stopped_units=stopped_units(),
         )
 
 

@@ -1,0 +1,60 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host needs beside objects in its kernel: packages, a user, and units that run.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import pwd
+import subprocess
+from collections.abc import Sequence
+
+from . import _iptables, _liveness, _netlink, _programs
+
+USERS = ("extrude-bird",)
+UNITS = (_liveness.UNIT, "extrude-links.path")
+"""Those that run, and will after a reboot."""
+_PROPERTIES = ("Id", "ActiveState", "UnitFileState")
+
+
+def missing_packages() -> list[str]:
+    """Debian packages that a run needs and the host lacks."""
+    missing = {
+        "python3-pyroute2": not _netlink.has_pyroute2(),
+        "iptables": not _iptables.installed(),
+        "bird2": _programs.find("bird") is None,
+    }
+    return [name for name, is_missing in missing.items() if is_missing]
+
+
+def missing_users() -> list[str]:
+    """System users that the host lacks."""
+    return [name for name in USERS if not _known(name)]
+
+
+def _known(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def stopped_units() -> list[str]:
+    """Units that do not run, or would not after a reboot; all of them where systemd does not answer."""
+    systemctl = _programs.find("systemctl")
+    if systemctl is None:
+        return list(UNITS)
+    command = [systemctl, "show", f"--property={','.join(_PROPERTIES)}", *UNITS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return stopped(UNITS, done.stdout)
+
+
+def stopped(units: Sequence[str], shown: str) -> list[str]:
+    """Those of *units* that are not active and enabled in what ``systemctl show`` prints: a block of lines for each."""
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown.split("\n\n")]
+    up = [block.get("Id") for block in blocks if [block.get(name) for name in _PROPERTIES[1:]] == ["active", "enabled"]]
+    return [unit for unit in units if unit not in up]

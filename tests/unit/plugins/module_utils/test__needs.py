@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.module_utils import _needs, _programs
+
+UNITS = ("a.service", "b.path")
+
+
+def shown(*states: tuple[str, str]) -> str:
+    """What systemctl prints of the units."""
+    pairs = zip(UNITS, states, strict=True)
+    return "\n\n".join(f"Id={unit}\nActiveState={active}\nUnitFileState={file}\n" for unit, (active, file) in pairs)
+
+
+@pytest.mark.parametrize(
+    ("states", "stopped"),
+    [
+        ((("active", "enabled"), ("active", "enabled")), []),
+        ((("failed", "enabled"), ("active", "enabled")), ["a.service"]),
+        ((("active", "enabled"), ("active", "disabled")), ["b.path"]),
+        ((("inactive", ""), ("inactive", "")), ["a.service", "b.path"]),
+    ],
+)
+def test_a_unit_has_to_run_and_to_be_enabled(states: tuple[tuple[str, str], ...], stopped: list[str]) -> None:
+    assert _needs.stopped(UNITS, shown(*states)) == stopped
+
+
+def test_without_systemd_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _needs.stopped(UNITS, "") == list(UNITS)
+    monkeypatch.setattr(_programs, "find", {}.get)
+    assert _needs.stopped_units() == list(_needs.UNITS)
+    assert "bird2" in _needs.missing_packages()
+
+
+def test_a_user_that_the_host_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_needs, "USERS", ("root", "nobody-has-this-name"))
+    assert _needs.missing_users() == ["nobody-has-this-name"]
