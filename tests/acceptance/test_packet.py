@@ -34,7 +34,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
 
 
 @pytest.fixture(scope="module")
-def first(deployed: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Path, playbook.Run]]:
+def switched(deployed: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Path, playbook.Run]]:
     """The run that switches the office to packet mode."""
     folder = inventory.write(tmp_path_factory.mktemp("packet"), {"office": packet_site()})
     yield deployed, folder, playbook.run(deployed, inventory=folder)
@@ -43,11 +43,11 @@ def first(deployed: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
 
 
 @pytest.fixture
-def packet(first: tuple[Lab, Path, playbook.Run]) -> Lab:
+def packet(switched: tuple[Lab, Path, playbook.Run]) -> Lab:
     """The lab in packet mode."""
-    assert first[2].code == 0, first[2].output
-    sessions.wait_up(first[0])
-    return first[0]
+    assert switched[2].code == 0, switched[2].output
+    sessions.wait_up(switched[0])
+    return switched[0]
 
 
 def packet_site() -> inventory.Variables:
@@ -80,8 +80,8 @@ def test_the_first_run_measures_levels_and_switches(packet: Lab) -> None:
     assert held == [pytest.approx(0.005, abs=0.002), pytest.approx(0.005, abs=0.002)]
 
 
-def test_a_second_run_changes_nothing(first: tuple[Lab, Path, playbook.Run]) -> None:
-    lab, folder, _run = first
+def test_a_second_run_changes_nothing(switched: tuple[Lab, Path, playbook.Run]) -> None:
+    lab, folder, _run = switched
     again = playbook.run(lab, "--diff", inventory=folder)
     assert (again.code, again.changed) == (0, 0), again.output
 
