@@ -18,7 +18,6 @@ from . import _programs
 from ._fields import EngineError
 from ._storage import cannot
 
-SITE_KEY = Path("/etc/extrude/endpoint_key")
 STAND_IN = "ssh-ed25519 TheKeyThatTheRunMakes"
 """Stands for a key in check mode, where none is made."""
 
