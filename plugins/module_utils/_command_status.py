@@ -90,7 +90,8 @@ def _told(name: str, link: Link, state: Plain, store: Store) -> Plain | None:
     report = store.reports.read(name)
     if report is None or report.address != link.address:
         return {"heard": None, "since": None, "trouble": "not tried yet"}
-    return {"heard": report.heard or None, "since": report.since, "trouble": report.trouble}
+    trouble = "" if report.heard else report.trouble or "no answer yet"
+    return {"heard": report.heard or None, "since": report.since, "trouble": trouble}
 
 
 def _tunnel(tunnel: Plain, state: Plain, store: Store, kernel: Kernel) -> Plain:

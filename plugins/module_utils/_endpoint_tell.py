@@ -96,8 +96,9 @@ def follow(store: Store) -> None:
 
 def start(store: Store, due: Mapping[str, Link]) -> None:
     """Start the units that tell of these links; one that is at another address of its link begins anew."""
-    reports = {wan: store.reports.read(wan) for wan in due}
-    begun = [wan for wan, link in due.items() if (report := reports[wan]) and report.address == link.address]
+    begun = {wan for wan, link in due.items() if _is_begun(store.reports.read(wan), link.address)}
+    for wan in due.keys() - begun:
+        _begin(store, wan, due[wan].address)
     for verb, wans in (("restart", due.keys() - begun), ("start", begun)):
         if wans:
             _systemctl("--no-block", verb, *(UNIT.format(wan) for wan in sorted(wans)))
@@ -110,9 +111,7 @@ def tell(store: Store, wan: str) -> None:
         if link is None or link.reason:
             store.reports.store(wan, None)
             return
-        report = _attempt(store, wan, link.address)
-        store.reports.store(wan, report)
-        if report.heard:
+        if _attempt(store, wan, link.address):
             return
         time.sleep(pause)
 
@@ -135,13 +134,29 @@ def _trouble(report: Report | None) -> str:
     return (report.trouble if report else "") or "no answer from the colo yet"
 
 
-def _attempt(store: Store, wan: str, address: str) -> Report:
-    """Tell once."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    heard, trouble = answer(*_run(store.states.folder, wan, address))
+def _is_begun(report: Report | None, address: str) -> bool:
+    return report is not None and not report.heard and report.address == address
+
+
+def _begin(store: Store, wan: str, address: str) -> Report:
+    """Note that this address is told from now on: what happens meanwhile need not begin it anew."""
+    report = Report(address, _now())
+    store.reports.store(wan, report)
+    return report
+
+
+def _attempt(store: Store, wan: str, address: str) -> bool:
+    """Tell once; whether it was heard."""
     former = store.reports.read(wan)
-    same = former is not None and not former.heard and former.address == address
-    return Report(address, former.since if former and same and trouble else now, heard, trouble)
+    begun = former if former and _is_begun(former, address) else _begin(store, wan, address)
+    heard, trouble = answer(*_run(store.states.folder, wan, address))
+    since = _now() if heard else begun.since
+    store.reports.store(wan, Report(address, since, heard, trouble))
+    return bool(heard)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _run(folder: str, wan: str, address: str) -> tuple[int, str, str]:

@@ -121,6 +121,9 @@ def test_the_colo_is_told_what_it_does_not_know(
     store.reports.store("dsl", report)
     follow(store)
     assert host.commands == commands
+    follow(store)
+    again = [["--no-block", "start", "extrude-endpoint@dsl.service"]] if commands else []
+    assert host.commands[len(commands) :] == again, "an event more does not begin it anew"
 
 
 def test_of_a_link_that_is_down_nothing_is_told_and_its_report_is_forgotten(
