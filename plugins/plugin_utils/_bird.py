@@ -118,7 +118,7 @@ protocol bgp '{device}' from tunnel {{
 """
 
 BFD = """\
-interface "{device}" {{ interval {interval}; multiplier {multiplier}; }};
+interface "{device}" {{ interval {interval}; idle tx interval {idle}; multiplier {multiplier}; }};
 """
 
 BY_BFD = """
@@ -151,7 +151,8 @@ class _End:
     side: int
     """Where `inside` has its address: 0 for the colo, 1 for the site."""
     device: Callable[[Wan], str]
-    interval: Callable[[Wan], str]
+    interval: Callable[[int | None], str]
+    """The time between two packets for a `detect`, None where it is not set."""
     check: dict[int, str]
     """The beginning of the import filter: what is refused."""
     source: dict[int, str]
@@ -166,7 +167,7 @@ def site_files(site: Site, colo: Colo) -> list[Plain]:
         direction="up",
         side=1,
         device=lambda wan: wan.tunnel,
-        interval=lambda wan: _interval(wan.detect or DETECT),
+        interval=lambda detect: _interval(detect or DETECT),
         check={version: f"if net != {DEFAULT[version]} then reject;" for version in site.versions},
         source={version: str(network.ip) for version in site.versions for network in site.holds(version)[:1]},
         options={version: f'export where proto = "own{version}";' for version in site.versions},
@@ -188,7 +189,7 @@ def colo_files(site: Site, colo: Colo) -> list[Plain]:
         direction="down",
         side=0,
         device=site.colo_device,
-        interval=lambda wan: _interval(wan.detect) if wan.detect else "extrude_interval ms",
+        interval=lambda detect: _interval(detect) if detect else "extrude_interval ms",
         check={version: _refusal(site, version) for version in site.versions},
         source={4: str(colo.address.ip)},
         options={
@@ -209,10 +210,17 @@ def file_name(site: Site) -> str:
 
 
 def _files(site: Site, end: _End, main: str, sessions: str) -> list[Plain]:
-    paces = [BFD.format(device=end.device(wan), interval=end.interval(wan), multiplier=MULTIPLIER) for wan in site.wans]
+    paces = [_pace(end, wan) for wan in site.wans]
     name = f"{file_name(site)}.conf"
     texts = {"bird.conf": main, f"bfd.d/{name}": "".join(paces), f"bird.d/{name}": sessions}
     return [{"path": path, "content": WARNING + text} for path, text in texts.items()]
+
+
+def _pace(end: _End, wan: Wan) -> str:
+    # where nobody answers BIRD would knock once a second, which is most of what a restart of the far end costs
+    idle = wan.detect and min(wan.detect, MULTIPLIER * 1000)
+    intervals = {"interval": end.interval(wan.detect), "idle": end.interval(idle)}
+    return BFD.format(device=end.device(wan), multiplier=MULTIPLIER, **intervals)
 
 
 def _main(router: str, numbers: Numbers) -> str:

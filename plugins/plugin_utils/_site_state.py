@@ -127,7 +127,7 @@ def _extruded_routes(site: Site, colo: Colo) -> Iterator[Plain]:
         for metric, tier in tiers(site.wans, "up"):
             hops = [nexthop(wan.tunnel, weight, inside(site, colo, wan, version)[0], version) for wan, weight in tier]
             yield route(DEFAULT[version], numbers.static, hops, metric=metric, source=source)
-        if site.block:
+        if site.blocks(version):
             yield route(DEFAULT[version], numbers.last, [], type="unreachable")
 
 
@@ -153,12 +153,12 @@ def _rules(site: Site) -> Iterator[Plain]:
         yield from slot_rules(site, site.numbers, version)
         for job, match in _extruded_matches(site, version):
             rule = {"family": version, "priority": first + job, **match}
-            yield from steps(rule, site.numbers, last=site.block)
+            yield from steps(rule, site.numbers, last=site.blocks(version))
         if version == 6 and site.holds(6):
             # IPv6 rules see no unbound sender: the router speaks as main has it, else by its extruded address
             yield {**main, "priority": first + 90}
             rule = {"family": 6, "priority": first + 95, "iif": "lo"}
-            yield from steps(rule, site.numbers, last=site.block)
+            yield from steps(rule, site.numbers, last=site.blocks(version))
 
 
 def _extruded_matches(site: Site, version: int) -> Iterator[tuple[int, Plain]]:

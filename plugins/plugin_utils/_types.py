@@ -227,6 +227,10 @@ class Site:
             if network.version == version
         ]
 
+    def blocks(self, version: int) -> bool:
+        """Whether nothing leaves while no tunnel lives. IPv6 has no NAT by which to leave a link."""
+        return self.block or version == 6
+
     @property
     def packet(self) -> bool:
         """Whether its packets are spread over the tunnels one by one."""

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The multihome.extrude authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One lab for all acceptance tests, on which the collection is deployed once."""
+"""One lab for all acceptance tests of a process, on which the collection is deployed once."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,10 +24,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--keep", action="store_true", help="leave the lab up, and use it if it is up")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What begins with bare hosts comes first."""
+    items.sort(key=lambda item: item.path.stem != "test_deployment")
+
+
 @pytest.fixture(scope="session")
 def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
     """A lab with nothing deployed on it."""
-    made = Lab("accept")
+    made = Lab("-".join(["accept", *filter(None, [os.environ.get("PYTEST_XDIST_WORKER")])]))
     keep = pytestconfig.getoption("keep")
     if not keep:
         made.down()
@@ -64,10 +70,8 @@ def first_check(lab: Lab) -> FirstCheck:
 
 
 @pytest.fixture(scope="session")
-def first(lab: Lab, request: pytest.FixtureRequest) -> First:
+def first(lab: Lab) -> First:
     """Deploys; all tests that need a deployed lab share this."""
-    if any("first_check" in getattr(item, "fixturenames", ()) for item in request.session.items):
-        request.getfixturevalue("first_check")  # now, while the hosts are bare
     with (
         watch.ssh_session(lab, "office") as ssh,
         watch.connection(lab, "internet", "office", WAN_ADDRESS) as wan,

@@ -7,13 +7,15 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from tests.lab.lab import Lab
 
 UNIT = "extrude-bird.service"
 TUNNELS = {"colo": ("ex1-dsl", "ex1-cable"), "office": ("ex-dsl", "ex-cable")}
+ISPS = ("isp-dsl", "isp-cable")
 LONGEST = 60
 """Seconds that a session can need: the longest hold-down, and some."""
 _SHOW = "birdc -s /run/extrude/bird.ctl show protocols"
@@ -61,12 +63,31 @@ def wait_down(lab: Lab, host: str, session: str) -> None:
     wait(lab, host, f"! {_SHOW} | grep -q '^{session} .*Established'")
 
 
+@contextmanager
+def tunnels_down(lab: Lab) -> Iterator[None]:
+    """Let no tunnel of the office through for the body; its links stay as they are."""
+    _set_gre(lab, "-I")
+    try:
+        for host, names in TUNNELS.items():
+            for name in names:
+                wait_down(lab, host, name)
+        yield
+    finally:
+        _set_gre(lab, "-D")
+        wait_up(lab)
+
+
+def _set_gre(lab: Lab, action: str) -> None:
+    for isp in ISPS:
+        lab.exec(isp, ["iptables", "-w", action, "FORWARD", "-p", "gre", "-j", "DROP"])
+
+
 def wait(lab: Lab, host: str, condition: str) -> None:
     """Wait until a shell command succeeds on a host."""
     end = time.monotonic() + LONGEST
     while lab.exec(host, ["sh", "-c", condition], check=False).returncode:
         if time.monotonic() > end:
-            state = birdc(lab, host, "show", "protocols")
+            state = "\n".join(line for line in birdc(lab, host, "show", "protocols").splitlines() if " BGP " in line)
             raise AssertionError(f"after {LONGEST} s there is still not on {host}: {condition}\n{state}")
         time.sleep(0.5)
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The multihome.extrude authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A packet every 20 ms in several flows and both directions at once, between the internet and a host on the LAN."""
+"""Packets every 20 ms in several flows and both directions at once, between the internet and a host on the LAN."""
 
 from __future__ import annotations
 
@@ -71,6 +71,9 @@ class Stream:
     """What became of one direction: for each flow the gaps in what arrived, in milliseconds (start, length)."""
 
     sent: int = 0
+    """Packets of each flow."""
+    lost: list[int] = field(default_factory=list)
+    """Packets of each flow that did not arrive."""
     gaps: list[list[tuple[int, int]]] = field(default_factory=list)
 
     @property
@@ -85,16 +88,16 @@ class Stream:
 
 
 @contextmanager
-def streams(lab: Lab) -> Iterator[dict[str, Stream]]:
+def streams(lab: Lab, flows: int = FLOWS, step: int = STEP) -> Iterator[dict[str, Stream]]:
     """Send during the body; what became of the directions "up" and "down" is known after it."""
     fared = {direction: Stream() for direction in _ENDS}
     lab.exec("labvm", ["touch", STOP])
     receivers, senders = {}, {}
     for direction, (_sender, _source, node, address) in _ENDS.items():
-        command = ["python3", "-c", _RECEIVER, address, str(_PORTS[direction]), str(FLOWS), STOP]
+        command = ["python3", "-c", _RECEIVER, address, str(_PORTS[direction]), str(flows), STOP]
         receivers[direction] = _started(lab, node, command)
     for direction, (node, source, _receiver, target) in _ENDS.items():
-        words = [source, target, str(_PORTS[direction]), str(FLOWS), str(STEP), STOP]
+        words = [source, target, str(_PORTS[direction]), str(flows), str(step), STOP]
         senders[direction] = _started(lab, node, ["python3", "-c", _SENDER, *words])
     try:
         yield fared
@@ -105,7 +108,9 @@ def streams(lab: Lab) -> Iterator[dict[str, Stream]]:
     for direction, stream in fared.items():
         times = json.loads(told[direction].splitlines()[-1])
         stream.sent = len(times)
-        stream.gaps = [_gaps(flow, times) for flow in json.loads(heard[direction].splitlines()[-1])]
+        received = json.loads(heard[direction].splitlines()[-1])
+        stream.lost = [stream.sent - len(set(flow)) for flow in received]
+        stream.gaps = [_gaps(flow, times, step) for flow in received]
 
 
 def _started(lab: Lab, node: str, command: list[str]) -> subprocess.Popen[str]:
@@ -115,9 +120,9 @@ def _started(lab: Lab, node: str, command: list[str]) -> subprocess.Popen[str]:
     return process
 
 
-def _gaps(received: list[int], times: list[int]) -> list[tuple[int, int]]:
+def _gaps(received: list[int], times: list[int], step: int) -> list[tuple[int, int]]:
     """Return start and length of each run of packets that did not arrive; `times` says when each was sent."""
     marks = [-1, *sorted(set(received)), len(times)]
-    ends = [*times, times[-1] + STEP]
+    ends = [*times, times[-1] + step]
     pairs = [(before + 1, after) for before, after in itertools.pairwise(marks) if after - before > 1]
     return [(times[first], ends[after] - times[first]) for first, after in pairs]

@@ -131,7 +131,8 @@ def black_holed(lab: Lab, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A drill of dsl that has begun."""
     process = playbook.start(lab, "-e", "drill_wan=dsl", *arguments, playbook=DRILL)
     try:
-        wait(lab, f"iptables-save | grep -q -- '-A {CHAIN}'", 90)
+        while lab.exec("office", ["sh", "-c", f"iptables-save | grep -q -- '-A {CHAIN}'"], check=False).returncode:
+            assert process.poll() is None, process.communicate()[0]
         yield process
     finally:
         process.kill()

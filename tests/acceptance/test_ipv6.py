@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance import inventory, modules, playbook, traffic
+from tests.acceptance import inventory, modules, playbook, sessions, traffic
 from tests.acceptance.inventory import Variables
 from tests.acceptance.traffic import DESK_ADDRESS
 from tests.lab.lab import Lab
@@ -42,6 +42,10 @@ def test_ipv6_addresses_are_extruded_too(both: tuple[Lab, dict[str, list[Variabl
     assert traffic.fetch(lab, "office", f"http://[{INTERNET}]/ip") == ROUTER
     assert traffic.reaches(lab, "internet", DESK_ADDRESS)
     assert modules.drift(lab, states) == []
+    with sessions.tunnels_down(lab):
+        # no link can carry it, and nobody has to wait to learn that
+        told = lab.exec("desk", ["ping", "-c", "1", "-W", "9", "-I", DESK, INTERNET], check=False)
+        assert "Destination unreachable" in told.stdout
 
 
 def test_the_verification_proves_an_address_of_every_entry_of_both_families(

@@ -1,34 +1,22 @@
 # SPDX-FileCopyrightText: 2026 The multihome.extrude authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-
 """What comes back by itself: after reboots, and when links and devices go and come."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tests.acceptance import modules, traffic
-from tests.acceptance.conftest import HOSTS
 from tests.acceptance.traffic import DESK_ADDRESS, ROUTER_ADDRESS
 from tests.lab.lab import Lab
 
 PATIENCE = 90
 """Seconds; a busy lab is slow."""
 CUSTOMER = "/etc/extrude/acme.json"
-
-
-@pytest.fixture
-def unwatched(mended: Lab) -> Iterator[Lab]:
-    """Without BIRD, whose idea of what lives is tested elsewhere."""
-    for host in HOSTS:
-        mended.exec(host, ["systemctl", "disable", "--quiet", "--now", "extrude-bird"])
-    yield mended
-    for host in HOSTS:
-        mended.exec(host, ["systemctl", "enable", "--quiet", "--now", "extrude-bird"], timeout=60)
 
 
 def wait_until(true: Callable[[], bool], what: str) -> None:
@@ -56,74 +44,76 @@ def works(lab: Lab) -> bool:
     [[("office", True)], [("colo", True)], [("office", False), ("colo", False)], [("colo", False), ("office", True)]],
     ids=["office", "colo", "office then colo", "colo then office"],
 )
-def test_hosts_that_reboot_come_back_without_a_run(unwatched: Lab, reboots: list[tuple[str, bool]]) -> None:
+def test_hosts_that_reboot_come_back_without_a_run(mended: Lab, reboots: list[tuple[str, bool]]) -> None:
     for host, hard in reboots:
-        unwatched.reboot(host, hard=hard)
-    wait_until(lambda: works(unwatched), "extruded addresses answer")
-    assert traffic.source_seen_outside(unwatched, "desk") == ROUTER_ADDRESS
+        mended.reboot(host, hard=hard)
+    wait_until(lambda: works(mended), "extruded addresses answer")
+    assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
     for host, _hard in reboots:
-        assert unwatched.exec(host, ["systemctl", "is-failed", "extrude.service"], check=False).returncode != 0
-    wait_until(lambda: settled(unwatched), "no drift")
+        assert mended.exec(host, ["systemctl", "is-failed", "extrude.service"], check=False).returncode != 0
+    wait_until(lambda: settled(mended), "no drift")
 
 
 @pytest.mark.parametrize("device", ["dsl0", "lan0"])
-def test_a_device_that_goes_down_and_up_at_the_office_has_its_routes_back(unwatched: Lab, device: str) -> None:
-    before = _routes(unwatched)
-    unwatched.exec("office", ["ip", "link", "set", device, "down"])
-    wait_until(lambda: _routes(unwatched) != before, f"{device} is down")
-    unwatched.exec("office", ["ip", "link", "set", device, "up"])
-    wait_until(lambda: _routes(unwatched) == before, f"the routes by {device} are back")
-    assert works(unwatched)
+def test_a_device_that_goes_down_and_up_at_the_office_has_its_routes_back(mended: Lab, device: str) -> None:
+    before = _routes(mended)
+    mended.exec("office", ["ip", "link", "set", device, "down"])
+    wait_until(lambda: _routes(mended) != before, f"{device} is down")
+    mended.exec("office", ["ip", "link", "set", device, "up"])
+    wait_until(lambda: _routes(mended) == before, f"the routes by {device} are back")
+    wait_until(lambda: works(mended), "extruded addresses answer")
 
 
-def test_a_device_that_goes_down_and_up_at_the_colo_has_its_proxy_entries_back(unwatched: Lab) -> None:
+def test_a_device_that_goes_down_and_up_at_the_colo_has_its_proxy_entries_back(mended: Lab) -> None:
     command = ["ip", "neigh", "show", "proxy"]
-    before = sorted(unwatched.exec("colo", command).stdout.splitlines())
-    unwatched.exec("colo", ["ip", "link", "set", "eth0", "down"])
-    unwatched.exec("colo", ["ip", "link", "set", "eth0", "up"])
-    wait_until(lambda: sorted(unwatched.exec("colo", command).stdout.splitlines()) == before, "proxy entries are back")
-    wait_until(lambda: works(unwatched), "extruded addresses answer")
+    before = sorted(mended.exec("colo", command).stdout.splitlines())
+    mended.exec("colo", ["ip", "link", "set", "eth0", "down"])
+    mended.exec("colo", ["ip", "link", "set", "eth0", "up"])
+    wait_until(lambda: sorted(mended.exec("colo", command).stdout.splitlines()) == before, "proxy entries are back")
+    wait_until(lambda: works(mended), "extruded addresses answer")
 
 
-def test_an_address_that_a_link_loses_takes_its_tunnel_along_and_brings_it_back(unwatched: Lab) -> None:
-    unwatched.exec("office", ["ip", "address", "del", "198.51.100.2/24", "dev", "cable0"])
-    extrude(unwatched, "office", "wan", "down", "cable0")
-    status = json.loads(extrude(unwatched, "office", "status", "--json"))["sites"][0]
-    assert [(link["name"], link["up"], link["reason"]) for link in status["links"]] == [
-        ("dsl", True, ""),
-        ("cable", False, "cable0 does not have the address 198.51.100.2"),
-    ]
-    assert unwatched.exec("office", ["ip", "link", "show", "ex-cable"], check=False).returncode != 0
-    assert works(unwatched)
-    unwatched.exec("office", ["ip", "address", "add", "198.51.100.2/24", "dev", "cable0"])
-    extrude(unwatched, "office", "wan", "up", "cable0")
-    assert settled(unwatched)
-    assert "tunnel  ex-cable  up" in extrude(unwatched, "office", "status")
+def test_an_address_that_a_link_loses_takes_its_tunnel_along_and_brings_it_back(mended: Lab) -> None:
+    mended.exec("office", ["ip", "address", "del", "198.51.100.2/24", "dev", "cable0"])
+    try:
+        extrude(mended, "office", "wan", "down", "cable0")
+        status = json.loads(extrude(mended, "office", "status", "--json"))["sites"][0]
+        assert [(link["name"], link["up"], link["reason"]) for link in status["links"]] == [
+            ("dsl", True, ""),
+            ("cable", False, "cable0 does not have the address 198.51.100.2"),
+        ]
+        assert mended.exec("office", ["ip", "link", "show", "ex-cable"], check=False).returncode != 0
+        wait_until(lambda: works(mended), "the other link carries all")
+    finally:
+        mended.exec("office", ["ip", "address", "add", "198.51.100.2/24", "dev", "cable0"])
+    extrude(mended, "office", "wan", "up", "cable0")
+    assert settled(mended)
+    assert "tunnel  ex-cable  up" in extrude(mended, "office", "status")
 
 
-def test_a_damaged_file_does_not_keep_a_host_from_coming_back(unwatched: Lab) -> None:
-    unwatched.exec("office", ["truncate", "--size=100", CUSTOMER])
-    unwatched.reboot("office", hard=True)
-    wait_until(lambda: works(unwatched), "extruded addresses answer")
-    told = unwatched.exec("office", ["journalctl", "-b", "-u", "extrude.service", "-o", "cat"]).stdout
+def test_a_damaged_file_does_not_keep_a_host_from_coming_back(mended: Lab) -> None:
+    mended.exec("office", ["truncate", "--size=100", CUSTOMER])
+    mended.reboot("office", hard=True)
+    wait_until(lambda: works(mended), "extruded addresses answer")
+    told = mended.exec("office", ["journalctl", "-b", "-u", "extrude.service", "-o", "cat"]).stdout
     assert f"extrude: warning: {CUSTOMER} is no list of states, so its copy acme.json.last-good is used" in told
 
 
-def test_events_that_mean_nothing_cost_nothing_and_change_nothing(unwatched: Lab) -> None:
+def test_events_that_mean_nothing_cost_nothing_and_change_nothing(mended: Lab) -> None:
     for words in (["up", "mgmt0"], ["down", "ex-dsl"], ["up", "nonesuch", "--match", "x", "--gateway", "192.0.2.1"]):
-        assert extrude(unwatched, "office", "wan", *words) == ""
-    assert unwatched.exec("office", ["ls", "-A", "/run/extrude"]).stdout.find("links") < 0
-    assert settled(unwatched)
+        assert extrude(mended, "office", "wan", *words) == ""
+    assert mended.exec("office", ["ls", "-A", "/run/extrude"]).stdout.find("links") < 0
+    assert settled(mended)
 
 
-def test_an_apply_that_is_killed_half_way_is_put_right_by_the_next(unwatched: Lab) -> None:
+def test_an_apply_that_is_killed_half_way_is_put_right_by_the_next(mended: Lab) -> None:
     remove = "ip link del ex-dsl; ip link del ex-cable; ip rule del priority 4230"
-    unwatched.exec("office", ["sh", "-c", remove], check=False)
+    mended.exec("office", ["sh", "-c", remove], check=False)
     for hundredths in range(5, 100, 20):
-        unwatched.exec("office", ["timeout", "-s", "KILL", str(hundredths / 100), "extrude", "apply"], check=False)
-    extrude(unwatched, "office", "apply")
-    assert settled(unwatched)
-    assert works(unwatched)
+        mended.exec("office", ["timeout", "-s", "KILL", str(hundredths / 100), "extrude", "apply"], check=False)
+    extrude(mended, "office", "apply")
+    assert settled(mended)
+    wait_until(lambda: works(mended), "extruded addresses answer")
 
 
 def _routes(lab: Lab) -> list[str]:

@@ -8,7 +8,7 @@ The limits are generous, for a lab on a busy machine; tests/bench measures what 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -25,8 +25,6 @@ QUICK = {"detect": 150, "hold_down": 1, "hold_down_max": 2}
 MOST_LOST_QUICKLY = 300
 TURNS = 6
 """How often a busy machine may be in the way of a cut that is found quickly."""
-ISPS = ("isp-dsl", "isp-cable")
-GRE = ["iptables", "-w", "{}", "FORWARD", "-p", "gre", "-j", "DROP"]
 
 
 def office(**changes: dict[str, int]) -> Variables:
@@ -58,18 +56,6 @@ def cut_and_heal(lab: Lab, link: str) -> dict[str, stream.Stream]:
         sessions.wait_up(lab)
         time.sleep(1)
     return fared
-
-
-@pytest.fixture
-def kill_tunnels(mended: Lab) -> Iterator[Callable[[bool], None]]:
-    """Call it with True to kill all tunnels and with False to let them live; the links stay as they are."""
-
-    def switch(dead: bool) -> None:
-        for isp in ISPS:
-            mended.exec(isp, [word.format("-I" if dead else "-D") for word in GRE], check=dead)
-
-    yield switch
-    switch(False)
 
 
 # --- paths that die ------------------------------------------------------------------------------
@@ -219,39 +205,6 @@ def test_without_daemons_the_static_routes_carry_and_a_run_finds_nothing_to_do(m
     assert modules.drift(mended) == []
     sessions.wait_up(mended)
     assert modules.drift(mended) == []
-
-
-# --- when nothing lives ----------------------------------------------------------------------------
-
-
-def test_without_a_tunnel_what_is_direct_goes_on_and_senders_are_told(
-    mended: Lab, kill_tunnels: Callable[[bool], None]
-) -> None:
-    kill_tunnels(True)
-    for host, names in sessions.TUNNELS.items():
-        for name in names:
-            sessions.wait_down(mended, host, name)
-    assert traffic.source_seen_outside(mended, "desk") in {"192.0.2.2", "198.51.100.2"}
-    mended.exec("upstream", ["ip", "neigh", "flush", "dev", "rack0"])
-    told = mended.exec("internet", ["ping", "-c", "3", "-i", "0.2", "-W", "2", DESK_ADDRESS], check=False).stdout
-    assert "From 203.0.113.2 icmp_seq=1 Destination Host Unreachable" in told
-    assert traffic.neighbour(mended, "upstream", DESK_ADDRESS) == traffic.mac(mended, "colo", "eth0")
-    kill_tunnels(False)
-    sessions.wait_up(mended)
-    assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
-    assert traffic.reaches(mended, "internet", DESK_ADDRESS)
-
-
-def test_without_a_tunnel_a_site_that_blocks_sends_nothing(mended: Lab, kill_tunnels: Callable[[bool], None]) -> None:
-    bring(mended, {**office(), "extrude_when_down": "block"})
-    assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
-    kill_tunnels(True)
-    for name in sessions.TUNNELS["office"]:
-        sessions.wait_down(mended, "office", name)
-    assert not traffic.reaches(mended, "desk", traffic.INTERNET_ADDRESS, 1)
-    kill_tunnels(False)
-    sessions.wait_up(mended)
-    assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
 
 
 # --- others ------------------------------------------------------------------------------------------

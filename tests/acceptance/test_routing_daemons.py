@@ -101,12 +101,15 @@ def test_frr_is_a_sites_end(frr: Lab) -> None:
     frr.exec("office", ["systemctl", "enable", "frr"], timeout=120)
     frr.exec("office", ["systemctl", "restart", "frr"], timeout=120)
     sessions.wait_established(frr, "colo", ("ex1-dsl", "ex1-cable"))
+    ways = f"ip route show table 4200 {DESK_ADDRESS}"
+    sessions.wait(frr, "colo", f"[ $({ways} | grep -c nexthop) = 2 ]")
     assert sessions.ways(frr, "colo", DESK_ADDRESS) == {"ex1-dsl": 5, "ex1-cable": 3}
     sessions.wait(frr, "colo", "[ $(birdc -s /run/extrude/bird.ctl show bfd sessions | grep -c ' Up ') = 2 ]")
     assert traffic.reaches(frr, "internet", DESK_ADDRESS)
     frr.cut("dsl", black_hole=True)
     sessions.wait_down(frr, "colo", "ex1-dsl")
+    sessions.wait(frr, "colo", f"! {ways} | grep -q ex1-dsl")
     assert sessions.ways(frr, "colo", DESK_ADDRESS).keys() == {"ex1-cable"}
-    received = frr.exec("office", ["vtysh", "-c", "show bgp ipv4 unicast 0.0.0.0/0"]).stdout
-    assert "10.254.0.2" in received
-    assert "10.254.0.0 " not in received
+    received = "vtysh -c 'show bgp ipv4 unicast 0.0.0.0/0'"
+    sessions.wait(frr, "office", f"! {received} | grep -q '10.254.0.0 '")
+    assert "10.254.0.2" in frr.exec("office", ["sh", "-c", received]).stdout

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -34,40 +32,29 @@ while time.monotonic() < end:
 """Sends from 8 ports, so that each tunnel has some."""
 
 
-@contextmanager
-def tunnels_down(lab: Lab) -> Iterator[None]:
-    """Let no tunnel of the office through for the body; its links stay as they are."""
-    _set_gre(lab, "-I")
-    try:
-        for link in LINKS:
-            sessions.wait_down(lab, "office", f"ex-{link}")
-            sessions.wait_down(lab, "colo", f"ex1-{link}")
-        yield
-    finally:
-        _set_gre(lab, "-D")
-        sessions.wait_up(lab)
-
-
-def _set_gre(lab: Lab, action: str) -> None:
-    for link in LINKS:
-        lab.exec(f"isp-{link}", ["iptables", "-w", action, "FORWARD", "-p", "gre", "-j", "DROP"])
-
-
 def first_link(lab: Lab) -> str:
     """The link by which the router's main table leaves, and so what is direct."""
     return str(json.loads(lab.exec("office", ["ip", "-j", "route", "show", "default"]).stdout)[0]["dev"])[:-1]
 
 
-@pytest.mark.parametrize("source", [None, DESK_ADDRESS], ids=["LAN host", "LAN host by its extruded address"])
-def test_without_a_tunnel_new_connections_leave_by_a_link_as_its_address(mended: Lab, source: str | None) -> None:
-    with tunnels_down(mended):
-        assert traffic.source_seen_outside(mended, "desk", source) == LINKS[first_link(mended)]
-    assert traffic.source_seen_outside(mended, "desk", source) == source or ROUTER_ADDRESS
+def test_without_a_tunnel_new_connections_leave_by_a_link_as_its_address_and_outside_senders_are_told(
+    mended: Lab,
+) -> None:
+    with sessions.tunnels_down(mended):
+        for source in (None, DESK_ADDRESS):
+            assert traffic.source_seen_outside(mended, "desk", source) == LINKS[first_link(mended)]
+        mended.exec("upstream", ["ip", "neigh", "flush", "dev", "rack0"])
+        told = mended.exec("internet", ["ping", "-c", "3", "-i", "0.2", "-W", "2", DESK_ADDRESS], check=False).stdout
+        assert "From 203.0.113.2 icmp_seq=1 Destination Host Unreachable" in told
+        assert traffic.neighbour(mended, "upstream", DESK_ADDRESS) == traffic.mac(mended, "colo", "eth0")
+    assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
+    assert traffic.source_seen_outside(mended, "desk", DESK_ADDRESS) == DESK_ADDRESS
+    assert traffic.reaches(mended, "internet", DESK_ADDRESS)
 
 
 def test_a_connection_that_began_direct_stays_on_its_link_when_tunnels_are_back(mended: Lab) -> None:
     with watch.capture(mended, f"isp-{first_link(mended)}", "office0", "tcp port 2222") as direct:
-        with tunnels_down(mended):
+        with sessions.tunnels_down(mended):
             kept = watch.connection(mended, "desk", "internet", INTERNET_ADDRESS)
             fared = kept.__enter__()
         assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
@@ -84,7 +71,7 @@ def test_what_began_in_a_tunnel_does_not_leave_a_link_with_an_extruded_source(me
     with (
         watch.capture(mended, "isp-dsl", "office0", EXTRUDED) as dsl,
         watch.capture(mended, "isp-cable", "office0", EXTRUDED) as cable,
-        tunnels_down(mended),
+        sessions.tunnels_down(mended),
     ):
         mended.exec("office", ["ping", "-c", "2", "-W", "1", "-I", ROUTER_ADDRESS, INTERNET_ADDRESS], check=False)
         sender.communicate(timeout=30)
@@ -93,7 +80,7 @@ def test_what_began_in_a_tunnel_does_not_leave_a_link_with_an_extruded_source(me
 
 def test_what_is_direct_goes_on_through_the_tunnels_when_its_link_dies(mended: Lab) -> None:
     link = first_link(mended)
-    with tunnels_down(mended):
+    with sessions.tunnels_down(mended):
         sender = mended.popen("desk", ["python3", "-c", SENDER, "192.168.10.2", "20020", "40"])
         mended.exec("office", ["sh", "-c", "until grep -q sport=2002 /proc/net/nf_conntrack; do sleep 0.1; done"])
     with watch.capture(mended, "internet", "eth0", "udp and src portrange 20020-20027") as arrived:
@@ -113,7 +100,10 @@ def test_a_port_forward_of_the_admin_on_a_link_works_while_tunnels_are_up(mended
 def test_blocked_nothing_leaves_without_a_tunnel(mended: Lab) -> None:
     blocked = states({"office": {**lab_host("office"), "extrude_when_down": "block"}})
     assert not modules.apply(mended, "office", blocked["office"]).failed
-    with tunnels_down(mended), watch.capture(mended, f"isp-{first_link(mended)}", "office0", "udp port 9") as left:
+    with (
+        sessions.tunnels_down(mended),
+        watch.capture(mended, f"isp-{first_link(mended)}", "office0", "udp port 9") as left,
+    ):
         mended.exec("desk", ["python3", "-c", SENDER, "192.168.10.2", "20030", "1"], check=False)
         mended.exec("desk", ["python3", "-c", SENDER, DESK_ADDRESS, "20040", "1"], check=False)
     assert left.lines == []

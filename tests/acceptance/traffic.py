@@ -85,7 +85,7 @@ def _carried(lab: Lab, direction: str, *, sender: str, source: str, target: str)
     before = _counters(lab, direction)
     lab.exec(sender, ["python3", "-c", _SENDER, source, target, str(FLOWS), str(PACKETS_A_FLOW)])
     after = _counters(lab, direction)
-    packets = {wan: after[wan] - before[wan] for wan in after}
+    packets = {wan: after[wan] - before.get(wan, 0) for wan in after}
     return {wan: round(100 * count / max(1, sum(packets.values()))) for wan, count in packets.items()}
 
 

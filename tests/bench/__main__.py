@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`make bench`: the engine beside ip(8), in a namespace of this machine, and for GRE tunnels on a host of the lab.
 
-`make bench ARGS=packet`: see packet.py.
+`make bench ARGS=packet` and `make bench ARGS=liveness`: see packet.py and liveness.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from tests.bench import packet
+from tests.bench import liveness, packet
 from tests.lab.lab import Lab
 
 HERE = Path(__file__).parent
@@ -32,8 +32,9 @@ Row = tuple[str, dict[str, Any]]
 
 def main() -> None:
     """Run what is asked for; print a table, and with --json the figures."""
-    if sys.argv[1:2] == ["packet"]:
-        packet.main(sys.argv[2:])
+    others = {"packet": packet.main, "liveness": liveness.main}
+    if other := others.get("".join(sys.argv[1:2])):
+        other(sys.argv[2:])
         return
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--json", type=Path, help="also write the figures there")

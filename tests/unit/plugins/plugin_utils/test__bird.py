@@ -57,12 +57,15 @@ def test_the_sessions_of_a_colo() -> None:
 
 
 def test_the_pace_of_bfd() -> None:
-    wans = [dsl(), cable(detect=600)]
+    wans = [dsl(), cable(detect=9000)]
     site, colo_ = (files(end, extrude_wans=wans)["bfd.d/acme.1.conf"] for end in ("site", "colo"))
-    assert 'interface "ex-dsl" { interval 50000 us; multiplier 3; };' in site
-    assert 'interface "ex-cable" { interval 200000 us; multiplier 3; };' in site
-    assert 'interface "ex1-dsl" { interval extrude_interval ms; multiplier 3; };' in colo_
-    assert 'interface "ex1-cable" { interval 200000 us; multiplier 3; };' in colo_
+    quick = "interval 50000 us; idle tx interval 50000 us; multiplier 3;"
+    slow = "interval 3000000 us; idle tx interval 1000000 us; multiplier 3;"
+    counted = "interval extrude_interval ms; idle tx interval extrude_interval ms; multiplier 3;"
+    assert f'interface "ex-dsl" {{ {quick} }};' in site
+    assert f'interface "ex-cable" {{ {slow} }};' in site
+    assert f'interface "ex1-dsl" {{ {counted} }};' in colo_
+    assert f'interface "ex1-cable" {{ {slow} }};' in colo_
 
 
 def test_ways_that_bfd_alone_vouches_for_stand_behind_every_tier_and_out_of_packet_mode() -> None:

@@ -327,6 +327,7 @@ def test_ipv6() -> None:
                 {"device": "ex-cable", "gateway": "fd65:7874:7275:1::", "weight": 1},
             ],
         },
+        {"destination": "::/0", "table": 4218, "type": "unreachable", "nexthops": []},
     ]
     assert [chain["table"] for chain in found["chains"] if chain["family"] == 6] == ["mangle"] * 3 + ["filter"] * 2
 
@@ -338,18 +339,21 @@ def test_only_extruded_ipv6_sources_enter_a_tunnel_and_others_keep_their_way() -
         {"family": 6, "priority": 4215, "table": 4200, "destination": "2001:db8:100:1::/64"},
         {"family": 6, "priority": 4280, "table": 4200, "source": "2001:db8:100::10/128"},
         {"family": 6, "priority": 4281, "table": 4217, "source": "2001:db8:100::10/128", "standby": True},
+        {"family": 6, "priority": 4282, "table": 4218, "source": "2001:db8:100::10/128"},
         {"family": 6, "priority": 4280, "table": 4200, "source": "2001:db8:100:1::/64"},
         {"family": 6, "priority": 4281, "table": 4217, "source": "2001:db8:100:1::/64", "standby": True},
+        {"family": 6, "priority": 4282, "table": 4218, "source": "2001:db8:100:1::/64"},
         {"family": 6, "priority": 4290, "table": 254},
         {"family": 6, "priority": 4295, "table": 4200, "iif": "lo"},
         {"family": 6, "priority": 4296, "table": 4217, "iif": "lo", "standby": True},
+        {"family": 6, "priority": 4297, "table": 4218, "iif": "lo"},
     ]
 
 
 def test_a_router_without_an_ipv6_address_of_its_own_does_not_send_through_tunnels() -> None:
     lan = [{"interface": "lan0", "mode": "routed"}]
     found = state(extrude_addresses=["203.0.113.10", "2001:db8:100:1::/64"], extrude_lan=lan)
-    assert [rule["priority"] for rule in found["rules"] if rule["family"] == 6] == [4210, 4215, 4280, 4281]
+    assert [rule["priority"] for rule in found["rules"] if rule["family"] == 6] == [4210, 4215, 4280, 4281, 4282]
 
 
 def test_a_router_without_an_ipv4_address_of_its_own_sends_by_its_wans() -> None:

@@ -1,0 +1,163 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`make bench ARGS=liveness`: what users lose when a path dies under a link that is up, and by what else happens.
+
+Streams run in both directions between the internet and a host on the LAN while a link is black-holed, comes back,
+changes its weight and its tier, and while BIRD is killed at either end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance import inventory, modules, playbook, sessions, stream, traffic
+from tests.lab.lab import Lab
+
+LINK = "dsl"
+KEYS = {"detect": 150, "hold_down": 1, "hold_down_max": 2}
+FLOWS = 8
+STEP, VOICE_STEP = 10, 20
+"""Milliseconds between two packets of a flow."""
+PLANNED: tuple[dict[str, Any], ...] = ({"weight": 1}, {"metric": 2}, {})
+"""Changes of the link, one after the other."""
+HEAD = ("what", "direction", "times", "median", "p95", "most")
+
+
+@dataclass
+class Costs:
+    """What an event costs the flow that fares worst, each time, by direction: milliseconds, or packets."""
+
+    lab: Lab
+    what: str
+    packets: bool = False
+    found: dict[str, list[int]] = field(default_factory=lambda: {"up": [], "down": []})
+
+    def of(self, event: Callable[[Lab], None]) -> None:
+        """Let it happen to streams."""
+        with stream.streams(self.lab, FLOWS, VOICE_STEP if self.packets else STEP) as fared:
+            time.sleep(1)
+            event(self.lab)
+            time.sleep(1)
+        for direction, one in fared.items():
+            self.found[direction].append(max(one.lost) if self.packets else one.longest)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the figures of each direction."""
+        for direction, costs in self.found.items():
+            ranked = sorted(costs)
+            yield {
+                "what": self.what,
+                "direction": direction,
+                "times": len(ranked),
+                "median": ranked[len(ranked) // 2],
+                "p95": ranked[max(0, -(-len(ranked) * 95 // 100) - 1)],
+                "most": ranked[-1],
+                "all": costs,
+            }
+
+
+def main(words: list[str] | None = None) -> None:
+    """Measure; print a table, and with --json the figures."""
+    parser = argparse.ArgumentParser(prog="make bench ARGS=liveness", description=__doc__)
+    parser.add_argument("--cuts", type=int, default=20)
+    parser.add_argument("--restarts", type=int, default=5)
+    parser.add_argument("--lab", default="bench-liveness", help="name of the lab")
+    parser.add_argument("--keep", action="store_true", help="leave the lab up, and use it if it is up")
+    parser.add_argument("--json", type=Path, help="also write the figures there")
+    options = parser.parse_args(words)
+    lab = Lab(options.lab)
+    lab.up()
+    try:
+        traffic.own_the_desk_address(lab)
+        deploy(lab)
+        rows = list(measure(lab, options.cuts, options.restarts))
+    finally:
+        if not options.keep:
+            lab.down()
+    print(table(rows))
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def measure(lab: Lab, cuts: int, restarts: int) -> Iterator[dict[str, Any]]:
+    """Yield the figures, a row for each event and direction."""
+    died, returned = Costs(lab, "path black-holed, link up: ms"), Costs(lab, "the same path comes back: ms")
+    voice = Costs(lab, "the same cut, packets of a 20 ms stream", packets=True)
+    for _number in range(cuts):
+        died.of(cut)
+        returned.of(heal)
+        voice.of(cut)
+        heal(lab)
+    planned = Costs(lab, "planned change of weight or tier: ms")
+    for changes in (*PLANNED, *PLANNED):
+        planned.of(partial(change, changes=changes))
+    killed = [Costs(lab, f"BIRD killed at the {host}: ms") for host in sessions.TUNNELS]
+    for costs, host in zip(killed, sessions.TUNNELS, strict=True):
+        for _number in range(restarts):
+            costs.of(partial(kill, host=host))
+    for costs in (died, returned, voice, planned, *killed):
+        yield from costs.rows()
+
+
+def site(**changes: Any) -> dict[str, Any]:
+    """Return the lab's site as it is measured; *changes* are those of the link that is cut."""
+    variables = inventory.lab_host("office")
+    for wan in variables["extrude_wans"]:
+        wan.update(KEYS)
+        wan.update(changes if wan["name"] == LINK else {})
+    return variables
+
+
+def deploy(lab: Lab) -> None:
+    """Deploy that site."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = playbook.run(lab, inventory=inventory.write(Path(folder), {"office": site()}))
+    if done.code != 0:
+        raise SystemExit(f"the deployment failed:\n{done.output}")
+    sessions.wait_up(lab)
+
+
+# --- what happens -----------------------------------------------------------------------------------
+
+
+def cut(lab: Lab) -> None:
+    """Black-hole the link; the devices of its ends stay up."""
+    lab.cut(LINK, black_hole=True)
+    for host, (tunnel, *_others) in sessions.TUNNELS.items():
+        sessions.wait_down(lab, host, tunnel)
+
+
+def heal(lab: Lab) -> None:
+    """Let the link live, until its sessions are up again."""
+    lab.heal(LINK)
+    sessions.wait_up(lab)
+
+
+def change(lab: Lab, changes: dict[str, Any]) -> None:
+    """Bring both ends to the site with a changed link, in the order of the playbook."""
+    wanted = inventory.states({"office": site(**changes)})
+    for host, part in (("colo", {"only": "make"}), ("office", {}), ("colo", {"only": "purge"})):
+        result = modules.call(lab, host, "extrude_state", states=wanted[host], **part)
+        if result.failed:
+            raise SystemExit(result.message)
+
+
+def kill(lab: Lab, host: str) -> None:
+    """Kill BIRD, and wait until it is there again."""
+    lab.exec(host, ["systemctl", "kill", "--kill-whom=main", "--signal=KILL", sessions.UNIT])
+    time.sleep(2)
+    sessions.wait_up(lab)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the figures as a Markdown table."""
+    lines = [HEAD, tuple("---" for _name in HEAD), *([str(row[name]) for name in HEAD] for row in rows)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
