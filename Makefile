@@ -58,7 +58,7 @@ acceptance: setup ## Run the acceptance tests in the lab: make acceptance ARGS="
 stock: setup ## Run their core (pytest's marker) on the stock Debian kernel, with nftables-backed iptables
 	$(RUN)
 
-lab-links: setup ## Test the lab's links that come and go: real PPPoE and DHCP (half an hour, not in make test)
+lab-links: setup ## Test links that come and go: real PPPoE and DHCP (an hour, not in make test)
 	$(RUN)
 
 fresh: ## Prove a command in a fresh minimal Debian 12: make fresh ARGS="make test"

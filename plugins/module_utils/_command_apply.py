@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from . import _apply
+from . import _apply, _endpoint_tell
 from ._bind import Plain
 from ._fields import EngineError
 from ._local import Store, bound
@@ -41,6 +41,8 @@ def run(options: argparse.Namespace, store: Store) -> int:
     operations, problems = apply(store, options.check)
     for operation in operations:
         sys.stdout.write(f"{operation}\n")
+    if not options.check:
+        _endpoint_tell.follow(store)
     if problems:
         raise EngineError("; ".join(problems))
     return 0

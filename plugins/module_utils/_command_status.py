@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from . import _command_apply, _links, _liveness
+from . import _command_apply, _endpoint_tell, _links, _liveness
 from ._bind import UNHEARD, Plain
 from ._fields import EngineError
 from ._learned import endpoints_of
@@ -54,7 +54,10 @@ def report(store: Store) -> Plain:
             {
                 "customer": state["customer"],
                 "site": state["site"],
-                "links": [_link(name, link, kernel, start) for name, link in links_of(state, store, kernel).items()],
+                "links": [
+                    {**_link(name, link, kernel, start), "colo": _told(name, link, state, store)}
+                    for name, link in links_of(state, store, kernel).items()
+                ],
                 "tunnels": [
                     _watched(_tunnel(tunnel, state, store, kernel), sessions) for tunnel in state.get("tunnels") or ()
                 ],
@@ -80,6 +83,17 @@ def _link(name: str, link: Link, kernel: Kernel, start: datetime) -> Plain:
     }
 
 
+def _told(name: str, link: Link, state: Plain, store: Store) -> Plain | None:
+    """What became of telling the colo the address of a link; None where there is nothing to tell."""
+    if link.reason or name not in (wan.name for wan in _endpoint_tell.reported(state)):
+        return None
+    report = store.reports.read(name)
+    if report is None or report.address != link.address:
+        return {"heard": None, "since": None, "trouble": "not tried yet"}
+    trouble = "" if report.heard else report.trouble or "no answer yet"
+    return {"heard": report.heard or None, "since": report.since, "trouble": trouble}
+
+
 def _tunnel(tunnel: Plain, state: Plain, store: Store, kernel: Kernel) -> Plain:
     name, wan = str(tunnel.get("name")), str(tunnel.get("wan"))
     interface = kernel.devices.get(name)
@@ -89,8 +103,10 @@ def _tunnel(tunnel: Plain, state: Plain, store: Store, kernel: Kernel) -> Plain:
         return data
     endpoint = store.endpoints.read(state, wan)
     if endpoint == UNHEARD:
-        data |= {"up": False, "reason": "the site has not reported its address yet"}
-    return {**data, "endpoint": None if endpoint == UNHEARD else endpoint}
+        return {**data, "up": False, "reason": "the site has not reported its address yet", "endpoint": None}
+    when = store.endpoints.reported(state, wan)
+    reported = None if when is None else datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
+    return {**data, "endpoint": endpoint, "reported": reported}
 
 
 def _watched(tunnel: Plain, sessions: Mapping[str, Session] | None) -> Plain:
@@ -122,7 +138,8 @@ def lines(status: Plain, now: datetime | None = None) -> Iterator[str]:
         yield "nothing is deployed on this host"
     for site in status["sites"]:
         yield name_of(site)
-        rows = [_link_row(link, now) for link in site["links"]] + [_tunnel_row(tunnel) for tunnel in site["tunnels"]]
+        rows = [_link_row(link, now) for link in site["links"]]
+        rows += [_tunnel_row(tunnel, now) for tunnel in site["tunnels"]]
         yield from _table(rows)
     drift = status["drift"]
     yield from (f"to do: {operation}" for operation in drift["operations"])
@@ -131,12 +148,30 @@ def lines(status: Plain, now: datetime | None = None) -> Iterator[str]:
 
 def _link_row(link: Mapping[str, Any], now: datetime) -> list[str]:
     via = f"{link['device']} {link['address']}" + (f" by {link['gateway']}" if link["gateway"] else "")
-    since = f", for {age(now - datetime.fromisoformat(link['since']))}" if link["since"] else ""
-    return ["link", link["name"], "up" if link["up"] else "down", via + since if link["up"] else link["reason"]]
+    words = [via, *([f"for {_ago(link['since'], now)}"] if link["since"] else []), *_told_words(link, now)]
+    return ["link", link["name"], "up" if link["up"] else "down", ", ".join(words) if link["up"] else link["reason"]]
 
 
-def _tunnel_row(tunnel: Mapping[str, Any]) -> list[str]:
+def _told_words(link: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    told = link.get("colo")
+    if not told:
+        return
+    if not told["heard"]:
+        since = f" for {_ago(told['since'], now)}" if told["since"] else ""
+        yield f"the colo has not heard of it{since}: {told['trouble']}"
+    elif told["heard"] != link["address"]:
+        yield f"the colo sees {told['heard']} instead: behind NAT, which tunnels do not pass"
+    else:
+        yield f"the colo heard of it {_ago(told['since'], now)} ago"
+
+
+def _ago(time: str, now: datetime) -> str:
+    return age(now - datetime.fromisoformat(time))
+
+
+def _tunnel_row(tunnel: Mapping[str, Any], now: datetime) -> list[str]:
     words = [f"to {tunnel['endpoint']}"] if tunnel.get("endpoint") else []
+    words += [f"reported {_ago(tunnel['reported'], now)} ago"] if tunnel.get("reported") else []
     words += [f"lives since {tunnel['since']}"] if tunnel.get("lives") else []
     up = tunnel["up"]
     return ["tunnel", tunnel["name"], "up" if up else "down", ", ".join(words) if up else tunnel["reason"]]

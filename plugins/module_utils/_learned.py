@@ -1,7 +1,8 @@
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: 2026 The multihome.extrude authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was learnt and no kernel can tell: hints of a site's links, and the endpoints that sites have reported.
+"""What was learnt and no kernel can tell: hints of a site's links, whether its colo was told of their addresses, and at
+the colo the endpoints that sites have reported.
 
 Each is a small file, so that one writer needs no other's content. This module util is private to the collection.
 """
@@ -11,7 +12,8 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from ._bind import UNHEARD, Plain
@@ -19,7 +21,24 @@ from ._links import Hint
 from ._storage import cannot, write
 
 HINTS = "/run/extrude/links"
+REPORTS = "/run/extrude/reports"
 ENDPOINTS = "/var/lib/extrude/endpoints"
+
+NEWS = ".news"
+"""Among the endpoints: stands while there are new ones that nobody has looked at (extrude-endpoints.path)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of telling the colo a link's address."""
+
+    address: str
+    since: str
+    """When the colo heard it; until then: when it was told first (ISO 8601)."""
+    heard: str = ""
+    """The address that the colo saw; empty: it has not heard it yet."""
+    trouble: str = ""
+    """Why not."""
 
 
 class Hints:
@@ -35,14 +54,25 @@ class Hints:
 
     def store(self, wan: str, hint: Hint | None) -> None:
         """Remember a hint of a link, or forget it."""
-        path = self._folder / wan
+        _keep(self._folder / wan, hint)
+
+
+class Reports:
+    """What became of telling the colo, by link, until the host stops: after a start it is told again."""
+
+    def __init__(self, folder: str | Path = REPORTS) -> None:
+        self._folder = Path(folder)
+
+    def read(self, wan: str) -> Report | None:
+        """A link's; a file that is no report is as good as none."""
         try:
-            if hint is None:
-                path.unlink(missing_ok=True)
-            else:
-                write(path, json.dumps(asdict(hint)) + "\n", sync=False)
-        except OSError as error:
-            raise cannot("write", path, error) from error
+            return _report(json.loads((self._folder / wan).read_text(encoding="utf-8")))
+        except (OSError, ValueError, AttributeError):
+            return None
+
+    def store(self, wan: str, report: Report | None) -> None:
+        """Remember what became of it, or forget it."""
+        _keep(self._folder / wan, report)
 
 
 class Endpoints:
@@ -60,11 +90,29 @@ class Endpoints:
 
     def read(self, state: Plain, wan: str) -> str:
         """The endpoint of a link; UNHEARD where it has reported none."""
-        path = self.path(str(state.get("customer")), str(state.get("site")), wan)
         try:
-            return str(ipaddress.IPv4Address(path.read_text(encoding="ascii").strip()))
+            return str(ipaddress.IPv4Address(self._of(state, wan).read_text(encoding="ascii").strip()))
         except (OSError, ValueError):
             return UNHEARD
+
+    def reported(self, state: Plain, wan: str) -> float | None:
+        """When a link reported its endpoint last, in seconds since 1970."""
+        try:
+            return self._of(state, wan).stat().st_mtime
+        except OSError:
+            return None
+
+    def store(self, state: Plain, wan: str, address: str) -> None:
+        """Keep what a link has reported, safe from a power cut, and say that there is news."""
+        path = self._of(state, wan)
+        try:
+            write(path, f"{address}\n")
+            write(self._folder / NEWS, "", sync=False)
+        except OSError as error:
+            raise cannot("write", path, error) from error
+
+    def _of(self, state: Plain, wan: str) -> Path:
+        return self.path(str(state.get("customer")), str(state.get("site")), wan)
 
 
 def endpoints_of(state: Plain) -> list[str]:
@@ -77,6 +125,22 @@ def _files(folder: Path) -> Iterable[Path]:
         return [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     except OSError:
         return []
+
+
+def _keep(path: Path, item: Hint | Report | None) -> None:
+    """Write something to a file that need not outlive the host's run; None: remove it."""
+    try:
+        if item is None:
+            path.unlink(missing_ok=True)
+        else:
+            write(path, json.dumps(asdict(item)) + "\n", sync=False)
+    except OSError as error:
+        raise cannot("write", path, error) from error
+
+
+def _report(data: dict[str, object]) -> Report:
+    address, since, heard, trouble = (str(data.get(key) or "") for key in ("address", "since", "heard", "trouble"))
+    return Report(str(ipaddress.IPv4Address(address)), datetime.fromisoformat(since).isoformat(), heard, trouble)
 
 
 def _hint(path: Path) -> Hint:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from . import _links
 from ._bind import Plain, bind, devices_of, hold_sources, is_open
-from ._learned import Endpoints, Hints
+from ._learned import Endpoints, Hints, Reports
 from ._links import Kernel, Link
 from ._model import State
 from ._record import Records
@@ -28,6 +28,7 @@ class Store:
     records: Records = field(default_factory=Records)
     hints: Hints = field(default_factory=Hints)
     endpoints: Endpoints = field(default_factory=Endpoints)
+    reports: Reports = field(default_factory=Reports)
 
     @property
     def warnings(self) -> list[str]:

@@ -40,6 +40,11 @@ class States:
         """The states of every owner on this host."""
         return tuple(self._files.load(_checked))
 
+    def find(self, customer: str, site: str) -> Plain | None:
+        """The state of one owner, without reading those of other customers; None where there is none."""
+        found = self._files.load_customer(customer, _checked)
+        return next((state for state in found if _owner(state) == (customer, site)), None)
+
     def store(self, states: Iterable[Plain], only: Part = "") -> None:
         """Put *states* in place of those of the same owners; one without objects goes.
 

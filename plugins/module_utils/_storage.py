@@ -38,6 +38,11 @@ class SiteFiles:
         """What *parse* makes of each site of each customer; it is also told the place in the file."""
         return [item for path in sorted(self.folder.glob("*.json")) for item in self._load(path, parse)]
 
+    def load_customer(self, customer: str, parse: Callable[[Any, str], Item]) -> list[Item]:
+        """The same of one customer; nothing where it has no file."""
+        path = self.folder / f"{customer}.json"
+        return self._load(path, parse) if path.exists() else []
+
     def store(self, customer: str, sites: Mapping[str, Any]) -> None:
         """Put this into the place of a customer's file; without sites it goes."""
         path = self.folder / f"{customer}.json"
@@ -72,7 +77,7 @@ class SiteFiles:
 
 
 def write(path: Path, text: str, sync: bool = True, mode: int = 0o644) -> None:
-    """Replace a file in one step; with *sync* the new one is on the disk before the old one goes.
+    """Replace a file in one step; with *sync* the new one is on the disk before the old one goes, and stays there.
 
     Folders that are missing are made; who may read them does not depend on the umask.
     """
@@ -88,6 +93,17 @@ def write(path: Path, text: str, sync: bool = True, mode: int = 0o644) -> None:
         if sync:
             os.fsync(file.fileno())
     temporary.replace(path)
+    if sync:
+        _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Have the names of a folder on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def cannot(do: str, path: Path, error: OSError) -> EngineError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _endpoint
 from ansible_collections.multihome.extrude.plugins.plugin_utils._address import is_single
 from ansible_collections.multihome.extrude.plugins.plugin_utils._bird import colo_files, file_name
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall import NOWHERE, colo_chains
@@ -57,7 +58,11 @@ def colo_state(site: Site, colo: Colo) -> Plain:
             *(chain for version in site.versions for chain in colo_chains(site, version)),
             *(colo_input(colo, version) for version in sorted({4, *site.versions})),
         ],
-        "files": [*colo_files(site, colo), *standby_files(file_name(site), rules)],
+        "files": [
+            *colo_files(site, colo),
+            *standby_files(file_name(site), rules),
+            *_endpoint.colo_files(site, file_name(site)),
+        ],
         "endpoints": [wan.name for wan in site.wans if wan.dynamic],
         "expects": [{"address": str(colo.address.ip)}],
         "reserved": {"tables": colo.numbers.shared, "priorities": colo.numbers.priorities},

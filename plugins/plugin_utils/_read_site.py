@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds, _read_lans
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_balance import read_balance
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_colo import read_numbers
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_endpoint import read_endpoint
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_wans import check_ipv6, read_wans
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import MAX_SITE_ID, Claim, Lan, Site, Wan
@@ -50,6 +51,7 @@ def read_site(reader: Reader, colos: Collection[str]) -> Site:
         lans=lans,
         held=tuple(held),
         balance=read_balance(reader, wans),
+        endpoint=read_endpoint(reader),
         block=reader.read("extrude_when_down", WHEN_DOWN, "direct") == "block",
         renumber=reader.read("extrude_renumber", _kinds.FLAG, False),
         take_over=reader.read("extrude_take_over", _kinds.FLAG, False),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _endpoint
 from ansible_collections.multihome.extrude.plugins.plugin_utils._bird import file_name, site_files
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall import site_chains
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_input import site_input
@@ -64,7 +65,11 @@ def site_state(site: Site, colo: Colo) -> Plain:
             *(chain for version in site.versions for chain in site_chains(site, version)),
             *(site_input(site, colo, version) for version in sorted({4, *site.versions})),
         ],
-        "files": [*site_files(site, colo), *standby_files(file_name(site), rules)],
+        "files": [
+            *site_files(site, colo),
+            *standby_files(file_name(site), rules),
+            *_endpoint.site_files(site, colo),
+        ],
         "links": [_link(wan) for wan in site.wans],
         "expects": [{"device": wan.device, "address": wan.source} for wan in site.wans if not wan.dynamic],
         "reserved": {

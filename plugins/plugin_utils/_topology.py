@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._checks import check_inventory
 from ansible_collections.multihome.extrude.plugins.plugin_utils._colo_state import colo_state
+from ansible_collections.multihome.extrude.plugins.plugin_utils._endpoint import reports
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_inventory import Groups, HostVars, read_inventory
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain, inside
@@ -59,6 +60,7 @@ def topology(hostvars: HostVars, groups: Groups, batch: Iterable[str] | None = N
         "sites": {one.site.name: one.site_state for one in made},
         "checks": {one.site.name: _verified(one) for one in made},
         "drills": {one.site.name: _drilled(one.site, one.colo) for one in made},
+        "reporting": {site.name: site.colo for site in sites if reports(site)},
         "spread": [site.name for site in sites if site.balance.wanted],
         "waiting": [site.name for site in sites if site.balance.wanted and not site.packet],
     }

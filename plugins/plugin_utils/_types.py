@@ -176,6 +176,16 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What the ends have to know of each other before a site can report addresses: its public key, and of its colo
+    the keys of the host and the port of its sshd."""
+
+    key: str
+    port: int
+    host_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """A site: its links, and what is extruded to it."""
 
@@ -188,6 +198,7 @@ class Site:
     lans: tuple[Lan, ...]
     held: tuple[IPNetwork, ...]
     balance: Balance
+    endpoint: Endpoint | None
     block: bool
     renumber: bool
     take_over: bool

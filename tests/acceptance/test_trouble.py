@@ -32,17 +32,6 @@ def test_all_errors_of_the_inventory_are_shown_together_before_any_host_is_touch
     assert len(run.answers) == 1, "only the validation has run"
 
 
-def test_a_link_whose_address_changes_is_refused_before_any_host_is_touched(lab: Lab, tmp_path: Path) -> None:
-    office = inventory.lab_host("office")
-    for key in ("address", "gateway"):
-        del office["extrude_wans"][1][key]
-    run = playbook.run(lab, inventory=inventory.write(tmp_path / "dynamic", {"office": office}))
-    assert run.code != 0
-    (message,) = run.failures()
-    assert message.startswith("office: extrude_wans: a link has neither address nor gateway")
-    assert len(run.answers) == 2, "only the validation has run, and the refusal"
-
-
 def test_what_others_put_into_our_places_is_named_and_nothing_is_changed(mended: Lab) -> None:
     route, rule = "198.51.100.128/25", "10.9.9.0/24"
     mended.exec("office", ["ip", "route", "add", route, "via", "192.168.10.2", "table", "4200"])

@@ -122,7 +122,7 @@ def test_help_names_every_subcommand_and_a_word_that_is_not_understood_ends_with
             _command.main(words, store)
         assert ended.value.code == code
     told = capsys.readouterr()
-    assert all(f"\n    {name}" in told.out for name in ("apply", "status", "wan"))
+    assert all(f"\n    {name}" in told.out for name in ("apply", "status", "wan", "endpoint"))
     assert "invalid choice: 'jump'" in told.err
 
 
@@ -347,9 +347,7 @@ def test_an_endpoint_that_is_reported_is_the_far_end_of_the_colos_tunnel(
         assert capsys.readouterr().out == "add tunnel ex1-dsl 10.1.0.1 -> 127.0.0.2 key 17\n"
         assert _command.main(["status"], store) == 0
         assert "down  the site has not reported its address yet" in capsys.readouterr().out
-        path = store.endpoints.path("acme", "office", "dsl")
-        path.parent.mkdir(parents=True)
-        path.write_text("100.64.0.7\n")
+        store.endpoints.store(state, "dsl", "100.64.0.7")
         assert _command.main(["apply", "--check"], store) == 0
         assert capsys.readouterr().out == "add tunnel ex1-dsl 10.1.0.1 -> 100.64.0.7 key 17\n"
 

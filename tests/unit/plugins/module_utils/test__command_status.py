@@ -51,6 +51,39 @@ def test_the_status_for_people() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("colo", "words"),
+    [
+        (None, ""),
+        (
+            {"heard": "100.64.0.7", "since": "2026-11-22T11:58:00+00:00", "trouble": ""},
+            ", the colo heard of it 2 min ago",
+        ),
+        (
+            {"heard": "192.0.2.7", "since": "2026-11-22T11:58:00+00:00", "trouble": ""},
+            ", the colo sees 192.0.2.7 instead: behind NAT, which tunnels do not pass",
+        ),
+        (
+            {"heard": None, "since": "2026-11-22T11:58:00+00:00", "trouble": "Connection refused"},
+            ", the colo has not heard of it for 2 min: Connection refused",
+        ),
+        ({"heard": None, "since": None, "trouble": "not tried yet"}, ", the colo has not heard of it: not tried yet"),
+    ],
+)
+def test_what_the_colo_knows_of_a_link(colo: dict[str, str | None] | None, words: str) -> None:
+    link = {"name": "dsl", "up": True, "reason": "", "device": "ppp0", "address": "100.64.0.7", "gateway": ""}
+    site = {"customer": "acme", "site": "office", "links": [{**link, "since": None, "colo": colo}], "tunnels": []}
+    status = {"sites": [site], "drift": {"operations": [], "problems": []}}
+    assert list(lines(status, NOW))[1] == f"  link  dsl  up  ppp0 100.64.0.7{words}"
+
+
+def test_when_the_end_of_a_tunnel_was_reported() -> None:
+    tunnel = {"name": "ex1-dsl", "link": "dsl", "up": True, "reason": "", "endpoint": "100.64.0.7"}
+    site = {"customer": "a", "site": "b", "links": [], "tunnels": [{**tunnel, "reported": "2026-11-22T10:00:00+00:00"}]}
+    status = {"sites": [site], "drift": {"operations": [], "problems": []}}
+    assert list(lines(status, NOW))[1] == "  tunnel  ex1-dsl  up  to 100.64.0.7, reported 2 h ago"
+
+
 def test_a_bare_host_says_so() -> None:
     status = {"sites": [], "drift": {"operations": [], "problems": []}}
     assert list(lines(status, NOW)) == ["nothing is deployed on this host"]

@@ -3,11 +3,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils._learned import Endpoints, Hints, endpoints_of
+from ansible_collections.multihome.extrude.plugins.module_utils._learned import (
+    Endpoints,
+    Hints,
+    Report,
+    Reports,
+    endpoints_of,
+)
 from ansible_collections.multihome.extrude.plugins.module_utils._links import Hint
 
 
@@ -47,3 +55,21 @@ def test_an_endpoint_is_what_was_reported_or_leads_nowhere(tmp_path: Path, text:
 
 def test_links_whose_names_lead_elsewhere_are_passed_over() -> None:
     assert endpoints_of({"endpoints": ["dsl", "..", "."]}) == ["dsl"]
+
+
+WHEN = "2026-11-22T12:00:00+00:00"
+
+
+def test_reports_are_kept_and_forgotten(tmp_path: Path) -> None:
+    reports = Reports(tmp_path / "reports")
+    for report in (Report("100.64.0.7", WHEN, "100.64.0.7"), Report("100.64.0.7", WHEN, "", "refused"), None):
+        reports.store("dsl", report)
+        assert reports.read("dsl") == report
+
+
+@pytest.mark.parametrize(
+    "data", [None, [], {}, {"address": "x", "since": WHEN}, {"address": "100.64.0.7", "since": "then"}]
+)
+def test_a_report_that_cannot_be_understood_is_none(tmp_path: Path, data: Any) -> None:
+    (tmp_path / "dsl").write_text(json.dumps(data))
+    assert Reports(tmp_path).read("dsl") is None

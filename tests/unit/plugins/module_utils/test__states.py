@@ -21,6 +21,16 @@ def test_states_are_kept_as_they_were_made(tmp_path: Path) -> None:
     assert States(tmp_path).load() == (state(site="barn"), state(), state("other"))
 
 
+def test_one_state_is_found_without_those_of_others(tmp_path: Path) -> None:
+    states = States(tmp_path)
+    states.store([state(), state(site="barn"), state("other")])
+    (tmp_path / "other.json").write_text("{")
+    (tmp_path / "other.json.last-good").write_text("{")
+    assert states.find("acme", "barn") == state(site="barn")
+    assert states.find("acme", "shop") is None
+    assert states.find("nobody", "office") is None
+
+
 def test_only_the_states_that_are_stored_change(tmp_path: Path) -> None:
     states = States(tmp_path)
     states.store([state(), state(site="barn"), state("other")])

@@ -26,8 +26,8 @@ def test_a_batch_limits_what_comes() -> None:
 
 
 def test_an_empty_batch() -> None:
-    nothing: dict[str, Any] = {"colos": {}, "sites": {}, "checks": {}, "drills": {}, "spread": [], "waiting": []}
-    assert run(batch=[], office=office()) == nothing
+    kinds: dict[str, Any] = {"colos": {}, "sites": {}, "checks": {}, "drills": {}, "reporting": {}}
+    assert run(batch=[], office=office()) == {**kinds, "spread": [], "waiting": []}
 
 
 def test_a_batch_does_not_limit_what_is_checked() -> None:
@@ -184,3 +184,9 @@ def test_a_thousand_sites_take_at_most_two_seconds_and_cost_grows_with_their_num
     small, large = seconds(250), seconds(1000)
     assert large <= 2
     assert large <= 4 * small * 2
+
+
+def test_sites_with_links_whose_addresses_change_report_to_their_colo() -> None:
+    wanderer = shop(extrude_wans=[dsl(address=..., gateway=...)])
+    assert run(office=office(), shop=wanderer)["reporting"] == {"shop": "rack"}
+    assert run(batch=["office"], office=office(), shop=wanderer)["reporting"] == {}

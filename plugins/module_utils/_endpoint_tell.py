@@ -1,0 +1,189 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The site's end of a report: tells the colo the address of a link, from that very address, until it has heard.
+
+All that ssh needs to know stands in a configuration of its own, which the inventory makes.
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from . import _programs
+from ._bind import Plain
+from ._fields import EngineError
+from ._learned import Report
+from ._links import Link, Wan, wans_of
+from ._local import Store, kernel_for, links_of
+
+CONFIG = "endpoint_ssh"
+"""The file of a site's state that is ssh's configuration (ssh_config(5)); it knows the colo as COLO."""
+COLO = "colo"
+UNIT = "extrude-endpoint@{}.service"
+
+_LONGEST = 60
+"""Seconds between two attempts at most."""
+_ATTEMPT_SECONDS = 30
+_HEARD = "heard "
+"""What the colo's answer starts with; the address that it saw follows."""
+
+
+# --- pure --------------------------------------------------------------------------------------------
+
+
+def pauses(draw: Callable[[float, float], float] = random.uniform) -> Iterator[float]:
+    """Seconds to wait after each attempt in vain: up to 1, 2, 4 and so on; sites must not come all at once."""
+    longest = 1
+    while True:
+        yield draw(longest / 2, longest)
+        longest = min(2 * longest, _LONGEST)
+
+
+def ssh(program: str, folder: str, wan: str, address: str) -> list[str]:
+    """The command that tells the colo of a link: out of the link itself, since the source has a rule."""
+    return [program, "-F", f"{folder}/{CONFIG}", "-b", address, COLO, wan]
+
+
+def answer(code: int, output: str, errors: str) -> tuple[str, str]:
+    """The address that the colo has heard, and why it has not: one of both is empty."""
+    said = output.strip()
+    if code == 0 and said.startswith(_HEARD):
+        return said.removeprefix(_HEARD), ""
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    return "", lines[-1] if lines else f"ssh ended with {code} and said nothing"
+
+
+def reported(state: Plain) -> list[Wan]:
+    """The links of a site that the colo has to be told of."""
+    has_config = any(file.get("path") == CONFIG for file in state.get("files") or ())
+    return [wan for wan in wans_of(state) if wan.address is None] if has_config else []
+
+
+def is_known(report: Report | None, link: Link) -> bool:
+    """Whether the colo has heard where a link is now."""
+    return report is not None and bool(report.heard) and report.address == link.address
+
+
+# --- the host ----------------------------------------------------------------------------------------
+
+
+def links(store: Store) -> dict[str, Link]:
+    """The links that the colo has to be told of, as they are."""
+    states = [state for state in store.states.load() if reported(state)]
+    kernel = kernel_for(states)
+    every = [(reported(state), links_of(state, store, kernel)) for state in states]
+    return {wan.name: found[wan.name] for wans, found in every for wan in wans}
+
+
+def follow(store: Store) -> None:
+    """Have the colo told of each link whose address it does not know, beside the caller."""
+    if not (Path(store.states.folder) / CONFIG).exists():  # a colo has thousands of states to read
+        return
+    found = links(store)
+    for wan, link in found.items():
+        if link.reason:
+            store.reports.store(wan, None)
+    unknown = {wan: link for wan, link in found.items() if not link.reason}
+    start(store, {wan: link for wan, link in unknown.items() if not is_known(store.reports.read(wan), link)})
+
+
+def start(store: Store, due: Mapping[str, Link]) -> None:
+    """Start the units that tell of these links; one that is at another address of its link begins anew."""
+    begun = {wan for wan, link in due.items() if _is_begun(store.reports.read(wan), link.address)}
+    for wan in due.keys() - begun:
+        _begin(store, wan, due[wan].address)
+    for verb, wans in (("restart", due.keys() - begun), ("start", begun)):
+        if wans:
+            _systemctl("--no-block", verb, *(UNIT.format(wan) for wan in sorted(wans)))
+
+
+def tell(store: Store, wan: str) -> None:
+    """Tell the colo of a link until it has heard, or the link is down."""
+    for pause in pauses():
+        link = links(store).get(wan)
+        if link is None or link.reason:
+            store.reports.store(wan, None)
+            return
+        if _attempt(store, wan, link.address):
+            return
+        time.sleep(pause)
+
+
+def tell_all(store: Store, patience: float) -> list[str]:
+    """Tell of all links that are up, whatever is known; what is not heard after some seconds, in words."""
+    due = {wan: link for wan, link in links(store).items() if not link.reason}
+    for wan in due:
+        store.reports.store(wan, None)
+    start(store, due)
+    end = time.monotonic() + patience
+    while (left := [wan for wan, link in due.items() if not is_known(store.reports.read(wan), link)]) and (
+        time.monotonic() < end
+    ):
+        time.sleep(0.1)
+    return [f"{wan}: {_trouble(store.reports.read(wan))}" for wan in left]
+
+
+def _trouble(report: Report | None) -> str:
+    return (report.trouble if report else "") or "no answer from the colo yet"
+
+
+def _is_begun(report: Report | None, address: str) -> bool:
+    return report is not None and not report.heard and report.address == address
+
+
+def _begin(store: Store, wan: str, address: str) -> Report:
+    """Note that this address is told from now on: what happens meanwhile need not begin it anew."""
+    report = Report(address, _now())
+    store.reports.store(wan, report)
+    return report
+
+
+def _attempt(store: Store, wan: str, address: str) -> bool:
+    """Tell once; whether it was heard."""
+    former = store.reports.read(wan)
+    begun = former if former and _is_begun(former, address) else _begin(store, wan, address)
+    heard, trouble = answer(*_run(store.states.folder, wan, address))
+    since = _now() if heard else begun.since
+    store.reports.store(wan, Report(address, since, heard, trouble))
+    return bool(heard)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _run(folder: str, wan: str, address: str) -> tuple[int, str, str]:
+    program = _programs.find("ssh")
+    if program is None:
+        return 127, "", "ssh is missing on this host (Debian package openssh-client)"
+    try:
+        done = subprocess.run(
+            ssh(program, folder, wan, address),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=_ATTEMPT_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return 255, "", f"no answer in {_ATTEMPT_SECONDS} s"
+    return done.returncode, done.stdout, done.stderr
+
+
+def _systemctl(*words: str) -> None:
+    program = _programs.find("systemctl")
+    command: Sequence[str] = [program or "systemctl", *words]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_ATTEMPT_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineError(f"the colo is not told: {error}") from error
+    if done.returncode:
+        raise EngineError(f"the colo is not told: {' '.join(done.stderr.split())}")

@@ -1,0 +1,362 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Three sites whose links come and go, by every program that brings links up, and their colo, which hears of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance import inventory, moments, playbook, traffic
+from tests.acceptance.inventory import Variables
+from tests.acceptance.test_links import extrude, wait_until
+from tests.lab.lab import Lab
+from tests.lab.topology import DYNAMIC
+
+pytestmark = pytest.mark.dynamic
+
+HOSTS = ("colo", "office", "branch", "depot")
+SITES = {
+    "office": ("acme", 1, "203.0.113.10"),
+    "branch": ("acme", 2, "203.0.113.20"),
+    "depot": ("globex", 3, "203.0.113.30"),
+}
+LINKS = {  # link of the lab -> site and WAN
+    "dsl": ("office", "dsl"),
+    "cable": ("office", "cable"),
+    "dsl-branch": ("branch", "dsl"),
+    "cable-branch": ("branch", "cable"),
+    "dsl-depot": ("depot", "dsl"),
+    "cable-depot": ("depot", "cable"),
+}
+SLOTS = {"dsl": 1, "cable": 2}
+REDIALS = int(os.environ.get("EXTRUDE_REDIALS", "5"))
+"""How often a link is dialled anew in search of leaks; 100 take a quarter of an hour."""
+MOST_SECONDS = 2.0
+"""From the hook's start to traffic through the changed link's tunnel."""
+MOST_BOOT_SECONDS = 5.0
+"""From the last link that comes up at boot to an extruded address that answers."""
+DETECT = 900
+
+
+def site(name: str) -> Variables:
+    """The variables of a site."""
+    customer, number, address = SITES[name]
+    suffix = "" if name == "office" else f"-{name}"
+    wans = [
+        {"name": "dsl", "interface": "ppp*", "match": f"dsl{suffix}", "mtu": 1492, "down": 50, "up": 20},
+        {"name": "cable", "interface": "cable0", "down": 30, "up": 10},
+    ]
+    return {
+        "extrude_customer": customer,
+        "extrude_site_id": number,
+        "extrude_colo": "colo",
+        "extrude_addresses": [address],
+        "extrude_wans": [{**wan, "detect": DETECT} for wan in wans],
+        "extrude_lan": [{"interface": "lan0", "mode": "nat"}],
+    }
+
+
+@dataclass(frozen=True)
+class First:
+    """The check on bare hosts, and the run after it."""
+
+    check: playbook.Run
+    run: playbook.Run
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def first(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, First]]:
+    made = Lab("sites")
+    keep = pytestconfig.getoption("keep")
+    if not keep:
+        made.down()
+    made.up(pytestconfig.getoption("backend"), DYNAMIC)
+    folder = inventory.write(tmp_path_factory.mktemp("sites") / "inventory", {name: site(name) for name in SITES})
+    batches = ("-e", '{"extrude_batches": ["100%"]}')
+    check = playbook.run(made, "--check", "--diff", *batches, inventory=folder)
+    yield made, First(check, playbook.run(made, "--diff", *batches, inventory=folder), folder)
+    if not keep:
+        made.down()
+
+
+@pytest.fixture(scope="module")
+def deployed(first: tuple[Lab, First]) -> Lab:
+    made, runs = first
+    if runs.run.code != 0:
+        pytest.fail(f"the deployment failed:\n{runs.run.output}")
+    moments.stamp_hooks(made, "office")
+    return made
+
+
+@pytest.fixture
+def lab(deployed: Lab) -> Iterator[Lab]:
+    """The lab with all links up, before a test and after it."""
+    yield deployed
+    for name in ("rack", *LINKS):
+        deployed.heal(name)
+    wait_until(lambda: all(known(deployed, link) for link in LINKS), "the colo knows all links")
+
+
+def far_end(lab: Lab, link: str) -> str:
+    """Where the colo's end of a link's tunnel leads."""
+    return str(_tunnel(lab, link)["linkinfo"]["info_data"]["remote"])
+
+
+def _tunnel(lab: Lab, link: str) -> dict[str, Any]:
+    name, wan = LINKS[link]
+    device = f"ex{SITES[name][1]}-{wan}"
+    found: list[dict[str, Any]] = json.loads(lab.exec("colo", ["ip", "-j", "-d", "link", "show", device]).stdout)
+    return found[0]
+
+
+def known(lab: Lab, link: str) -> bool:
+    """Whether a tunnel leads from the colo to where its link is, and back."""
+    return far_end(lab, link) == lab.given()[link] and traffic.reaches(lab, "colo", inside(link), 1)
+
+
+def inside(link: str) -> str:
+    """The site's inside address in the tunnel of a link."""
+    name, wan = LINKS[link]
+    return f"10.254.0.{(SITES[name][1] - 1) * 32 + (SLOTS[wan] - 1) * 2 + 1}"
+
+
+def told(lab: Lab, link: str) -> dict[str, Any]:
+    """What the site says of telling the colo of a link."""
+    name, wan = LINKS[link]
+    (state,) = json.loads(extrude(lab, name, "status", "--json"))["sites"]
+    (row,) = [row for row in state["links"] if row["name"] == wan]
+    return dict(row["colo"] or {})
+
+
+# --- the run --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_first_check_on_bare_hosts_says_what_the_run_does(first: tuple[Lab, First], host: str) -> None:
+    _lab, runs = first
+    assert runs.check.code == 0, runs.check.output
+    assert runs.run.code == 0, runs.run.output
+    check, run = ([operation["text"] for operation in one.operations(host)] for one in (runs.check, runs.run))
+    assert run == check
+
+
+def test_the_recap_says_that_all_tunnels_work(first: tuple[Lab, First]) -> None:
+    words = first[1].run.words()
+    assert [text.split(":")[0] for text in words] == ["dsl ok", "cable ok"] * 3
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_the_colo_knows_where_a_link_is(deployed: Lab, link: str) -> None:
+    assert known(deployed, link)
+    assert told(deployed, link)["heard"] == deployed.given()[link]
+
+
+@pytest.mark.parametrize(("node", "name"), [("desk", "office"), ("till", "branch"), ("scanner", "depot")])
+def test_a_lan_leaves_as_its_extruded_address(deployed: Lab, node: str, name: str) -> None:
+    assert traffic.source_seen_outside(deployed, node) == SITES[name][2]
+
+
+def test_a_second_run_changes_nothing_and_one_with_a_link_down_says_so_in_words(
+    lab: Lab, first: tuple[Lab, First]
+) -> None:
+    folder = first[1].folder
+    second = playbook.run(lab, "--limit", "office", inventory=folder)
+    assert second.code == 0, second.output
+    assert second.changed == 0, second.output
+    lab.cut("dsl")
+    wait_until(lambda: "link    dsl     down" in extrude(lab, "office", "status"), "the link is down")
+    run = playbook.run(lab, "--limit", "office", inventory=folder)
+    assert run.code == 0, run.output
+    (dsl, cable) = run.words()
+    assert dsl == "dsl is down: its tunnel comes with its link"
+    assert cable.startswith("cable ok")
+
+
+# --- links that move ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_a_link_that_is_dialled_anew_carries_traffic_at_once_and_the_other_loses_nothing(lab: Lab, turn: int) -> None:
+    before, start = _tunnel(lab, "dsl")["ifindex"], moments.now(lab)
+    with ExitStack() as stack:
+        changed = stack.enter_context(moments.pings(lab, "colo", inside("dsl")))
+        other = stack.enter_context(moments.pings(lab, "colo", inside("cable")))
+        up = stack.enter_context(moments.routes(lab, "office", 4200))
+        down = stack.enter_context(moments.routes(lab, "colo", 4200))
+        new = lab.readdress("dsl")
+        wait_until(lambda: known(lab, "dsl"), "the colo knows the link")
+        wait_until(lambda: "ex-dsl" in _ways(lab, "office", "default"), "the office uses it")
+        wait_until(lambda: "ex1-dsl" in _ways(lab, "colo", SITES["office"][2]), "the colo uses it")
+    hook = moments.hook_started(lab, "office", start)
+    through = changed.first_after(hook) - hook
+    parts = [("tunnel works", through)]
+    parts += [("BIRD uses it, office", up.first_after(hook, "ex-dsl") - hook)]
+    parts += [("BIRD uses it, colo", down.first_after(hook, "ex1-dsl") - hook)]
+    parts += [
+        (f"{host}: {text[:70]}", when - hook)
+        for host in ("office", "colo")
+        for when, text in moments.journal(lab, host, hook)
+    ]
+    print(
+        f"turn {turn}: "
+        + "".join(f"\n{1000 * seconds:7.0f} ms {text}" for text, seconds in sorted(parts, key=lambda part: part[1]))
+    )
+    assert far_end(lab, "dsl") == new
+    assert _tunnel(lab, "dsl")["ifindex"] == before
+    assert other.lost == 0
+    assert through <= MOST_SECONDS
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_whatever_program_brings_a_link_up_the_colo_hears_of_it(lab: Lab, link: str) -> None:
+    new = lab.readdress(link)
+    wait_until(lambda: known(lab, link), f"the colo knows that {link} is at {new}")
+
+
+def test_a_session_that_comes_back_as_another_device(lab: Lab) -> None:
+    lab.redial("dsl", device="ppp1")
+    wait_until(lambda: known(lab, "dsl"), "the tunnel works")
+    lab.redial("dsl", device="ppp0")
+    wait_until(lambda: known(lab, "dsl"), "the tunnel works")
+
+
+@pytest.mark.parametrize(("link", "other"), [("dsl", "dsl-branch"), ("cable", "cable-depot"), ("dsl-depot", "dsl")])
+def test_two_sites_that_swap_addresses_find_their_ways(lab: Lab, link: str, other: str) -> None:
+    before = lab.given()
+    lab.swap(link, other)
+    wait_until(lambda: known(lab, link) and known(lab, other), "both tunnels work")
+    assert (far_end(lab, link), far_end(lab, other)) == (before[other], before[link])
+
+
+def test_a_colo_that_is_away_is_told_when_it_is_back(lab: Lab) -> None:
+    lab.cut("rack")
+    lab.readdress("dsl")
+    wait_until(lambda: bool(told(lab, "dsl").get("trouble")), "the site has tried")
+    assert not told(lab, "dsl")["heard"]
+    assert "the colo has not heard of it for" in extrude(lab, "office", "status")
+    time.sleep(10)
+    lab.heal("rack")
+    wait_until(lambda: known(lab, "dsl"), "the colo has heard")
+    assert told(lab, "dsl")["heard"] == lab.given()["dsl"]
+
+
+def test_a_colo_with_a_full_disk_is_told_until_it_has_room(lab: Lab) -> None:
+    folder = "/var/lib/extrude/endpoints"
+    fill = f"mount -t tmpfs -o size=4k,mode=0755,uid=extrude none {folder} && echo full >{folder}/full"
+    lab.exec("colo", ["sh", "-ec", fill])
+    try:
+        lab.readdress("dsl")
+        wait_until(lambda: "No space left on device" in told(lab, "dsl").get("trouble", ""), "the site knows why not")
+    finally:
+        lab.exec("colo", ["umount", folder])
+    wait_until(lambda: known(lab, "dsl"), "the colo has heard")
+
+
+# --- reboots --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hard", [False, True], ids=["graceful", "power cut"])
+def test_a_colo_that_reboots_knows_all_links(lab: Lab, hard: bool) -> None:
+    lab.readdress("cable")
+    wait_until(lambda: known(lab, "cable"), "the colo knows the link")
+    lab.reboot("colo", hard=hard)
+    wait_until(lambda: all(known(lab, link) for link in LINKS), "all tunnels work")
+    for name, (_customer, _number, address) in SITES.items():
+        wait_until(partial(traffic.reaches, lab, "internet", address, 1), f"{name} answers")
+
+
+def test_a_link_that_moves_while_the_colo_reboots(lab: Lab) -> None:
+    lab.readdress("cable", wait=False)
+    lab.reboot("colo", hard=True)
+    wait_until(lambda: known(lab, "cable"), "the colo knows the link")
+
+
+@pytest.mark.parametrize("hard", [False, True], ids=["graceful", "power cut"])
+def test_a_site_that_reboots_answers_as_soon_as_its_last_link_is_up(lab: Lab, hard: bool) -> None:
+    with moments.pings(lab, "internet", SITES["office"][2], step=0.1) as answers:
+        lab.reboot("office", hard=hard)
+        wait_until(lambda: known(lab, "dsl") and known(lab, "cable"), "both tunnels work")
+        wait_until(lambda: traffic.reaches(lab, "internet", SITES["office"][2], 1), "the office answers")
+    last = moments.hook_started(lab, "office", 0)
+    answered = [moment for moment in answers.times if moment > last]
+    print(f"{1000 * (answered[0] - last):.0f} ms from the last hook to the first answer")
+    assert answered[0] - last <= MOST_BOOT_SECONDS
+
+
+@pytest.mark.parametrize("late", ["dsl", "cable"])
+def test_a_site_comes_up_with_one_link_and_takes_the_other_later(lab: Lab, late: str) -> None:
+    lab.cut(late)
+    lab.reboot("office", hard=True)
+    wait_until(lambda: traffic.reaches(lab, "internet", SITES["office"][2], 1), "the office answers")
+    lab.heal(late)
+    wait_until(lambda: known(lab, late), "the other link works too")
+
+
+# --- trouble --------------------------------------------------------------------------------------
+
+
+def test_a_hook_that_is_killed_half_way_is_run_again(lab: Lab) -> None:
+    kill = "until pid=$(pgrep -f '/usr/lib/extrude wan up ppp'); do :; done; sleep 0.1; kill -KILL $pid && echo killed"
+    killer = lab.popen("office", ["timeout", "60", "sh", "-c", kill])
+    lab.readdress("dsl")
+    assert killer.communicate(timeout=90)[0].strip() == "killed"
+    wait_until(lambda: known(lab, "dsl"), "the colo knows the link")
+    assert "to do" not in extrude(lab, "office", "status")
+
+
+def test_a_clock_that_is_wrong_changes_nothing(lab: Lab) -> None:
+    """All hosts of the lab share one clock: it is set back in the middle of a change."""
+    lab.exec("labvm", ["date", "-s", "-1 hour"])
+    try:
+        lab.readdress("dsl")
+        wait_until(lambda: known(lab, "dsl"), "the colo knows the link")
+    finally:
+        lab.exec("labvm", ["date", "-s", "+1 hour"])
+
+
+def test_many_redials_leave_nothing_behind(lab: Lab) -> None:
+    before = {host: _counted(lab, host) for host in ("colo", "office")}
+    for _turn in range(REDIALS):
+        lab.readdress("dsl")
+        wait_until(lambda: known(lab, "dsl"), "the colo knows the link")
+    for host, counts in before.items():
+        wait_until(partial(_holds, lab, host, counts), f"{host} has what it had: {counts}")
+
+
+_COUNT = """
+echo rules $(ip rule | wc -l)
+echo routes $(ip route show table all proto 120 | wc -l)
+echo birds $(ip route show table all proto bird | wc -l)
+echo devices $(ip link | grep -c '^[0-9]')
+echo chains $(iptables-save | grep -c EXTRUDE)
+echo processes $(pgrep -fc '/usr/(lib|sbin)/extrude|ssh .*endpoint_ssh')
+echo units $(systemctl list-units --all --plain --no-legend 'run-*.service' 'extrude*' | wc -l)
+echo files $(find /etc/extrude /var/lib/extrude /run/extrude -type f | wc -l)
+"""
+
+
+def _holds(lab: Lab, host: str, counts: dict[str, int]) -> bool:
+    return _counted(lab, host) == counts
+
+
+def _counted(lab: Lab, host: str) -> dict[str, int]:
+    lines = lab.exec(host, ["sh", "-c", _COUNT]).stdout.splitlines()
+    return {name: int(count) for name, count in (line.split() for line in lines)}
+
+
+def _ways(lab: Lab, host: str, destination: str) -> set[str]:
+    """The devices of BIRD's route."""
+    shown = lab.exec(host, ["ip", "route", "show", "table", "4200", "proto", "bird", destination]).stdout
+    return set(re.findall(r"dev (\S+)", shown))
