@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from . import _dump
+from . import _connections, _dump
 from ._bind import Plain
 from ._fields import Fields, Form
 from ._model import WAN
@@ -82,11 +82,13 @@ class Link:
 
 @dataclass(frozen=True)
 class Kernel:
-    """The devices, their IPv4 addresses of global scope, and the gateways that are known besides hints."""
+    """The devices, their IPv4 addresses of global scope, and what is known besides hints: gateways by device, and what
+    programs call a device."""
 
     devices: Mapping[str, _dump.Interface] = field(default_factory=dict)
     addresses: Sequence[_dump.Local] = ()
     gateways: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 def wans_of(state: Plain) -> tuple[Wan, ...]:
@@ -126,9 +128,11 @@ def _device(wan: Wan, hint: Hint, kernel: Kernel, taken: Collection[str]) -> str
         return hint.device
     if not wan.is_pattern:
         return wan.interface if wan.interface in kernel.devices else ""
-    if wan.match:  # which of them it is only a hook can tell
-        return ""
-    free = (name for name in kernel.devices if fnmatchcase(name, wan.interface) and name not in taken)
+    free = (
+        name
+        for name in kernel.devices
+        if fnmatchcase(name, wan.interface) and name not in taken and wan.match in (None, *kernel.names.get(name, ()))
+    )
     return next(free, "")
 
 
@@ -189,7 +193,8 @@ def read(wans: Iterable[Wan]) -> Kernel:
         and not any(local.peer for local in addresses if local.device == device.name)
     ]
     gateways = {device.name: _leased(device.number) or _dump.gateway_by(device.number) for device in asked}
-    return Kernel(devices, addresses, gateways)
+    names = _connections.named() if any(wan.match for wan in dynamic) else {}
+    return Kernel(devices, addresses, gateways, names)
 
 
 def _leased(index: int) -> str:

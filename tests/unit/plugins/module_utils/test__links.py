@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,12 @@ def test_links_that_share_a_pattern_take_the_devices_that_their_hints_name_and_t
 
 def test_a_hint_of_a_device_that_is_gone_counts_no_more() -> None:
     assert _links.find([VDSL], {"vdsl": Hint("ppp7")}, kernel())["vdsl"].device == "ppp0"
+
+
+def test_a_link_that_was_up_before_there_was_a_hook_is_found_by_its_name() -> None:
+    there = replace(kernel(), names={"ppp1": {"dsl"}, "ppp0": {"vpn"}})
+    assert _links.find([DSL], {}, there)["dsl"].device == "ppp1"
+    assert _links.find([DSL], {}, kernel())["dsl"].reason == "there is no device ppp* that came up as dsl"
 
 
 @pytest.mark.parametrize(
