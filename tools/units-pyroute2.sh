@@ -14,5 +14,5 @@ for version in "${VERSIONS[@]}"; do
     folder=$CACHE/pyroute2/$version
     [ -d "$folder" ] || logged "pip-pyroute2-$version" pip install --no-deps --target "$folder" "pyroute2==$version"
     say "pyroute2 $(PYTHONPATH=$folder python -c 'from importlib.metadata import version; print(version("pyroute2"))')"
-    PYTHONPATH=$folder python -m pytest --quiet -o cache_dir="$CACHE/pytest" "${TESTS[@]}" "$@"
+    PYTHONPATH=$folder python -m pytest --quiet -n 2 -o cache_dir="$CACHE/pytest" "${TESTS[@]}" "$@"
 done
