@@ -89,6 +89,6 @@ def test_a_canary_that_is_not_reached_stops_the_run_before_the_next_site(deploye
 def _of_branch(lab: Lab) -> list[str]:
     """Everything at the colo that belongs to the other customer."""
     shown = ("ip -d link", "ip address", "ip route show table 4217", "ip route show table 4218", "ip neigh show proxy")
-    files = ("iptables-save", "cat /var/lib/extrude/globex.json", "cat /etc/extrude/*.d/globex.*")
+    files = ("iptables-save", "python3 -m json.tool /var/lib/extrude/globex.json", "cat /etc/extrude/*.d/globex.*")
     lines = lab.exec("colo", ["sh", "-c", "; ".join([*shown, *files])]).stdout.splitlines()
-    return [line for line in lines if "ex2-" in line or "203.0.113.20" in line or "192.0.2.77" in line]
+    return sorted(line for line in lines if "ex2-" in line or "203.0.113.20" in line or "192.0.2.77" in line)
