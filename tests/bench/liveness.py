@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,7 +21,8 @@ from tests.acceptance import inventory, modules, playbook, sessions, stream, tra
 from tests.lab.lab import Lab
 
 LINK = "dsl"
-KEYS = {"detect": 150, "hold_down": 1, "hold_down_max": 2}
+QUICK = {"detect": 150, "hold_down": 1, "hold_down_max": 2}
+"""Keys of each link. Changes are measured without: of some of their steps the lab makes longer pauses than 150 ms."""
 FLOWS = 8
 STEP, VOICE_STEP = 10, 20
 """Milliseconds between two packets of a flow."""
@@ -89,6 +89,11 @@ def main(words: list[str] | None = None) -> None:
 
 def measure(lab: Lab, cuts: int, restarts: int) -> Iterator[dict[str, Any]]:
     """Yield the figures, a row for each event and direction."""
+    planned = Costs(lab, "planned change of weight or tier: ms")
+    for changes in (*PLANNED, *PLANNED):
+        planned.of(partial(change, link=changes))
+    change(lab, every=QUICK)
+    sessions.wait_up(lab)
     died, returned = Costs(lab, "path black-holed, link up: ms"), Costs(lab, "the same path comes back: ms")
     voice = Costs(lab, "the same cut, packets of a 20 ms stream", packets=True)
     for _number in range(cuts):
@@ -96,9 +101,6 @@ def measure(lab: Lab, cuts: int, restarts: int) -> Iterator[dict[str, Any]]:
         returned.of(heal)
         voice.of(cut)
         heal(lab)
-    planned = Costs(lab, "planned change of weight or tier: ms")
-    for changes in (*PLANNED, *PLANNED):
-        planned.of(partial(change, changes=changes))
     killed = [Costs(lab, f"BIRD killed at the {host}: ms") for host in sessions.TUNNELS]
     for costs, host in zip(killed, sessions.TUNNELS, strict=True):
         for _number in range(restarts):
@@ -107,19 +109,9 @@ def measure(lab: Lab, cuts: int, restarts: int) -> Iterator[dict[str, Any]]:
         yield from costs.rows()
 
 
-def site(**changes: Any) -> dict[str, Any]:
-    """Return the lab's site as it is measured; *changes* are those of the link that is cut."""
-    variables = inventory.lab_host("office")
-    for wan in variables["extrude_wans"]:
-        wan.update(KEYS)
-        wan.update(changes if wan["name"] == LINK else {})
-    return variables
-
-
 def deploy(lab: Lab) -> None:
-    """Deploy that site."""
-    with tempfile.TemporaryDirectory() as folder:
-        done = playbook.run(lab, inventory=inventory.write(Path(folder), {"office": site()}))
+    """Deploy the lab's own inventory."""
+    done = playbook.run(lab)
     if done.code != 0:
         raise SystemExit(f"the deployment failed:\n{done.output}")
     sessions.wait_up(lab)
@@ -141,9 +133,13 @@ def heal(lab: Lab) -> None:
     sessions.wait_up(lab)
 
 
-def change(lab: Lab, changes: dict[str, Any]) -> None:
-    """Bring both ends to the site with a changed link, in the order of the playbook."""
-    wanted = inventory.states({"office": site(**changes)})
+def change(lab: Lab, link: dict[str, Any] | None = None, every: dict[str, Any] | None = None) -> None:
+    """Bring both ends to other keys of the link, and of every link, in the order of the playbook."""
+    site = inventory.lab_host("office")
+    for wan in site["extrude_wans"]:
+        wan.update(every or {})
+        wan.update((link or {}) if wan["name"] == LINK else {})
+    wanted = inventory.states({"office": site})
     for host, part in (("colo", {"only": "make"}), ("office", {}), ("colo", {"only": "purge"})):
         result = modules.call(lab, host, "extrude_state", states=wanted[host], **part)
         if result.failed:
