@@ -16,7 +16,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from tests.bench import liveness, packet
+from tests.bench import liveness, packet, report
 from tests.lab.lab import Lab
 
 HERE = Path(__file__).parent
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--no-lab", action="store_true", help="leave out what needs the lab (GRE tunnels)")
     options = parser.parse_args()
     rows = in_namespace() + ([] if options.no_lab else in_lab())
-    print(table(rows))
+    print(report.table(HEAD, (_cells(name, figures) for name, figures in rows)))
     if options.json:
         options.json.write_text(json.dumps(dict(rows), indent=1) + "\n", encoding="utf-8")
 
@@ -82,12 +82,6 @@ def _archive() -> bytes:
 
 def _output(command: list[str]) -> str:
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
-
-
-def table(rows: list[Row]) -> str:
-    """The figures as a Markdown table."""
-    lines = [HEAD, tuple("---" for _name in HEAD), *(_cells(name, figures) for name, figures in rows)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def _cells(name: str, figures: dict[str, Any]) -> tuple[str, ...]:

@@ -8,16 +8,14 @@ changes its weight and its tier, and while BIRD is killed at either end.
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from tests.acceptance import inventory, modules, playbook, sessions, stream, traffic
+from tests.acceptance import inventory, modules, playbook, sessions, stream
+from tests.bench import report
 from tests.lab.lab import Lab
 
 LINK = "dsl"
@@ -49,7 +47,7 @@ class Costs:
         for direction, one in fared.items():
             self.found[direction].append(max(one.lost) if self.packets else one.longest)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self) -> Iterator[report.Row]:
         """Yield the figures of each direction."""
         for direction, costs in self.found.items():
             ranked = sorted(costs)
@@ -66,29 +64,17 @@ class Costs:
 
 def main(words: list[str] | None = None) -> None:
     """Measure; print a table, and with --json the figures."""
-    parser = argparse.ArgumentParser(prog="make bench ARGS=liveness", description=__doc__)
+    parser = report.parser("liveness", __doc__)
     parser.add_argument("--cuts", type=int, default=20)
     parser.add_argument("--restarts", type=int, default=5)
-    parser.add_argument("--lab", default="bench-liveness", help="name of the lab")
-    parser.add_argument("--keep", action="store_true", help="leave the lab up, and use it if it is up")
-    parser.add_argument("--json", type=Path, help="also write the figures there")
     options = parser.parse_args(words)
-    lab = Lab(options.lab)
-    lab.up()
-    try:
-        traffic.own_the_desk_address(lab)
-        deploy(lab)
-        rows = list(measure(lab, options.cuts, options.restarts))
-    finally:
-        if not options.keep:
-            lab.down()
-    print(table(rows))
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    rows = report.measured(options, lambda lab: measure(lab, options.cuts, options.restarts))
+    print(report.table(HEAD, ([str(row[name]) for name in HEAD] for row in rows)))
 
 
-def measure(lab: Lab, cuts: int, restarts: int) -> Iterator[dict[str, Any]]:
+def measure(lab: Lab, cuts: int, restarts: int) -> Iterator[report.Row]:
     """Yield the figures, a row for each event and direction."""
+    deploy(lab)
     planned = Costs(lab, "planned change of weight or tier: ms")
     for changes in (*PLANNED, *PLANNED):
         planned.of(partial(change, link=changes))
@@ -151,9 +137,3 @@ def kill(lab: Lab, host: str) -> None:
     lab.exec(host, ["systemctl", "kill", "--kill-whom=main", "--signal=KILL", sessions.UNIT])
     time.sleep(2)
     sessions.wait_up(lab)
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Return the figures as a Markdown table."""
-    lines = [HEAD, tuple("---" for _name in HEAD), *([str(row[name]) for name in HEAD] for row in rows)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

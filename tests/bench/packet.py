@@ -15,9 +15,9 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from tests.acceptance import inventory, playbook, traffic
+from tests.bench import report
 from tests.lab.lab import Lab
 
 SECONDS, WARM_UP = 8, 3
@@ -74,7 +74,7 @@ USUAL = ("alike", "unlike", "far", "flows")
 
 def main(words: list[str] | None = None) -> None:
     """Run the cases that are asked for; print a table, and with --json the figures."""
-    parser = argparse.ArgumentParser(prog="make bench ARGS=packet", description=__doc__)
+    parser = report.parser("packet", __doc__)
     parser.add_argument(
         "cases", nargs="*", choices=[*CASES, []], help=f"of {', '.join(CASES)}; default: the first ones"
     )
@@ -82,21 +82,10 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--directions", nargs="+", choices=tuple(SENDERS), default=["down"])
     parser.add_argument("--offloads", nargs="+", choices=("on", "off"), default=["off", "on"])
     parser.add_argument("--scale", type=float, default=1, help="multiply all rates, for a machine that is too slow")
-    parser.add_argument("--lab", default="bench-packet", help="name of the lab")
-    parser.add_argument("--keep", action="store_true", help="leave the lab up, and use it if it is up")
-    parser.add_argument("--json", type=Path, help="also write the figures there")
     options = parser.parse_args(words)
-    lab = Lab(options.lab)
-    lab.up()
-    try:
-        traffic.own_the_desk_address(lab)
-        rows = [row for name in options.cases or USUAL for row in run(lab, scaled(CASES[name], options.scale), options)]
-    finally:
-        if not options.keep:
-            lab.down()
-    print(table(rows))
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    cases = [scaled(CASES[name], options.scale) for name in options.cases or USUAL]
+    rows = report.measured(options, lambda lab: (row for case in cases for row in run(lab, case, options)))
+    print(report.table(REPORTED, map(_cells, rows)))
 
 
 def scaled(case: Case, scale: float) -> Case:
@@ -110,7 +99,7 @@ def scaled(case: Case, scale: float) -> Case:
     return replace(case, name=f"{case.name}; rates x {scale:g}", dsl=dsl, cable=cable)
 
 
-def run(lab: Lab, case: Case, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def run(lab: Lab, case: Case, options: argparse.Namespace) -> Iterator[report.Row]:
     """Yield the figures of a case: one row for each direction, with and without offloads."""
     for name, link in case.links.items():
         shape = {key: getattr(link, key) for key in ("rate", "delay", "jitter", "loss")}
@@ -162,18 +151,14 @@ def set_offloads(lab: Lab, *, on: bool) -> None:
             lab.exec(node, ["sh", "-c", "; ".join(commands)], check=False)
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """The figures as a Markdown table."""
-    lines = [REPORTED, tuple("---" for _name in REPORTED)]
-    for row in rows:
-        runs = row["runs"]
-        figures = (
-            f"{statistics.median(runs):.0f}",
-            f"{min(runs):.0f}",
-            ", ".join(f"{run:.0f}" for run in sorted(runs)),
-        )
-        lines.append((row["case"], row["mode"], row["offloads"], row["direction"], *figures))
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+def _cells(row: report.Row) -> tuple[str, ...]:
+    runs = row["runs"]
+    figures = (
+        f"{statistics.median(runs):.0f}",
+        f"{min(runs):.0f}",
+        ", ".join(f"{run:.0f}" for run in sorted(runs)),
+    )
+    return (row["case"], row["mode"], row["offloads"], row["direction"], *figures)
 
 
 if __name__ == "__main__":
