@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,6 +22,21 @@ MSS = 1432
 LARGEST = 1472
 
 core = pytest.mark.core
+
+
+@pytest.fixture
+def narrow_path(deployed: Lab) -> Iterator[Lab]:
+    """Somewhere behind the DSL provider packets of more than 1400 bytes do not fit; its routers say so."""
+    _set_mtu(deployed, 1400)
+    yield deployed
+    _set_mtu(deployed, 1500)
+    for node in ("office", "colo", "desk", "internet"):  # what they have learnt would last for ten minutes
+        deployed.exec(node, ["ip", "route", "flush", "cache"])
+
+
+def _set_mtu(lab: Lab, mtu: int) -> None:
+    for node, device in (("core", "dsl0"), ("isp-dsl", "core0")):
+        lab.exec(node, ["ip", "link", "set", device, "mtu", str(mtu)])
 
 
 @core
@@ -92,6 +109,15 @@ def test_full_segments_pass_whole_and_nobody_has_to_say_that_they_do_not_fit(dep
         assert all(f"mss {MSS}," in line for line in openings)
         assert all("flags [DF]" in line for line in end.lines if "proto TCP" in line)
         assert not [line for line in end.lines if "proto ICMP" in line]
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_a_path_that_takes_smaller_packets_goes_on_carrying_connections(narrow_path: Lab, direction: str) -> None:
+    command = ["iperf3", "-c", INTERNET_ADDRESS, "-B", DESK_ADDRESS, "-P", "8", "-n", "200K", "-J"]
+    done = narrow_path.exec("desk", [*command, *(["-R"] if direction == "down" else [])], timeout=60)
+    received = [stream["receiver"]["bytes"] for stream in json.loads(done.stdout)["end"]["streams"]]
+    assert len(received) == 8
+    assert min(received) >= 200 * 1024
 
 
 @core
