@@ -277,7 +277,7 @@ def test_a_colo_with_a_full_disk_is_told_until_it_has_room(lab: Lab) -> None:
         lab.readdress("dsl")
         wait_until(lambda: "No space left on device" in told(lab, "dsl").get("trouble", ""), "the site knows why not")
     finally:
-        lab.exec("colo", ["umount", folder])
+        lab.exec("colo", ["umount", "--lazy", folder])  # the unit looks into it
     wait_until(lambda: known(lab, "dsl"), "the colo has heard")
 
 
