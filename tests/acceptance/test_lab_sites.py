@@ -325,7 +325,9 @@ def test_a_site_comes_up_with_one_link_and_takes_the_other_later(lab: Lab, late:
 
 
 def test_a_hook_that_is_killed_half_way_is_run_again(lab: Lab) -> None:
-    kill = "until pid=$(pgrep -f '/usr/lib/extrude wan up ppp'); do :; done; sleep 0.1; kill -KILL $pid && echo killed"
+    # the brackets keep it from finding itself
+    found = "pid=$(pgrep -o -f '/usr/lib/extrude [w]an up ppp')"
+    kill = f"until {found}; do sleep 0.05; done; sleep 0.1; kill -KILL $pid && echo killed"
     killer = lab.popen("office", ["timeout", "60", "sh", "-c", kill])
     lab.readdress("dsl")
     assert killer.communicate(timeout=90)[0].strip() == "killed"
