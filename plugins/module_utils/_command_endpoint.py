@@ -14,7 +14,7 @@ import sys
 import syslog
 from typing import Any
 
-from . import _endpoint_accept, _endpoint_tell
+from . import _endpoint_accept, _endpoint_apply, _endpoint_tell
 from ._fields import EngineError
 from ._local import Store
 
@@ -46,6 +46,12 @@ def add(commands: Any) -> None:
     )
     accept.add_argument("who", metavar="CUSTOMER/SITE", help="the site whose key has logged in")
     accept.set_defaults(run=_accept)
+    apply = ends.add_parser(
+        "apply",
+        help="at a colo: move the tunnels to what was heard",
+        description="Moves the tunnels of the sites that report to where these are, and touches nothing else.",
+    )
+    apply.set_defaults(run=_apply)
 
 
 def _tell(options: argparse.Namespace, store: Store) -> int:
@@ -69,6 +75,12 @@ def _accept(options: argparse.Namespace, store: Store) -> int:
         raise
     _log(syslog.LOG_INFO, f"{options.who}: link {asked} is at {address}")
     sys.stdout.write(f"heard {address}\n")
+    return 0
+
+
+def _apply(_options: argparse.Namespace, store: Store) -> int:
+    for operation in _endpoint_apply.move(store):
+        sys.stdout.write(f"{operation}\n")
     return 0
 
 

@@ -111,6 +111,8 @@ def tell(store: Store, wan: str) -> None:
         if link is None or link.reason:
             store.reports.store(wan, None)
             return
+        if is_known(store.reports.read(wan), link):  # whoever began this came too late to see it
+            return
         if _attempt(store, wan, link.address):
             return
         time.sleep(pause)

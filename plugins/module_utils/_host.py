@@ -73,7 +73,7 @@ def read(request: Request) -> Current:
     current = _dump.read(_tables(request))
     delayed = request.wanted(Delay) or request.had(Delay)
     delays, queues = _dump.queues(current.devices) if delayed else ([], {})
-    chains = {**request.wanted(Chain), **request.had(Chain)}
+    chains = {**request.wanted(Chain), **request.had(Chain)} if Chain.KIND in request.kinds else {}
     files = {**request.wanted(File), **request.had(File)}
     return replace(
         current,

@@ -15,12 +15,14 @@ from uuid import uuid4
 from tests.lab.lab import Lab
 
 STAMPS = "/run/hook-started"
-_STAMP = f"#!/bin/sh\ndate +%s.%N >>{STAMPS}\n"
+_STAMP = f"""#!/bin/sh
+case $reason in RENEW | REBIND) ;; *) date +%s.%N >>{STAMPS} ;; esac
+"""
 """A hook that comes before ours and says when. pppd and dhclient run theirs in the order of their names."""
 _HOOKS = ("/etc/ppp/ip-up.d/0-moment", "/etc/dhcp/dhclient-exit-hooks.d/0-moment")
 _ECHO = re.compile(r"^\[(\d+\.\d+)\] .*icmp_seq=(\d+) ttl", re.MULTILINE)
 _CHANGE = re.compile(r"^\[([0-9T:.-]+)\] ?(Deleted )?(.*)$", re.MULTILINE)
-STEP = 0.02
+STEP = 0.05
 """Seconds between two pings."""
 _BESIDE = """
 import os, signal, subprocess, sys, time

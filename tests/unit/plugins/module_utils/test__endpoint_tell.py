@@ -154,6 +154,13 @@ def test_it_is_told_until_it_is_heard_and_from_the_address_of_the_moment(
     assert (report.address, report.heard, report.trouble) == ("100.64.0.9", "100.64.0.9", "")
 
 
+def test_what_is_known_is_not_told_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(monkeypatch, UP)
+    store.reports.store("dsl", Report("100.64.0.7", WHEN, "100.64.0.7"))
+    tell(store, "dsl")
+    assert host.commands == []
+
+
 def test_since_when_it_is_told_in_vain_is_remembered(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(monkeypatch, UP, Link(reason="gone"))
     host.answers = [(255, "", "refused")]
