@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NAME = _kinds.text(r"[^\s/]{1,64}", "it another name in the inventory: 1 to 64 characters, neither blanks nor slashes")
 CUSTOMER = _kinds.text(r"[a-z0-9-]{1,32}", "1 to 32 of the characters a-z 0-9 -")
 NUMBER = _kinds.integer(1, MAX_SITE_ID)
+LATER = "is not supported by this version yet; leave it out"
 WHEN_DOWN = _kinds.choice("direct", "block")
 MOST_PROXIED = 256
 """The addresses of one IPv4 prefix that a colo answers ARP for: the kernel takes single addresses only."""
@@ -63,7 +64,9 @@ def _refuse_later(reader: Reader) -> None:
     """Note what the contract has and this version can't do."""
     for key, of_what in (("extrude_direct", "matches"), ("extrude_forwards", "forwards")):
         if reader.read(key, _kinds.items(of_what), []):
-            reader.problem(key, "is not supported by this version yet; leave it out")
+            reader.problem(key, LATER)
+    if not reader.lacks("extrude_ipsec_psk"):
+        reader.problem("extrude_ipsec_psk", LATER)
 
 
 def _read_claims(reader: Reader) -> tuple[Claim, ...]:
