@@ -27,6 +27,7 @@ from ._model import (
     Proxy,
     Route,
     Rule,
+    State,
     Sysctl,
     Tunnel,
 )
@@ -58,6 +59,7 @@ def refuse(current: Current, request: Request) -> None:
         *_equal_tunnels(request),
         *_equal_names(request),
         *_renumbered(request),
+        *_other_numbers(request),
         *_foreign_devices(current, request),
         *_foreign_groups(current, request),
         *_foreign_queues(current, request),
@@ -105,6 +107,29 @@ def _contradictions(request: Request) -> list[str]:
             elif not _may_share(item, state.owner, other[0], other[1]):
                 problems.append(f"{item} of {state.owner} {other[2]} {other[1]}{_unlike(item, other[0])}")
     return problems
+
+
+def _other_numbers(request: Request) -> list[str]:
+    """Owners who share files, but neither tables nor rules: the files say to the daemon in which table it writes."""
+    problems = []
+    for state in request.desired:
+        files = {file.place for file in state.of(File)}
+        for other in request.others:
+            shared = any(file.place in files for file in other.of(File))
+            if shared and _first_numbers(state) != _first_numbers(other) and None not in _first_numbers(other):
+                text = f"{state.owner} has tables and rules from {_told(state)}, {other.owner} from {_told(other)}"
+                problems.append(f"{text}: give both the same extrude_table and extrude_rule_priority")
+    return problems
+
+
+def _first_numbers(state: State) -> tuple[int | None, int | None]:
+    """The first table and the first priority: those after them may differ between versions of the collection."""
+    return min(state.reserved_tables, default=None), (state.reserved_priorities or (None,))[0]
+
+
+def _told(state: State) -> str:
+    table, priority = _first_numbers(state)
+    return f"{table} and {priority}"
 
 
 def _may_share(item: Object, owner: Owner, other: Object, other_owner: Owner) -> bool:

@@ -51,4 +51,6 @@ def _inside(block: str, tunnels: str, version: int) -> Iterator[str]:
         yield f"{between} -p tcp -m tcp --dport {BGP_PORT} -j ACCEPT"
         yield f"{between} -p tcp -m tcp --sport {BGP_PORT} -m conntrack --ctstate ESTABLISHED -j ACCEPT"
     yield f"{between} -p {ICMP[version]} -j ACCEPT"
+    # an address that the host itself has in that block, on the device by which the packet comes, is no inside address
+    yield f"-d {block} -m addrtype --dst-type LOCAL --limit-iface-in -j RETURN"
     yield f"-d {block} ! -i {tunnels} -j DROP"

@@ -397,3 +397,17 @@ def test_a_host_does_not_answer_on_behalf_of_others_for_an_address_of_its_own() 
     assert problems(Request((wanted,)), HOST) == ()
     (problem,) = problems(Request((wanted,)), HOLDER)
     assert problem == "proxy 192.0.2.2 on b0: that is an address of this host itself, on a0"
+
+
+def test_owners_who_share_the_daemons_file_have_the_same_tables_and_rules() -> None:
+    file = {"path": "bird.conf", "content": "a"}
+    other = state("other", files=[file], reserved={"tables": [4200, 4217], "priorities": [4200, 4299]})
+    moved = state(files=[file], reserved={"tables": [4300], "priorities": [4400, 4499]})
+    (problem,) = problems(Request((moved,), (other,)))
+    assert problem == (
+        "customer acme, site office has tables and rules from 4300 and 4400, customer other, site office from"
+        " 4200 and 4200: give both the same extrude_table and extrude_rule_priority"
+    )
+    longer = state(files=[file], reserved={"tables": [4200, 4230], "priorities": [4200, 4350]})
+    assert problems(Request((longer,), (other,))) == ()
+    assert problems(Request((state(reserved=RESERVED),), (other,))) == ()

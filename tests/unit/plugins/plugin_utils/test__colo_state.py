@@ -135,6 +135,7 @@ def test_the_whole_state() -> None:
                     f"{BETWEEN} -p tcp -m tcp --dport 1179 -j ACCEPT",
                     f"{BETWEEN} -p tcp -m tcp --sport 1179 -m conntrack --ctstate ESTABLISHED -j ACCEPT",
                     f"{BETWEEN} -p icmp -j ACCEPT",
+                    "-d 10.254.0.0/15 -m addrtype --dst-type LOCAL --limit-iface-in -j RETURN",
                     "-d 10.254.0.0/15 ! -i ex+ -j DROP",
                 ],
             },

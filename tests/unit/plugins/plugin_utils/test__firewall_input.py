@@ -40,6 +40,13 @@ def test_a_site_speaks_for_its_own_inside_addresses_only() -> None:
     assert rules(colo, 4)[-1] == "-d 10.254.0.0/15 ! -i ex+ -j DROP"
 
 
+def test_a_host_that_has_an_address_of_its_own_in_the_block_is_not_locked_out() -> None:
+    own = "-m addrtype --dst-type LOCAL --limit-iface-in -j RETURN"
+    site, colo = both()
+    assert rules(site, 4)[-2] == f"-d 10.254.0.0/27 {own}"
+    assert rules(colo, 4)[-2] == f"-d 10.254.0.0/15 {own}"
+
+
 def test_more_sites_are_no_more_rules_at_the_colo() -> None:
     states = run(office=office(), shop=shop())["colos"]["rack"]
     assert rules(states[0], 4) == rules(states[1], 4)
