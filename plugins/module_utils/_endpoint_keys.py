@@ -8,7 +8,6 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -83,9 +82,7 @@ def _run(program: str, *words: str) -> str:
     if path is None:
         package = "openssh-server" if program == "sshd" else "openssh-client"
         raise EngineError(f"{program} is missing on this host (Debian package {package})")
-    done = subprocess.run(
-        [path, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
-    )
+    done = _programs.run([path, *words])
     if done.returncode:
-        raise EngineError(f"{program} failed: {' '.join(done.stderr.split())}")
+        raise EngineError(f"{program} failed: {_programs.words(done.stderr)}")
     return done.stdout

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -181,11 +181,6 @@ def _run(folder: str, wan: str, address: str) -> tuple[int, str, str]:
 
 
 def _systemctl(*words: str) -> None:
-    program = _programs.find("systemctl")
-    command: Sequence[str] = [program or "systemctl", *words]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_ATTEMPT_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EngineError(f"the colo is not told: {error}") from error
+    done = _programs.run([_programs.find("systemctl") or "systemctl", *words], _ATTEMPT_SECONDS)
     if done.returncode:
-        raise EngineError(f"the colo is not told: {' '.join(done.stderr.split())}")
+        raise EngineError(f"the colo is not told: {_programs.words(done.stderr)}")

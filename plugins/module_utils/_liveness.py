@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +32,6 @@ _PROTOCOL = re.compile(r"^(\S+)\s+BGP\s+\S+\s+\S+\s+(\d\S*(?: \d\S*)?)\s+(\w+)[ 
 
 _START_SECONDS = 15
 """How long to wait for a start that is under way: the unit waits for its sessions then."""
-_RUN_SECONDS = 60
 
 
 def watched() -> bool:
@@ -46,7 +44,7 @@ def ways() -> set[str] | None:
     birdc = _programs.find("birdc")
     if birdc is None or not watched():
         return None
-    done = _run([birdc, "-r", "-s", str(SOCKET), "show", "route", "table", "live4"])
+    done = _programs.run([birdc, "-r", "-s", str(SOCKET), "show", "route", "table", "live4"])
     return set(_WAY.findall(done.stdout)) if done.returncode == 0 else None
 
 
@@ -67,7 +65,7 @@ def sessions() -> dict[str, Session] | None:
     birdc = _programs.find("birdc")
     if birdc is None or not SOCKET.exists():
         return None
-    done = _run([birdc, "-r", "-s", str(SOCKET), "show", "protocols"])
+    done = _programs.run([birdc, "-r", "-s", str(SOCKET), "show", "protocols"])
     return parse_sessions(done.stdout) if done.returncode == 0 else None
 
 
@@ -84,7 +82,7 @@ def reload(folder: Path) -> None:
     systemctl = _programs.find("systemctl")
     if systemctl is None or not (folder / MAIN).exists() or not _runs(systemctl):
         return
-    done = _run([systemctl, "reload", UNIT])
+    done = _programs.run([systemctl, "reload", UNIT])
     if done.returncode:
         raise EngineError(f"{UNIT} does not take its new files: {_complaint(folder) or _line(done)}")
 
@@ -92,7 +90,7 @@ def reload(folder: Path) -> None:
 def _runs(systemctl: str) -> bool:
     """Whether the unit is active, which may take a moment where it starts or reloads just now."""
     end = time.monotonic() + _START_SECONDS
-    while (state := _run([systemctl, "is-active", UNIT]).stdout.strip()) in ("activating", "reloading"):
+    while (state := _programs.run([systemctl, "is-active", UNIT]).stdout.strip()) in ("activating", "reloading"):
         if time.monotonic() > end:
             return False
         time.sleep(0.1)
@@ -102,15 +100,8 @@ def _runs(systemctl: str) -> bool:
 def _complaint(folder: Path) -> str:
     """What BIRD says to its files: nothing where it takes them."""
     bird = _programs.find("bird")
-    return _line(_run([bird, "-p", "-c", str(folder / MAIN)])) if bird else ""
+    return _line(_programs.run([bird, "-p", "-c", str(folder / MAIN)])) if bird else ""
 
 
 def _line(done: subprocess.CompletedProcess[str]) -> str:
-    return " ".join(done.stderr.split())
-
-
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_RUN_SECONDS)
-    except subprocess.TimeoutExpired as error:
-        raise EngineError(f"{' '.join(command)} has not ended after {_RUN_SECONDS} s") from error
+    return _programs.words(done.stderr)

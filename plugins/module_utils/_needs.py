@@ -9,7 +9,6 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import pwd
-import subprocess
 from collections.abc import Sequence
 
 from . import _iptables, _liveness, _netlink, _programs
@@ -48,8 +47,7 @@ def stopped_units() -> list[str]:
     systemctl = _programs.find("systemctl")
     if systemctl is None:
         return list(UNITS)
-    command = [systemctl, "show", f"--property={','.join(_PROPERTIES)}", *UNITS]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = _programs.run([systemctl, "show", f"--property={','.join(_PROPERTIES)}", *UNITS])
     return stopped(UNITS, done.stdout)
 
 

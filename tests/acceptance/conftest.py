@@ -14,6 +14,7 @@ import testinfra
 
 from tests.acceptance import modules, playbook, sessions, snapshot, traffic, watch
 from tests.lab.lab import Lab
+from tests.lab.topology import DYNAMIC
 
 HOSTS = ("colo", "office")
 WAN_ADDRESS = "192.0.2.2"
@@ -38,6 +39,18 @@ def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
         made.down()
     made.up(pytestconfig.getoption("backend"))
     traffic.own_the_desk_address(made)
+    yield made
+    if not keep:
+        made.down()
+
+
+def dynamic_lab(config: pytest.Config, name: str) -> Iterator[Lab]:
+    """A lab of three sites whose links come and go, with nothing deployed on it unless it was kept."""
+    made = Lab(name)
+    keep = config.getoption("keep")
+    if not keep:
+        made.down()
+    made.up(config.getoption("backend"), DYNAMIC)
     yield made
     if not keep:
         made.down()

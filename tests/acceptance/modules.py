@@ -55,6 +55,15 @@ def apply_all(lab: Lab, wanted: dict[str, list[Variables]] | None = None, *optio
     return _call(lab, list(chosen), "extrude_state", arguments, "-e", variables, *options)
 
 
+def bring(lab: Lab, site: Variables) -> None:
+    """Bring both ends to the states of a site, in the order of the playbook."""
+    wanted = states({"office": site})
+    for host, part in (("colo", {"only": "make"}), ("office", {}), ("colo", {"only": "purge"})):
+        result = call(lab, host, "extrude_state", states=wanted[host], **part)
+        if result.failed:
+            raise AssertionError(result.message)
+
+
 def drift(lab: Lab, wanted: dict[str, list[Variables]] | None = None) -> list[str]:
     """What :func:`apply_all` would do on any host, or why it could not."""
     results = apply_all(lab, wanted, "--check", "--diff").values()

@@ -113,6 +113,13 @@ def streams(lab: Lab, flows: int = FLOWS, step: int = STEP) -> Iterator[dict[str
         stream.gaps = [_gaps(flow, times, step) for flow in received]
 
 
+def overflows(lab: Lab) -> int:
+    """How many packets the lab's own queues have dropped, because its machine was away for too long."""
+    queues: list[dict[str, int]] = json.loads(lab.exec("wires", ["tc", "-s", "-j", "qdisc", "show"]).stdout)
+    backlogs = lab.exec("labvm", ["cat", "/proc/net/softnet_stat"]).stdout.splitlines()
+    return sum(queue["drops"] for queue in queues) + sum(int(line.split()[1], 16) for line in backlogs)
+
+
 def _started(lab: Lab, node: str, command: list[str]) -> subprocess.Popen[str]:
     process = lab.popen(node, command)
     if process.stdout is None or process.stdout.readline().strip() != "ready":

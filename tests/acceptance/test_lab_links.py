@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.acceptance.conftest import dynamic_lab
 from tests.lab.lab import Lab
-from tests.lab.topology import DYNAMIC
 
 pytestmark = pytest.mark.dynamic
 
@@ -28,14 +28,7 @@ PPPOE = [name for name in LINKS if name.startswith("dsl")]
 
 @pytest.fixture(scope="module")
 def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
-    made = Lab("links")
-    keep = pytestconfig.getoption("keep")
-    if not keep:
-        made.down()
-    made.up(pytestconfig.getoption("backend"), DYNAMIC)
-    yield made
-    if not keep:
-        made.down()
+    yield from dynamic_lab(pytestconfig, "links")
 
 
 def device_with(lab: Lab, node: str, address: str) -> str | None:

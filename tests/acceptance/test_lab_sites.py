@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from tests.acceptance import inventory, moments, playbook, traffic
+from tests.acceptance.conftest import dynamic_lab
 from tests.acceptance.inventory import Variables
 from tests.acceptance.test_links import extrude, wait_until
 from tests.lab.lab import Lab
-from tests.lab.topology import DYNAMIC
 
 pytestmark = pytest.mark.dynamic
 
@@ -82,14 +82,7 @@ class First:
 @pytest.fixture(scope="module")
 def sites(pytestconfig: pytest.Config) -> Iterator[Lab]:
     """The lab, with nothing deployed on it unless it was kept."""
-    made = Lab("sites")
-    keep = pytestconfig.getoption("keep")
-    if not keep:
-        made.down()
-    made.up(pytestconfig.getoption("backend"), DYNAMIC)
-    yield made
-    if not keep:
-        made.down()
+    yield from dynamic_lab(pytestconfig, "sites")
 
 
 @pytest.fixture(scope="module")

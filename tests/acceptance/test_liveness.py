@@ -24,7 +24,7 @@ MOST_LOST_BY_A_RESTART = 2500
 QUICK = {"detect": 150, "hold_down": 1, "hold_down_max": 2}
 MOST_LOST_QUICKLY = 300
 TURNS = 6
-"""How often a busy machine may be in the way: the lab's processor is away for moments, in which packets are lost."""
+"""How often a busy machine may be in the way of a cut that is found quickly, or make the lab's queues overflow."""
 
 
 def office(**changes: dict[str, int]) -> Variables:
@@ -36,11 +36,8 @@ def office(**changes: dict[str, int]) -> Variables:
 
 
 def bring(lab: Lab, site: Variables) -> None:
-    """Bring the hosts to the states of a site, in the order of the playbook, and wait until all its sessions are up."""
-    wanted = inventory.states({"office": site})
-    for host, part in (("colo", {"only": "make"}), ("office", {}), ("colo", {"only": "purge"})):
-        result = modules.call(lab, host, "extrude_state", states=wanted[host], **part)
-        assert not result.failed, result.message
+    """Bring both ends to the states of a site, and wait until all its sessions are up."""
+    modules.bring(lab, site)
     names = [wan["name"] for wan in site["extrude_wans"]]
     sessions.wait_up(lab, {"colo": [f"ex1-{name}" for name in names], "office": [f"ex-{name}" for name in names]})
 
@@ -56,6 +53,16 @@ def cut_and_heal(lab: Lab, link: str) -> dict[str, stream.Stream]:
         sessions.wait_up(lab)
         time.sleep(1)
     return fared
+
+
+def undisturbed(lab: Lab, measure: Callable[[Lab], dict[str, stream.Stream]]) -> dict[str, stream.Stream]:
+    """What streams lose. Measured again where the lab's own queues overflowed: then nothing is known."""
+    for _turn in range(TURNS):
+        before = stream.overflows(lab)
+        fared = measure(lab)
+        if stream.overflows(lab) == before:
+            return fared
+    pytest.fail("the lab's own queues overflowed each time: this machine is too busy to measure")
 
 
 # --- paths that die ------------------------------------------------------------------------------
@@ -142,13 +149,8 @@ def test_the_next_tier_carries_when_the_last_of_a_tier_dies_and_gives_back(mende
 
 
 def test_changes_of_a_link_under_traffic_cost_nothing_and_leave_the_other_sessions_alone(mended: Lab) -> None:
-    lost = []
-    for _turn in range(TURNS):
-        fared = _change_links(mended)
-        lost.append((fared["up"].longest, fared["down"].longest))
-        if lost[-1] == (0, 0):
-            return
-    pytest.fail(f"changes always cost some milliseconds: {lost}")
+    fared = undisturbed(mended, _change_links)
+    assert (fared["up"].longest, fared["down"].longest) == (0, 0), fared
 
 
 def _change_links(lab: Lab) -> dict[str, stream.Stream]:
@@ -199,10 +201,14 @@ def test_a_daemon_that_dies_costs_a_moment_at_either_end(
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_daemon_that_reads_its_files_again_costs_nothing(mended: Lab, host: str) -> None:
+    def reload(lab: Lab) -> dict[str, stream.Stream]:
+        with stream.streams(lab) as fared:
+            lab.exec(host, ["systemctl", "reload", sessions.UNIT])
+            time.sleep(1)
+        return fared
+
     before = sessions.since(mended, host)
-    with stream.streams(mended) as fared:
-        mended.exec(host, ["systemctl", "reload", sessions.UNIT])
-        time.sleep(1)
+    fared = undisturbed(mended, reload)
     assert sessions.since(mended, host) == before
     assert (fared["up"].longest, fared["down"].longest) == (0, 0), fared
 

@@ -120,16 +120,12 @@ def heal(lab: Lab) -> None:
 
 
 def change(lab: Lab, link: dict[str, Any] | None = None, every: dict[str, Any] | None = None) -> None:
-    """Bring both ends to other keys of the link, and of every link, in the order of the playbook."""
+    """Bring both ends to other keys of the link, and of every link."""
     site = inventory.lab_host("office")
     for wan in site["extrude_wans"]:
         wan.update(every or {})
         wan.update((link or {}) if wan["name"] == LINK else {})
-    wanted = inventory.states({"office": site})
-    for host, part in (("colo", {"only": "make"}), ("office", {}), ("colo", {"only": "purge"})):
-        result = modules.call(lab, host, "extrude_state", states=wanted[host], **part)
-        if result.failed:
-            raise SystemExit(result.message)
+    modules.bring(lab, site)
 
 
 def kill(lab: Lab, host: str) -> None:

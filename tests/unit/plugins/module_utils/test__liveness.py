@@ -121,7 +121,7 @@ def test_where_bird_says_nothing_systemd_has_the_word(
 def test_a_reload_without_end_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, main: Path) -> None:
     Systemctl(tmp_path, monkeypatch, main, "active")
     (tmp_path / "systemctl").write_text("#!/bin/sh\nexec sleep 9\n")
-    monkeypatch.setattr(_liveness, "_RUN_SECONDS", 0.1)
+    monkeypatch.setattr(_programs, "_SECONDS", 0.1)
     with pytest.raises(EngineError, match=r"systemctl is-active extrude-bird.service has not ended after 0.1 s$"):
         _liveness.reload(main.parent)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _programs
+from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
 
 
 def test_programs_are_found_as_the_path_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,3 +24,15 @@ def test_those_of_the_administrator_are_found_in_a_login_without_them(monkeypatc
     found = _programs.find("iptables")
     assert found is not None
     assert "/sbin/" in found
+
+
+def test_a_program_is_run_whatever_it_returns() -> None:
+    done = _programs.run(["sh", "-c", "echo one; echo two >&2; exit 3"])
+    assert (done.returncode, done.stdout, _programs.words(done.stderr + "\n three")) == (3, "one\n", "two three")
+
+
+def test_a_program_that_cannot_run_or_does_not_end_is_an_error() -> None:
+    with pytest.raises(EngineError, match=r"^/no/such cannot be run: "):
+        _programs.run(["/no/such"])
+    with pytest.raises(EngineError, match=r"^sleep 9 has not ended after 0.1 s$"):
+        _programs.run(["sleep", "9"], 0.1)
