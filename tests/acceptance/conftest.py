@@ -102,9 +102,20 @@ def deployed(lab: Lab, request: pytest.FixtureRequest) -> Lab:
     return lab
 
 
+HOLD = """
+[ -e /run/systemd/system/extrude-apply.service.d ] && exit
+mkdir -p /run/systemd/system/extrude-apply.service.d
+printf '[Unit]\\nConditionPathExists=/run/heals\\n' >/run/systemd/system/extrude-apply.service.d/tests.conf
+systemctl daemon-reload
+"""
+"""Hosts heal only where a test makes that file: not under the hands of one that looks at what is broken."""
+
+
 @pytest.fixture
 def mended(deployed: Lab) -> Iterator[Lab]:
     """For tests that disturb the deployment: puts it back afterwards, whatever the test has found."""
+    for host in HOSTS:
+        deployed.exec(host, ["sh", "-c", HOLD])
     yield deployed
     for link in ("dsl", "cable", "rack"):
         deployed.heal(link)
