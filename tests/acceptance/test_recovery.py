@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.acceptance import kill, modules, playbook, snapshot, traffic
-from tests.acceptance.conftest import HOSTS
+from tests.acceptance.conftest import HEALING, HOSTS
 from tests.acceptance.traffic import DESK_ADDRESS, ROUTER_ADDRESS
 from tests.lab.lab import Lab
 
@@ -96,7 +96,7 @@ def test_ufw_reloaded_leaves_what_is_ours(mended: Lab) -> None:
 
 def test_what_flushes_the_firewall_is_healed_within_two_minutes_and_a_sound_host_is_left_alone(mended: Lab) -> None:
     for host in HOSTS:
-        mended.exec(host, ["touch", "/run/heals"])
+        mended.exec(host, ["touch", HEALING])
     try:
         flush = "for table in filter mangle nat; do iptables -t $table -F; iptables -t $table -X; done"
         mended.exec("office", ["sh", "-c", flush])
@@ -115,7 +115,7 @@ def test_what_flushes_the_firewall_is_healed_within_two_minutes_and_a_sound_host
         assert mended.exec("office", journal).stdout == ""
     finally:
         for host in HOSTS:
-            mended.exec(host, ["rm", "/run/heals"])
+            mended.exec(host, ["rm", HEALING])
 
 
 def test_where_the_states_cannot_be_written_nothing_is_changed(mended: Lab) -> None:
