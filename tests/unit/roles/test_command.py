@@ -109,10 +109,11 @@ def test_what_changes_nothing_runs_nothing(
 
 
 def test_every_unit_that_the_role_starts_is_looked_after_and_installed() -> None:
-    (start,) = [task for task in yaml.safe_load((ROLE / "tasks" / "main.yml").read_text()) if "loop" in task]
-    assert set(start["loop"]) == {*_needs.UNITS} - {_liveness.UNIT}
-    for unit in start["loop"]:
-        assert "WantedBy=" in (ROLE / "files" / unit).read_text()
+    first, *others = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__command_units"]
+    assert {first, *others} == {*_needs.UNITS} - {_liveness.UNIT}
+    brings = (ROLE / "files" / first).read_text()
+    assert f"\nWants={' '.join(others)}\n" in brings
+    assert f"\nAlso=extrude.service {' '.join(others)}\n" in brings
     assert "\nRestart=on-failure\n" in (ROLE / "files" / "extrude.service").read_text()
 
 
