@@ -113,8 +113,8 @@ def _steadily(states: Sequence[Plain], only: Part, store: Store, check: bool) ->
     for _attempt in range(_ATTEMPTS - 1):
         try:
             return _apply.run(store.records, Request(desired, only=only, folder=folder, yields=True), check)
-        except EngineError:
+        except EngineError as error:
             former, desired = desired, bound(states, store, patient=True)
-            if desired == former:
+            if desired == former or isinstance(error, Stopped):
                 raise
     return _apply.run(store.records, Request(desired, only=only, folder=folder, yields=True), check)
