@@ -9,6 +9,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 from collections.abc import Container
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -21,17 +22,21 @@ Slot: TypeAlias = tuple[str, Place]
 """Kind and place of an object."""
 
 
-def run(records: Records, request: Request, check: bool) -> _host.Survey:
+def run(
+    records: Records, request: Request, check: bool, keep: AbstractContextManager[None] | None = None
+) -> _host.Survey:
     """What the host held, and the operations that were done; with *check*: that it would take.
 
-    Outside of a check the caller holds the lock of *records*.
+    Outside of a check the caller holds the lock of *records*, and *keep* is around the change: it keeps what was asked
+    for, and fails before anything is changed where it could not.
     """
     if not check and not _netlink.has_pyroute2():
         raise EngineError(_netlink.MISSING)
     request = replace(request, recorded=records.load())
     found = _host.survey(request)
     if not check:
-        _apply(records, request, found)
+        with keep or nullcontext():
+            _apply(records, request, found)
     return found
 
 
@@ -42,14 +47,16 @@ def _apply(records: Records, request: Request, found: _host.Survey) -> None:
     wanted = [_outcome(state, former.get(state.owner), request, strange) for state in request.desired]
     if found.operations:
         records.store(merged([former.get(state.owner, state), state]) for state in wanted)
-        try:
-            _host.apply(request, found)
-        except _host.NotUndone:
-            raise
-        except BaseException:
+    try:
+        with records.storing([*wanted, *_followers(request)]):
+            if found.operations:
+                _host.apply(request, found)
+    except _host.NotUndone:
+        raise
+    except BaseException:
+        with suppress(EngineError):  # where that cannot be written, what stands names all that may be there
             records.store(former.get(state.owner, State(state.owner)) for state in wanted)
-            raise
-    records.store([*wanted, *_followers(request)])
+        raise
 
 
 def _followers(request: Request) -> list[State]:

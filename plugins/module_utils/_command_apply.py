@@ -10,18 +10,25 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from . import _apply, _endpoint_tell
 from ._bind import Plain
+from ._conflict import Conflict
 from ._fields import EngineError
+from ._host import Survey
 from ._local import Store, bound
 from ._request import Operation, Part, Request
+from ._signals import Stopped
 
 _ATTEMPTS = 3
 """How often to start again because links changed meanwhile."""
+_PATIENCE = 30.0
+"""Seconds in which states that fail together are tried apart: boot waits for it."""
 
 
 def add(commands: Any) -> None:
@@ -30,7 +37,8 @@ def add(commands: Any) -> None:
         "apply",
         help="bring the host to its states",
         description="Brings the host to the states in /etc/extrude, with the addresses that its links have now."
-        " What stands on links that are down is taken away until they are back. Prints what it does.",
+        " What stands on links that are down is taken away until they are back. Prints what it does."
+        " What cannot stand, since others have put something there, is left out and told.",
     )
     parser.add_argument("--check", action="store_true", help="only print what it would do")
     parser.set_defaults(run=run)
@@ -44,49 +52,69 @@ def run(options: argparse.Namespace, store: Store) -> int:
     if not options.check:
         _endpoint_tell.follow(store)
     if problems:
-        raise EngineError("; ".join(problems))
+        raise Conflict(problems)
     return 0
 
 
 def apply(store: Store, check: bool = False) -> tuple[list[Operation], list[str]]:
     """Bring the host to its states: what was done, and what hindered it.
 
-    All customers go together; where that fails each goes alone, so that one does not hinder the others.
+    First what a run of the playbook has made so far and not purged yet, then all else.
     """
+    done: list[Operation] = []
+    problems: list[str] = []
+    parts: tuple[Part, ...] = ("make", "")
     with nullcontext() if check else store.records.locked():
         states = store.states.load()
+        for part in parts:
+            group = [state for state in states if state.get("only", "") == part]
+            more, hindered = _apart(group, part, store, check) if group else ([], [])
+            done += more
+            problems += hindered
+    return done, list(dict.fromkeys(problems))
+
+
+def _apart(states: Sequence[Plain], only: Part, store: Store, check: bool) -> tuple[list[Operation], list[str]]:
+    """All states together; where that fails each half, down to a single site, so that one does not hinder the others.
+
+    At a colo with many sites that takes a few attempts for one that fails.
+    """
+    done: list[Operation] = []
+    problems: list[str] = []
+    waiting = deque([states])
+    end = time.monotonic() + _PATIENCE
+    while waiting:
+        group = waiting.popleft()
         try:
-            return _steadily(states, store, check), []
+            found = _steadily(group, only, store, check)
+        except Stopped:
+            raise
         except EngineError as error:
-            customers = sorted({str(state["customer"]) for state in states})
-            if len(customers) < 2:
-                return [], [str(error)]
-        done: list[Operation] = []
-        problems = []
-        for customer in customers:
-            try:
-                done += _steadily([state for state in states if state["customer"] == customer], store, check)
-            except EngineError as error:
-                problems.append(f"customer {customer}: {error}")
-        return done, problems
+            middle = len(group) // 2
+            if middle and time.monotonic() < end:
+                waiting += [group[:middle], group[middle:]]
+            else:
+                problems.append(f"{_owners(group)}: {error}")
+        else:
+            done += found.operations
+            problems += found.left_out
+    return done, problems
 
 
-def _steadily(states: Sequence[Plain], store: Store, check: bool) -> list[Operation]:
-    """Bind and apply: first what a run of the playbook has made so far and not purged yet, then all else."""
-    parts: tuple[Part, ...] = ("make", "")
-    grouped = [(part, [state for state in states if state.get("only", "") == part]) for part in parts]
-    return [operation for part, group in grouped if group for operation in _part(group, part, store, check)]
+def _owners(states: Sequence[Plain]) -> str:
+    first = f"customer {states[0]['customer']}, site {states[0]['site']}"
+    return first if len(states) == 1 else f"{first}, and {len(states) - 1} more"
 
 
-def _part(states: Sequence[Plain], only: Part, store: Store, check: bool) -> Sequence[Operation]:
+def _steadily(states: Sequence[Plain], only: Part, store: Store, check: bool) -> Survey:
     """Bind and apply; once more where it failed and the links are others by now."""
     folder = store.states.folder
     desired = bound(states, store, patient=True)
     for _attempt in range(_ATTEMPTS - 1):
         try:
-            return _apply.run(store.records, Request(desired, only=only, folder=folder), check).operations
-        except EngineError:
+            return _apply.run(store.records, Request(desired, only=only, folder=folder, yields=True), check)
+        except EngineError as error:
             former, desired = desired, bound(states, store, patient=True)
-            if desired == former:
+            if desired == former or isinstance(error, Stopped):
                 raise
-    return _apply.run(store.records, Request(desired, only=only, folder=folder), check).operations
+    return _apply.run(store.records, Request(desired, only=only, folder=folder, yields=True), check)

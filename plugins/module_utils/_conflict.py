@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from ._model import (
     PROTOCOL,
@@ -51,6 +52,14 @@ class Conflict(EngineError):
         self.problems = tuple(problems)
 
 
+class Collision(NamedTuple):
+    """The place of an object where the host has something else, and that in words."""
+
+    kind: str
+    place: Place
+    problem: str
+
+
 def refuse(current: Current, request: Request) -> None:
     """Raises Conflict with every problem of *request* on a host that holds *current*."""
     problems = [
@@ -60,18 +69,25 @@ def refuse(current: Current, request: Request) -> None:
         *_equal_names(request),
         *_renumbered(request),
         *_other_numbers(request),
+        *(collision.problem for collision in collisions(current, request)),
+        *_misplaced(current, request),
+        *_missing_devices(current, request),
+    ]
+    if problems:
+        raise Conflict(list(dict.fromkeys(problems)))
+
+
+def collisions(current: Current, request: Request) -> list[Collision]:
+    """Where the host has, or lacks, what keeps one object of *request* from standing."""
+    return [
         *_foreign_devices(current, request),
         *_foreign_groups(current, request),
         *_foreign_queues(current, request),
         *_foreign_routes(current, request),
         *_foreign_rules(current, request),
-        *_misplaced(current, request),
         *_own_addresses(current, request),
-        *_missing_devices(current, request),
         *_missing_sysctls(current, request),
     ]
-    if problems:
-        raise Conflict(list(dict.fromkeys(problems)))
 
 
 # --- what is asked for ----------------------------------------------------------------------------
@@ -177,8 +193,8 @@ def _renumbered(request: Request) -> list[str]:
 # --- what somebody else has put where an object of the request, or only our own, may stand ----------
 
 
-def _foreign_devices(current: Current, request: Request) -> list[str]:
-    problems = []
+def _foreign_devices(current: Current, request: Request) -> list[Collision]:
+    found = []
     wanted, dummies = request.wanted(Tunnel), request.wanted(Dummy)
     takers = {tunnel.identity: tunnel for tunnel in wanted.values()}
     for device in current.devices.values():
@@ -186,17 +202,23 @@ def _foreign_devices(current: Current, request: Request) -> list[str]:
         ours = tunnel is not None and request.owns(tunnel)
         shared = device.dummy is not None and request.shares(device.dummy)
         if ((device.name,) in wanted and not ours) or ((device.name,) in dummies and not shared):
-            kind = device.kind or "physical"
-            problems.append(f"device {device.name} is there already and is not ours: kind {kind}{label}")
+            problem = f"device {device.name} is there already and is not ours: kind {device.kind or 'physical'}{label}"
+            kind = Tunnel.KIND if (device.name,) in wanted else Dummy.KIND
+            found.append(Collision(kind, (device.name,), problem))
         elif tunnel and (taker := takers.get(tunnel.identity)) and taker.name != tunnel.name:
             if not ours or not (request.purge or tunnel.place in wanted):
-                problems.append(f"{taker} has the same endpoints and key as {tunnel.name}{label}")
-    return problems
+                problem = f"{taker} has the same endpoints and key as {tunnel.name}{label}"
+                found.append(Collision(Tunnel.KIND, taker.place, problem))
+    return found
 
 
-def _foreign_groups(current: Current, request: Request) -> list[str]:
+def _foreign_groups(current: Current, request: Request) -> list[Collision]:
     return [
-        f"device {group.device} is in link group {device.group} already, {group.group} was asked for"
+        Collision(
+            Group.KIND,
+            place,
+            f"device {group.device} is in link group {device.group} already, {group.group} was asked for",
+        )
         for place, group in request.wanted(Group).items()
         if (device := current.devices.get(group.device))
         and device.group not in (0, group.group)
@@ -204,19 +226,23 @@ def _foreign_groups(current: Current, request: Request) -> list[str]:
     ]
 
 
-def _foreign_queues(current: Current, request: Request) -> list[str]:
+def _foreign_queues(current: Current, request: Request) -> list[Collision]:
     return [
-        f"{delay}: it has a queueing discipline of somebody else's, {current.queues[delay.device]}"
-        for delay in request.wanted(Delay).values()
+        Collision(
+            Delay.KIND,
+            place,
+            f"{delay}: it has a queueing discipline of somebody else's, {current.queues[delay.device]}",
+        )
+        for place, delay in request.wanted(Delay).items()
         if delay.device in current.queues
     ]
 
 
-def _foreign_routes(current: Current, request: Request) -> list[str]:
+def _foreign_routes(current: Current, request: Request) -> list[Collision]:
     wanted = request.wanted(Route)
     reserved = {table for state in request.desired for table in state.reserved_tables} if wanted else set()
     return [
-        f"{route} stands where only ours may and was made by {_protocol_name(protocol)}"
+        Collision(Route.KIND, place, _stands(route, protocol))
         for place, (route, protocol) in current.routes.items()
         if protocol != PROTOCOL and (place in wanted or (route.table in reserved and not _of_daemon(route, protocol)))
     ]
@@ -227,15 +253,19 @@ def _of_daemon(route: Route, protocol: int) -> bool:
     return (protocol, route.metric) == (BIRD, BIRD_METRIC)
 
 
-def _foreign_rules(current: Current, request: Request) -> list[str]:
+def _foreign_rules(current: Current, request: Request) -> list[Collision]:
     wanted = request.wanted(Rule)
     spans = {state.reserved_priorities for state in request.desired if state.reserved_priorities} if wanted else set()
     return [
-        f"{rule} stands where only ours may and was made by {_protocol_name(protocol)}"
+        Collision(Rule.KIND, rule.place, _stands(rule, protocol))
         for rule, protocol in current.rules
         if protocol != PROTOCOL
         and (rule.place in wanted or any(first <= rule.priority <= last for first, last in spans))
     ]
+
+
+def _stands(item: Route | Rule, protocol: int) -> str:
+    return f"{item} stands where only ours may and was made by {_protocol_name(protocol)}"
 
 
 _PROTOCOLS = {
@@ -272,14 +302,18 @@ def _misplaced(current: Current, request: Request) -> list[str]:
     return problems
 
 
-def _own_addresses(current: Current, request: Request) -> list[str]:
+def _own_addresses(current: Current, request: Request) -> list[Collision]:
     """Addresses that this host should answer for on behalf of others, and that somebody has given to it."""
-    wanted = request.wanted(Proxy).values()
+    wanted = request.wanted(Proxy)
     ours = {**request.had(Address), **request.held(Address), **request.wanted(Address)} if wanted else {}
     places = _places(address for address in current.addresses if address.place not in ours) if wanted else {}
     return [
-        f"{proxy}: that is an address of this host itself, on {', '.join(places[proxy.address])}"
-        for proxy in wanted
+        Collision(
+            Proxy.KIND,
+            place,
+            f"{proxy}: that is an address of this host itself, on {', '.join(places[proxy.address])}",
+        )
+        for place, proxy in wanted.items()
         if proxy.address in places
     ]
 
@@ -306,10 +340,10 @@ def _missing_devices(current: Current, request: Request) -> list[str]:
     ]
 
 
-def _missing_sysctls(current: Current, request: Request) -> list[str]:
+def _missing_sysctls(current: Current, request: Request) -> list[Collision]:
     return [
-        f"{sysctl}: this kernel has no such setting"
-        for sysctl in request.wanted(Sysctl).values()
+        Collision(Sysctl.KIND, place, f"{sysctl}: this kernel has no such setting")
+        for place, sysctl in request.wanted(Sysctl).items()
         if not sysctl.optional and not is_known(sysctl, current, request)
     ]
 

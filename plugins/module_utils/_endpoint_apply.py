@@ -24,5 +24,5 @@ def move(store: Store) -> Sequence[Operation]:
         reporting = [state for state in store.states.load() if endpoints_of(state)]
         states = bound(reporting, store, patient=True)
         tunnels = tuple(replace(state, objects=tuple(state.of(Tunnel))) for state in states)
-        request = Request(tunnels, kinds={Tunnel.KIND}, purge=False, folder=store.states.folder)
+        request = Request(tunnels, kinds={Tunnel.KIND}, purge=False, folder=store.states.folder, yields=True)
         return _apply.run(store.records, request, check=False).operations

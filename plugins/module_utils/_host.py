@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from . import _announce, _dump, _duplicate, _files, _iptables, _liveness, _netlink, _sysctl
+from . import _announce, _dump, _duplicate, _files, _iptables, _liveness, _netlink, _sysctl, _yield
 from ._conflict import Conflict
 from ._model import AnyObject, Chain, Current, Delay, EngineError, File, Proxy, Route, Rule, Sysctl
 from ._plan import merged_chains, plan
@@ -32,10 +32,11 @@ class NotUndone(EngineError):
 
 @dataclass(frozen=True)
 class Survey:
-    """What a host holds, and the operations that a request takes there."""
+    """What a host holds, the operations that a request takes there, and why what it left out cannot stand."""
 
     current: Current
     operations: tuple[Operation, ...]
+    left_out: tuple[str, ...] = ()
 
 
 # --- reading ---------------------------------------------------------------------------------------
@@ -44,12 +45,15 @@ class Survey:
 def survey(request: Request) -> Survey:
     """Reads each kind once and plans. Changes nothing, and needs neither pyroute2 nor iptables."""
     current = read(request)
-    chains = merged_chains(request, current.chains)
+    left = _yield.left(current, request) if request.yields else _yield.NOTHING
+    asked = left.out_of(request)
+    chains = merged_chains(asked, current.chains)
     if _iptables.installed():  # without it there are no chains yet, so nothing to compare with
         chains = _iptables.canonical(chains, current.chains)
-    operations = plan(current, request, chains)
-    _refuse_held(request, operations)
-    return Survey(current, operations)
+    planned = plan(left.hidden(current), asked, chains)
+    operations = tuple(operation for operation in planned if not left.has(operation.item))
+    _refuse_held(asked, operations)
+    return Survey(current, operations, left.problems)
 
 
 def _refuse_held(request: Request, operations: Iterable[Operation]) -> None:

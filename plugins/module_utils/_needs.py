@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from . import _iptables, _liveness, _netlink, _programs
 
 USERS = ("extrude-bird",)
-UNITS = (_liveness.UNIT, "extrude-links.path")
+UNITS = (_liveness.UNIT, "extrude-links.path", "extrude-apply.timer")
 """Those that run, and will after a reboot."""
 _PROPERTIES = ("Id", "ActiveState", "UnitFileState")
 

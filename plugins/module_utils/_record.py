@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ._bind import Plain
 from ._model import Rule, State, Sysctl
 from ._storage import SiteFiles, cannot
 
@@ -53,12 +54,21 @@ class Records:
 
     def store(self, states: Iterable[State]) -> None:
         """Put *states* in place of those of the same owners; other owners' stay as they are."""
+        with self.storing(states):
+            pass
+
+    @contextmanager
+    def storing(self, states: Iterable[State]) -> Iterator[None]:
+        """The same, if the body succeeds; that it can be written is known before that."""
         kept = {state.owner: state for state in self.load()}
         changed = {state.owner: state for state in states if not _same(kept.get(state.owner), state)}
         together = {**kept, **changed}.values()
-        for customer in sorted({owner.customer for owner in changed}):
-            mine = [state for state in together if state.owner.customer == customer and state.objects]
-            self._files.store(customer, {state.owner.site: state.plain() for state in mine})
+        files: dict[str, dict[str, Plain]] = {customer: {} for customer in sorted({o.customer for o in changed})}
+        for state in together:
+            if state.owner.customer in files and state.objects:
+                files[state.owner.customer][state.owner.site] = state.plain()
+        with self._files.storing(files):
+            yield
 
 
 def _same(one: State | None, other: State) -> bool:

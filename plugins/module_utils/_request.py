@@ -60,7 +60,8 @@ class Request:
 
     ``recorded`` holds the states that were applied on this host before, of every owner. Without
     ``purge`` nothing is deleted. ``only`` asks for one part: to make what is wanted, or to purge what
-    is not, so that the far end can stop using that in between. ``folder`` is where files stand.
+    is not, so that the far end can stop using that in between. ``folder`` is where files stand. With
+    ``yields``, what cannot stand since somebody else's stands there is left out, and is no error.
     """
 
     desired: tuple[State, ...]
@@ -69,6 +70,7 @@ class Request:
     purge: bool = True
     only: Part = ""
     folder: str = FOLDER
+    yields: bool = False
 
     @cached_property
     def owners(self) -> frozenset[Owner]:

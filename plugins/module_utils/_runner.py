@@ -47,9 +47,7 @@ def run_states(module: AnsibleModule) -> None:
         with nullcontext() if check else store.records.locked():
             store.states.load()  # what cannot be read could not be kept either
             request = Request(bound(listed, store), only=only, folder=store.states.folder)
-            found = _apply.run(store.records, request, check)
-            if not check:
-                store.states.store(listed, only)
+            found = _apply.run(store.records, request, check, store.states.storing(listed, only))
         _exit(module, found, store.warnings)
 
 

@@ -18,8 +18,12 @@ from ._model import EngineError
 _TAKEN = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+class Stopped(EngineError):
+    """A signal told the process to end."""
+
+
 class Signals:
-    """While entered, a signal that ends the process only makes :meth:`check` raise EngineError.
+    """While entered, a signal that ends the process only makes :meth:`check` raise Stopped.
 
     Python takes signals in the main thread only; elsewhere this does nothing.
     """
@@ -42,4 +46,4 @@ class Signals:
 
     def check(self) -> None:
         if self._got:
-            raise EngineError(f"stopped by {signal.Signals(self._got).name}")
+            raise Stopped(f"stopped by {signal.Signals(self._got).name}")

@@ -9,8 +9,8 @@ Boot, hooks and ``extrude apply`` bind them to what the host has then. This modu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ._bind import Plain
@@ -46,7 +46,13 @@ class States:
         return next((state for state in found if _owner(state) == (customer, site)), None)
 
     def store(self, states: Iterable[Plain], only: Part = "") -> None:
-        """Put *states* in place of those of the same owners; one without objects goes.
+        """Put *states* in place of those of the same owners; one without objects goes. See :meth:`storing`."""
+        with self.storing(states, only):
+            pass
+
+    @contextmanager
+    def storing(self, states: Iterable[Plain], only: Part = "") -> Iterator[None]:
+        """The same, if the body succeeds; that it can be written is known before that.
 
         *only*: the part of the work that was done. While nothing was purged, no event may purge either.
         """
@@ -54,12 +60,15 @@ class States:
         part = {"only": only} if only == "make" else {}
         asked = {_owner(state): json.loads(json.dumps({**state, **part})) for state in states}
         together = {owner: state for owner, state in {**kept, **asked}.items() if _has_any(state)}
-        for customer in sorted({owner[0] for owner in asked}):
-            sites = {owner[1]: state for owner, state in together.items() if owner[0] == customer}
-            if sites != {owner[1]: state for owner, state in kept.items() if owner[0] == customer}:
-                self._files.store(customer, sites)
-        with suppress(OSError):  # the folder goes with its last file
-            self._files.folder.rmdir()
+        customers = sorted({owner[0] for owner in asked})
+        files = {customer: _sites(together, customer) for customer in customers}
+        changed = {customer: sites for customer, sites in files.items() if sites != _sites(kept, customer)}
+        try:
+            with self._files.storing(changed):
+                yield
+        finally:
+            with suppress(OSError):  # the folder goes with its last file
+                self._files.folder.rmdir()
 
 
 def _checked(state: object, where: str) -> Plain:
@@ -72,6 +81,10 @@ def _checked(state: object, where: str) -> Plain:
 
 def _owner(state: Plain) -> tuple[str, str]:
     return str(state.get("customer")), str(state.get("site"))
+
+
+def _sites(states: Mapping[tuple[str, str], Plain], customer: str) -> dict[str, Plain]:
+    return {site: state for (owner, site), state in states.items() if owner == customer}
 
 
 def _has_any(state: Plain) -> bool:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,19 +44,28 @@ class SiteFiles:
         path = self.folder / f"{customer}.json"
         return self._load(path, parse) if path.exists() else []
 
-    def store(self, customer: str, sites: Mapping[str, Any]) -> None:
-        """Put this into the place of a customer's file; without sites it goes."""
-        path = self.folder / f"{customer}.json"
+    @contextmanager
+    def storing(self, customers: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+        """Put the sites of these customers in place of their files, if the body succeeds; without sites a file goes.
+
+        All of it is on the disk before the body begins: a disk that is full or read-only shows by then.
+        """
+        paths = {self.folder / f"{customer}.json": sites for customer, sites in customers.items()}
         try:
-            if sites:
-                text = _text(customer, sites)
-                write(path, text)
-                write(_copy(path), text, sync=False)  # the file itself is safe by now
-            else:
-                path.unlink(missing_ok=True)
-                _copy(path).unlink(missing_ok=True)
-        except OSError as error:
-            raise cannot("write", path, error) from error
+            for path, sites in paths.items():
+                with _named(path):
+                    text = _text(path.stem, sites)
+                    stage(path, text)
+                    stage(_copy(path), text, sync=False)  # the file itself is safe by then
+            yield
+            for path, sites in paths.items():
+                with _named(path):
+                    _commit(path, bool(sites))
+        finally:
+            for path in paths:
+                for staged in (_staged(path), _staged(_copy(path))):
+                    with suppress(OSError):
+                        staged.unlink(missing_ok=True)
 
     def _load(self, path: Path, parse: Callable[[Any, str], Item]) -> list[Item]:
         try:
@@ -81,20 +91,39 @@ def write(path: Path, text: str, sync: bool = True, mode: int = 0o644) -> None:
 
     Folders that are missing are made; who may read them does not depend on the umask.
     """
+    try:
+        stage(path, text, sync, mode)
+        _staged(path).replace(path)
+    except OSError:
+        with suppress(OSError):
+            _staged(path).unlink(missing_ok=True)
+        raise
+    if sync:
+        _sync(path.parent)
+
+
+def stage(path: Path, text: str, sync: bool = True, mode: int = 0o644) -> None:
+    """Write what is to replace a file beside it."""
     missing = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     for folder in missing:
         folder.chmod(0o755)
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w", encoding="utf-8") as file:
+    with _staged(path).open("w", encoding="utf-8") as file:
         os.fchmod(file.fileno(), mode)
         file.write(text)
         file.flush()
         if sync:
             os.fsync(file.fileno())
-    temporary.replace(path)
-    if sync:
-        _sync(path.parent)
+
+
+def _commit(path: Path, stays: bool) -> None:
+    """Put what is staged into the place of a file and its copy, or remove both."""
+    for file in (path, _copy(path)):
+        if stays:
+            _staged(file).replace(file)
+        else:
+            file.unlink(missing_ok=True)
+    _sync(path.parent)
 
 
 def _sync(folder: Path) -> None:
@@ -109,6 +138,18 @@ def _sync(folder: Path) -> None:
 def cannot(do: str, path: Path, error: OSError) -> EngineError:
     root = "; it takes root" if isinstance(error, PermissionError) else ""
     return EngineError(f"cannot {do} {path}: {error.strerror}{root}")
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise cannot("write", path, error) from error
+
+
+def _staged(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
 
 
 def _copy(path: Path) -> Path:

@@ -54,6 +54,41 @@ def test_hosts_that_reboot_come_back_without_a_run(mended: Lab, reboots: list[tu
     wait_until(lambda: settled(mended), "no drift")
 
 
+FOREIGN = """[Unit]
+DefaultDependencies=no
+Before=extrude.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/ip rule add priority 4250 from 10.9.9.0/24 lookup main
+[Install]
+WantedBy=sysinit.target
+"""
+
+
+def test_a_foreign_rule_at_boot_keeps_nothing_from_coming_back_and_delays_nothing(mended: Lab) -> None:
+    unit = "/etc/systemd/system/foreign.service"
+    mended.exec("office", ["sh", "-c", f"cat >{unit} && systemctl enable foreign.service"], stdin=FOREIGN)
+    try:
+        mended.reboot("office")
+        wait_until(lambda: works(mended), "extruded addresses answer")
+        told = mended.exec("office", ["journalctl", "-b", "-u", "extrude.service", "-o", "cat"]).stdout
+        assert "extrude: rule 4250: from 10.9.9.0/24 lookup 254 stands where only ours may" in told
+    finally:
+        mended.exec("office", ["sh", "-c", f"systemctl disable foreign.service; rm {unit}; systemctl daemon-reload"])
+        mended.exec("office", ["ip", "rule", "del", "priority", "4250"])
+    active = ["systemctl", "is-active", "extrude.service"]
+    wait_until(lambda: mended.exec("office", active, check=False).stdout == "active\n", "it is tried again")
+    again = microseconds(mended, "extrude.service", "ExecMainStart")
+    assert microseconds(mended, "network-pre.target", "ActiveEnter") < again, "the boot has waited for that"
+
+
+def microseconds(lab: Lab, unit: str, event: str) -> int:
+    """When something last happened to a unit of the office, since boot."""
+    show = ["systemctl", "show", "--value", f"--property={event}TimestampMonotonic", unit]
+    return int(lab.exec("office", show).stdout)
+
+
 @pytest.mark.parametrize("device", ["dsl0", "lan0"])
 def test_a_device_that_goes_down_and_up_at_the_office_has_its_routes_back(mended: Lab, device: str) -> None:
     before = _routes(mended)

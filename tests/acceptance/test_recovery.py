@@ -10,14 +10,16 @@ import time
 
 import pytest
 
-from tests.acceptance import kill, modules, playbook, traffic
-from tests.acceptance.conftest import HOSTS
+from tests.acceptance import kill, modules, playbook, snapshot, traffic
+from tests.acceptance.conftest import HEALING, HOSTS
 from tests.acceptance.traffic import DESK_ADDRESS, ROUTER_ADDRESS
 from tests.lab.lab import Lab
 
 COLO_INSIDE = {"dsl": "10.254.0.0", "cable": "10.254.0.2"}
 PATIENCE = 60
 """Seconds; a busy lab is slow."""
+HEALS = 150
+"""Seconds: a minute, and time to look and to mend."""
 NOTHING = [{"customer": "acme", "site": "office"}]
 # as dockerd does (docs.docker.com, packet filtering and firewalls)
 DOCKERS_RULES = """*filter
@@ -90,6 +92,43 @@ def test_ufw_reloaded_leaves_what_is_ours(mended: Lab) -> None:
         assert modules.drift(mended) == []
     finally:
         mended.exec("office", ["ufw", "disable"], timeout=60)
+
+
+def test_what_flushes_the_firewall_is_healed_within_two_minutes_and_a_sound_host_is_left_alone(mended: Lab) -> None:
+    for host in HOSTS:
+        mended.exec(host, ["touch", HEALING])
+    try:
+        flush = "for table in filter mangle nat; do iptables -t $table -F; iptables -t $table -X; done"
+        mended.exec("office", ["sh", "-c", flush])
+        mended.exec("colo", ["ip", "neigh", "del", "proxy", DESK_ADDRESS, "dev", "eth0"])
+        end = time.monotonic() + HEALS
+        while modules.drift(mended):
+            assert time.monotonic() < end, f"after {HEALS} s it is still not healed"
+        assert traffic.fetch(mended, "internet", f"http://{DESK_ADDRESS}/name") == "desk"
+        before = {host: snapshot.take(mended, host) for host in HOSTS}
+        since = mended.exec("office", ["date", "+%s"]).stdout.strip()
+        mended.exec("office", ["systemctl", "start", "extrude-apply.service"])
+        mended.exec("colo", ["systemctl", "start", "extrude-apply.service"])
+        after = {host: snapshot.take(mended, host) for host in HOSTS}
+        assert [snapshot.difference(before[host], after[host]) for host in HOSTS] == ["", ""]
+        journal = ["journalctl", "-q", "--since", f"@{since}", "-u", "extrude-apply.service", "-o", "cat"]
+        assert mended.exec("office", journal).stdout == ""
+    finally:
+        for host in HOSTS:
+            mended.exec(host, ["rm", HEALING])
+
+
+def test_where_the_states_cannot_be_written_nothing_is_changed(mended: Lab) -> None:
+    read_only = "mount --bind /etc/extrude /etc/extrude && mount -o remount,bind,ro /etc/extrude"
+    mended.exec("office", ["sh", "-c", read_only])
+    try:
+        before = snapshot.take(mended, "office")
+        result = modules.apply(mended, "office", NOTHING)
+        after = snapshot.take(mended, "office")
+    finally:
+        mended.exec("office", ["umount", "/etc/extrude"])
+    assert result.message == "cannot write /etc/extrude/acme.json: Read-only file system"
+    assert snapshot.difference(before, after) == ""
 
 
 def test_a_playbook_that_is_killed_is_put_right_by_the_next_run(mended: Lab) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.multihome.extrude.plugins.module_utils import _liveness, _needs
+
 ROLE = Path(__file__).parents[3] / "roles" / "command"
 HOOKS = ROLE / "files" / "hooks"
 PPP = {"PPP_IFACE": "ppp0", "PPP_IPPARAM": "isp", "LINKNAME": "dsl"}
@@ -104,6 +106,15 @@ def test_what_changes_nothing_runs_nothing(
     tmp_path: Path, name: str, arguments: list[str], environment: dict[str, str]
 ) -> None:
     assert called(tmp_path, name, arguments, environment) == []
+
+
+def test_every_unit_that_the_role_starts_is_looked_after_and_installed() -> None:
+    first, *others = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__command_units"]
+    assert {first, *others} == {*_needs.UNITS} - {_liveness.UNIT}
+    brings = (ROLE / "files" / first).read_text()
+    assert f"\nWants={' '.join(others)}\n" in brings
+    assert f"\nAlso=extrude.service {' '.join(others)}\n" in brings
+    assert "\nRestart=on-failure\n" in (ROLE / "files" / "extrude.service").read_text()
 
 
 def test_every_file_of_the_role_is_installed_under_a_name_that_run_parts_takes() -> None:

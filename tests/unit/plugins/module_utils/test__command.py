@@ -15,12 +15,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _apply, _command
+from ansible_collections.multihome.extrude.plugins.module_utils import _apply, _command, _command_apply
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
 from ansible_collections.multihome.extrude.plugins.module_utils._learned import Endpoints, Hints
 from ansible_collections.multihome.extrude.plugins.module_utils._links import Hint
 from ansible_collections.multihome.extrude.plugins.module_utils._local import Store
 from ansible_collections.multihome.extrude.plugins.module_utils._record import Records
+from ansible_collections.multihome.extrude.plugins.module_utils._signals import Stopped
 from ansible_collections.multihome.extrude.plugins.module_utils._states import States
 from tests.unit.host import host, snapshot
 from tests.unit.netns import ip, output
@@ -247,15 +248,120 @@ sys.exit(_command.main(sys.argv[2:], store))
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_failure_is_one_line_and_changes_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    ip("rule add priority 4250 lookup 77 protocol 4")
+def test_a_failure_is_one_line_and_changes_nothing(run: Run, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = {**STATE, "rules": [*STATE["rules"], {"priority": 4291, "table": 4200, "mark": "nonsense"}]}
+    store.states.store([bad])
     before = snapshot()
     assert run("apply") == 1
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.startswith("extrude: rule 4250: lookup 77 stands where only ours may")
+    assert told.err.startswith("extrude: customer acme, site office: acme/office.rules[2].mark: ")
     assert told.err.count("\n") == 1
     assert snapshot() == before
+
+
+def test_what_others_have_put_into_our_places_is_told_and_all_else_comes_back(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("apply") == 0
+    whole = ours()
+    ip(
+        "rule del priority 4290",
+        "rule del priority 4230 table 4222",
+        "route flush table 4200",
+        "route flush table 4222",
+    )
+    ip("rule add priority 4250 lookup 77 protocol 4", "rule add priority 4290 lookup 4200 protocol 4")
+    ip("route add default dev a0 table 4200 proto 4")
+    capsys.readouterr()
+    assert run("apply") == 1
+    told = capsys.readouterr()
+    assert told.out.splitlines() == [
+        "add route 10.1.0.0/24 table 4222 metric 0 dev a0 weight 1",
+        "add rule 4230: from 10.1.0.1/32 lookup 4222",
+    ]
+    assert told.err.count("\n") == 1
+    assert told.err.startswith(
+        "extrude: route 0.0.0.0/0 table 4200 metric 0 dev a0 weight 1 stands where only ours may"
+    )
+    for rule in ("rule 4250: lookup 77", "rule 4290: lookup 4200"):
+        assert f"; {rule} stands where only ours may and was made by hand or networkd (protocol 4)" in told.err
+    ip("rule del priority 4250", "rule del priority 4290 protocol 4", "route del default table 4200")
+    assert run("apply") == 0
+    assert ours() == whole
+
+
+def test_a_device_that_is_not_ours_keeps_nothing_but_what_stands_on_it(
+    run: Run, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_it = {"destination": "198.18.0.0/15", "table": 4200, "nexthops": [{"device": "extrude0"}, {"device": "a0"}]}
+    state = {**STATE, "dummies": [{"name": "extrude0"}], "routes": [*STATE["routes"], on_it]}
+    store.states.store([state])
+    ip("link add extrude0 type veth peer name far", "link set extrude0 up")
+    assert run("apply") == 1
+    told = capsys.readouterr()
+    assert told.err == "extrude: device extrude0 is there already and is not ours: kind veth\n"
+    assert "198.18.0.0/15 dev a0 table 4200 scope link" in ours()["routes"]
+    assert "4290: from all lookup 4200" in ours()["rules"]
+    ip("link del extrude0")
+    assert run("apply") == 0
+    assert run("apply --check") == 0
+
+
+def test_one_site_does_not_hinder_another_of_its_customer(
+    run: Run, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def site(number: int, device: str = "lo") -> dict[str, Any]:
+        addresses = [{"device": device, "address": f"203.0.113.{number}/32"}]
+        return {"customer": "acme", "site": f"s{number}", "addresses": addresses, "rules": STATE["rules"][2:]}
+
+    numbers = range(20, 29)
+    store.states.store([site(number) for number in numbers])
+    assert run("apply") == 0
+    store.states.store([site(number, "b0" if number == 24 else "lo") for number in numbers])
+    taking = {**site(26), "addresses": [*site(26)["addresses"], *site(20)["addresses"]]}
+    store.states.store([taking, {**site(22), "rules": [{"priority": 4290, "table": "nonsense"}]}])
+    ip("rule del priority 4290", "addr flush dev lo")
+    capsys.readouterr()
+    assert run("apply") == 1
+    told = capsys.readouterr().err
+    assert "customer acme, site s22: acme/s22.rules[0].table: 'nonsense' is not " in told
+    held = "is held by customer acme, site s20"
+    assert f"customer acme, site s26: address 203.0.113.20/32 on lo of customer acme, site s26 {held}" in told
+    assert "4290: from all lookup 4200" in ours()["rules"]
+    standing = [number for number in numbers if f"inet 203.0.113.{number}/32" in output("ip", "addr")]
+    assert standing == [20, 21, 23, 24, 25, 27, 28]
+    assert "203.0.113.24/32" in output("ip", "addr", "show", "b0")
+    assert "203.0.113.22/32" in (store.records._folder / "acme.json").read_text()  # it is still its own
+
+
+def test_an_apply_that_is_told_to_end_tries_no_further(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = []
+
+    def ended(*arguments: Any) -> Any:
+        calls.append(arguments)
+        raise Stopped("stopped by SIGTERM")
+
+    store.states.store([{**STATE, "site": "barn"}])
+    monkeypatch.setattr(_apply, "run", ended)
+    assert run("apply") == 1
+    assert len(calls) == 1
+    assert capsys.readouterr().err == "extrude: stopped by SIGTERM\n"
+
+
+def test_states_that_all_fail_do_not_keep_boot_waiting(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_arguments: Any) -> Any:
+        raise EngineError("pyroute2 is missing")
+
+    store.states.store([{**STATE, "site": f"s{number}"} for number in range(3)])
+    monkeypatch.setattr(_apply, "run", fails)
+    monkeypatch.setattr(_command_apply, "_PATIENCE", 0.0)
+    assert run("apply") == 1
+    assert capsys.readouterr().err == "extrude: customer acme, site office, and 3 more: pyroute2 is missing\n"
 
 
 def test_one_customer_does_not_hinder_another(run: Run, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
@@ -264,7 +370,7 @@ def test_one_customer_does_not_hinder_another(run: Run, store: Store, capsys: py
     assert run("apply") == 1
     told = capsys.readouterr()
     assert "add route 10.1.0.0/24 table 4222" in told.out
-    assert told.err.startswith("extrude: customer zeta: zeta/barn.addresses[0].address: 'nonsense' is no ")
+    assert told.err.startswith("extrude: customer zeta, site barn: zeta/barn.addresses[0].address: 'nonsense' is no ")
     assert "4290: from all lookup 4200" in ours()["rules"]
 
 

@@ -44,6 +44,7 @@ def test_only_tunnels_of_sites_that_report_are_looked_at(store: Store, monkeypat
     (request,) = asked
     assert [str(item) for item in request.asked] == ["tunnel ex1-dsl 203.0.113.2 -> 100.64.0.7 key 17"]
     assert not request.purge
+    assert request.yields, "what stands in the way of a tunnel keeps no other from moving"
 
 
 def test_iptables_is_not_asked_for_tunnels(monkeypatch: pytest.MonkeyPatch) -> None:

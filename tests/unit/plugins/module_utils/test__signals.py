@@ -9,8 +9,7 @@ import threading
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError
-from ansible_collections.multihome.extrude.plugins.module_utils._signals import Signals
+from ansible_collections.multihome.extrude.plugins.module_utils._signals import Signals, Stopped
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -19,7 +18,7 @@ def test_a_signal_waits_for_the_check(number: signal.Signals) -> None:
     with Signals() as signals:
         signals.check()
         os.kill(os.getpid(), number)
-        with pytest.raises(EngineError, match=f"^stopped by {number.name}$"):
+        with pytest.raises(Stopped, match=f"^stopped by {number.name}$"):
             signals.check()
     assert signal.getsignal(number) == former
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,11 @@ import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
 from ansible_collections.multihome.extrude.plugins.module_utils._storage import SiteFiles, write
+
+
+def store(files: SiteFiles, customer: str, sites: dict[str, Any]) -> None:
+    with files.storing({customer: sites}):
+        pass
 
 
 def load(folder: Path) -> tuple[list[Any], list[str]]:
@@ -23,7 +29,7 @@ def damage(path: Path) -> list[bytes]:
 
 
 def test_a_file_that_cannot_be_understood_is_named_and_its_copy_used(tmp_path: Path) -> None:
-    SiteFiles(tmp_path, "list of things").store("acme", {"office": {"x": 1}, "barn": {"x": 2}})
+    store(SiteFiles(tmp_path, "list of things"), "acme", {"office": {"x": 1}, "barn": {"x": 2}})
     for text in damage(tmp_path / "acme.json"):
         (tmp_path / "acme.json").write_bytes(text)
         found, warnings = load(tmp_path)
@@ -35,7 +41,7 @@ def test_a_file_that_cannot_be_understood_is_named_and_its_copy_used(tmp_path: P
 
 
 def test_where_the_copy_cannot_be_understood_either_it_is_an_error(tmp_path: Path) -> None:
-    SiteFiles(tmp_path, "list of things").store("acme", {"office": {"x": 1}})
+    store(SiteFiles(tmp_path, "list of things"), "acme", {"office": {"x": 1}})
     for name in ("acme.json", "acme.json.last-good"):
         (tmp_path / name).write_text("{")
     with pytest.raises(EngineError, match=r"acme\.json is no list of things, mend it or remove it: Expecting"):
@@ -44,19 +50,19 @@ def test_where_the_copy_cannot_be_understood_either_it_is_an_error(tmp_path: Pat
 
 def test_the_next_write_mends_both(tmp_path: Path) -> None:
     files = SiteFiles(tmp_path, "list of things")
-    files.store("acme", {"office": {"x": 1}})
+    store(files, "acme", {"office": {"x": 1}})
     for name in ("acme.json", "acme.json.last-good"):
         (tmp_path / name).write_text("{")
-    files.store("acme", {"office": {"x": 3}})
+    store(files, "acme", {"office": {"x": 3}})
     assert load(tmp_path) == ([{"x": 3}], [])
     assert (tmp_path / "acme.json.last-good").read_bytes() == (tmp_path / "acme.json").read_bytes()
 
 
 def test_a_file_without_sites_goes_with_its_copy(tmp_path: Path) -> None:
     files = SiteFiles(tmp_path, "list of things")
-    files.store("acme", {"office": {}})
-    files.store("zeta", {"barn": {}})
-    files.store("acme", {})
+    store(files, "acme", {"office": {}})
+    store(files, "zeta", {"barn": {}})
+    store(files, "acme", {})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["zeta.json", "zeta.json.last-good"]
 
 
@@ -68,3 +74,55 @@ def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
         assert reader.read() == "old"
     assert path.read_text() == "new"
     assert [item.name for item in path.parent.iterdir()] == ["file"]
+
+
+def full(_descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("second", [{}, {"barn": {"x": 3}}])
+def test_what_cannot_all_be_written_is_told_before_the_body_and_nothing_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: dict[str, Any]
+) -> None:
+    files = SiteFiles(tmp_path, "list of things")
+    store(files, "acme", {"office": {"x": 1}})
+    store(files, "zeta", {"barn": {"x": 2}})
+    before = contents(tmp_path)
+    begun = []
+    (tmp_path / ".zeta.json.new").mkdir()
+    with (
+        pytest.raises(EngineError, match=rf"^cannot write {tmp_path}/zeta\.json: Is a directory$"),
+        files.storing({"acme": {"office": {"x": 7}}, "zeta": second}),
+    ):
+        begun.append(True)
+    (tmp_path / ".zeta.json.new").rmdir()
+    monkeypatch.setattr("os.fsync", full)
+    with (
+        pytest.raises(EngineError, match=rf"^cannot write {tmp_path}/acme\.json: No space left on device$"),
+        files.storing({"acme": {"office": {"x": 7}}, "zeta": second}),
+    ):
+        begun.append(True)
+    assert not begun
+    assert contents(tmp_path) == before
+
+
+def test_a_body_that_fails_leaves_the_files(tmp_path: Path) -> None:
+    files = SiteFiles(tmp_path, "list of things")
+    store(files, "acme", {"office": {"x": 1}})
+    before = contents(tmp_path)
+    with pytest.raises(ZeroDivisionError), files.storing({"acme": {}, "zeta": {"barn": {}}}):
+        raise ZeroDivisionError
+    assert contents(tmp_path) == before
+
+
+def test_a_single_file_that_cannot_be_written_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path / "file", "new")
+    assert contents(tmp_path) == {}

@@ -193,6 +193,29 @@ def test_states_of_several_owners_are_one_transaction(run: Run) -> None:
     assert "4290" not in output("ip", "rule")
 
 
+@pytest.mark.parametrize("wanted", [{**STATE, "rules": []}, EMPTY])
+@pytest.mark.parametrize("is_record", [True, False])
+def test_where_states_or_records_cannot_be_written_nothing_is_changed(
+    run: Run, folder: Path, config: Path, wanted: dict[str, Any], is_record: bool
+) -> None:
+    run("extrude_state", states=[STATE])
+    before, stored = snapshot(), {**contents(folder), **contents(config)}
+    place = folder if is_record else config
+    (place / ".acme.json.new").mkdir()
+    result = run("extrude_state", states=[wanted])
+    assert result["msg"] == f"cannot write {place}/acme.json: Is a directory"
+    assert snapshot() == before
+    assert {**contents(folder), **contents(config)} == stored
+
+
+def test_a_conflict_leaves_the_states_that_boot_restores(run: Run, config: Path) -> None:
+    run("extrude_state", states=[STATE])
+    before = {path.name: path.stat().st_ino for path in config.iterdir()}
+    ip("rule add priority 4201 lookup main")
+    assert run("extrude_state", states=[{**STATE, "proxies": []}])["failed"]
+    assert {path.name: path.stat().st_ino for path in config.iterdir()} == before
+
+
 @pytest.mark.parametrize(
     ("states", "message"),
     [

@@ -1,0 +1,111 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible_collections.multihome.extrude.plugins.module_utils import _yield
+from ansible_collections.multihome.extrude.plugins.module_utils._conflict import refuse
+from ansible_collections.multihome.extrude.plugins.module_utils._model import (
+    PROTOCOL,
+    Address,
+    Current,
+    Device,
+    Nexthop,
+    Object,
+    Route,
+    Rule,
+    State,
+    Sysctl,
+    Tunnel,
+    normal_route,
+)
+from ansible_collections.multihome.extrude.plugins.module_utils._request import Request
+
+
+def by(destination: str, table: int, *devices: str) -> Route:
+    return normal_route(
+        destination=destination,
+        table=table,
+        metric=0,
+        type="unicast",
+        scope=None,
+        source=None,
+        nexthops=[Nexthop(device) for device in devices],
+    )
+
+
+HOPS = [{"device": "ex-dsl", "weight": 3}, {"device": "ex-cable", "weight": 2}]
+STATE = State.parse(
+    {
+        "customer": "acme",
+        "site": "office",
+        "tunnels": [
+            {"name": "ex-dsl", "local": "192.0.2.2", "remote": "203.0.113.2", "key": 17, "wan": "dsl"},
+            {"name": "ex-cable", "local": "192.0.2.130", "remote": "203.0.113.2", "key": 18, "wan": "cable"},
+        ],
+        "addresses": [{"device": f"ex-{wan}", "address": "10.254.0.1/31"} for wan in ("dsl", "cable")],
+        "sysctls": [{"name": f"net/ipv4/conf/ex-{wan}/rp_filter", "value": "2"} for wan in ("dsl", "cable")],
+        "routes": [
+            {"destination": "0.0.0.0/0", "table": 4200, "nexthops": HOPS},
+            {"destination": "0.0.0.0/0", "table": 4201, "nexthops": HOPS[:1]},
+        ],
+        "rules": [{"priority": 4280, "table": 4200}, {"priority": 4290, "table": 4200}],
+        "reserved": {"tables": [4200, 4201], "priorities": [4200, 4299]},
+    }
+)
+SETTINGS: dict[str, str | None] = {f"net/ipv4/conf/{name}/rp_filter": "0" for name in ("default", "ex-dsl")}
+BARE = Current(devices={name: Device(name, number) for number, name in enumerate(["lo", "dsl0"], 1)}, sysctls=SETTINGS)
+OTHERS = Current(
+    devices={**BARE.devices, "ex-dsl": Device("ex-dsl", 9, "veth")},
+    routes={(4, 4201, "198.18.0.0/15", 0): (by("198.18.0.0/15", 4201, "dsl0"), 4)},
+    rules=((Rule(4, 4250, 77), 4), (Rule(4, 4290, 4200), 0), (Rule(4, 4280, 4200), PROTOCOL)),
+    sysctls=SETTINGS,
+)
+
+
+def test_where_nothing_collides_nothing_is_left() -> None:
+    request = Request((STATE,))
+    nothing = _yield.left(BARE, request)
+    assert nothing == _yield.NOTHING
+    assert nothing.out_of(request) is request
+    assert nothing.hidden(BARE) is BARE
+    assert not any(map(nothing.has, STATE.objects))
+
+
+def test_what_collides_and_what_stands_on_it_is_left_and_all_else_can_stand() -> None:
+    request = Request((STATE,))
+    left = _yield.left(OTHERS, request)
+    assert [problem.partition(" stands ")[0].partition(" is there ")[0] for problem in left.problems] == [
+        "device ex-dsl",
+        "route 198.18.0.0/15 table 4201 metric 0 dev dsl0 weight 1",
+        "rule 4250: lookup 77",
+        "rule 4290: lookup 4200",
+    ]
+    asked = left.out_of(request)
+    assert kinds(asked.asked) == [
+        "tunnel ex-cable",
+        "address 10.254.0.1/31 on ex-cable",
+        "sysctl net/ipv4/conf/ex-cable/rp_filter = 2",
+        "route 0.0.0.0/0 table 4200 metric 0 dev ex-cable weight 1",
+        "rule 4280: lookup 4200",
+    ]
+    refuse(left.hidden(OTHERS), asked)
+
+
+def test_what_is_left_is_not_touched_either() -> None:
+    left = _yield.left(OTHERS, Request((STATE,)))
+    for item in (
+        Tunnel("ex-dsl", "192.0.2.2", "203.0.113.2"),
+        Address("ex-dsl", "10.254.0.9/31"),
+        Sysctl("net/ipv4/conf/ex-dsl/forwarding", "1"),
+        by("192.0.2.0/24", 4200, "ex-dsl"),
+        Rule(4, 4290, 4200),
+    ):
+        assert left.has(item)
+    for other in (Address("ex-cable", "10.254.0.9/31"), by("192.0.2.0/24", 4200, "ex-dsl", "ex-cable")):
+        assert not left.has(other)
+
+
+def kinds(items: list[Object]) -> list[str]:
+    """The objects in words, tunnels by their name alone."""
+    return [f"tunnel {item.name}" if isinstance(item, Tunnel) else str(item) for item in items]
