@@ -12,7 +12,7 @@ from collections.abc import Container
 from dataclasses import replace
 from typing import TypeAlias
 
-from . import _host, _netlink
+from . import _advertised, _host, _netlink
 from ._model import Address, Current, EngineError, File, Group, Place, Proxy, State
 from ._record import Records
 from ._request import Request, merged
@@ -28,7 +28,7 @@ def run(records: Records, request: Request, check: bool) -> _host.Survey:
     """
     if not check and not _netlink.has_pyroute2():
         raise EngineError(_netlink.MISSING)
-    request = replace(request, recorded=records.load())
+    request = _advertised.keep(replace(request, recorded=records.load()))
     found = _host.survey(request)
     if not check:
         _apply(records, request, found)
