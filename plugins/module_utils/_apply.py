@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import TypeAlias
 
-from . import _host, _netlink
+from . import _advertised, _host, _netlink
 from ._model import Address, Current, EngineError, File, Group, Place, Proxy, State
 from ._record import Records
 from ._request import Request, merged
@@ -32,7 +32,7 @@ def run(
     """
     if not check and not _netlink.has_pyroute2():
         raise EngineError(_netlink.MISSING)
-    request = replace(request, recorded=records.load())
+    request = _advertised.keep(replace(request, recorded=records.load()))
     found = _host.survey(request)
     if not check:
         with keep or nullcontext():

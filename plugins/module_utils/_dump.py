@@ -27,6 +27,8 @@ _SOL_NETLINK, _GET_STRICT_CHK = 270, 12
 _REQUEST_DUMP = 0x301
 _DATAGRAM = 1 << 16
 """Bytes; the kernel fills at most 32 KiB (net/netlink/af_netlink.c)."""
+_RTPROT_RA = 9
+"""Origin of routes from router advertisements (rtnetlink ``rtm_protocol``)."""
 _RTEXT_FILTER_SKIP_STATS = 8
 _LINKS = bytes(16) + struct.pack("=HHI", 8, 29, _RTEXT_FILTER_SKIP_STATS)
 """Of all families (struct ifinfomsg), with IFLA_EXT_MASK."""
@@ -71,6 +73,20 @@ def our_routes() -> list[Route]:
         names = {device.index: device.name for device in devices.values()}
         found = _each(_wire.route, _dump_routes(channel, protocol=PROTOCOL), names)
     return [route for route, protocol in found if protocol == PROTOCOL]
+
+
+def advertised() -> set[str]:
+    """Devices with IPv6 routes or addresses from router advertisements (RFC 4861), whoever listens to these.
+
+    The kernel tells such routes by their protocol; such addresses have a lifetime.
+    """
+    with closing(_open()) as channel:
+        links = _dump(channel, _GETLINK, _LINKS)
+        addresses = _dump(channel, _GETADDR, bytes(8))
+        routes = _dump_routes(channel, protocol=_RTPROT_RA)
+    names = {number: name for name, number, *_rest in _each(_wire.interface, links)}
+    learnt = [route for route, protocol in _each(_wire.route, routes, names) if protocol == _RTPROT_RA]
+    return {*_each(_wire.expiring, addresses, names), *(hop.device for route in learnt for hop in route.nexthops)}
 
 
 class Interface(NamedTuple):

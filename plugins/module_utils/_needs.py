@@ -51,6 +51,15 @@ def stopped_units() -> list[str]:
     return stopped(UNITS, done.stdout)
 
 
+def networkd_runs() -> bool:
+    """Whether systemd-networkd runs, so that new settings take a restart of it."""
+    systemctl = _programs.find("systemctl")
+    if systemctl is None:
+        return False
+    command = [systemctl, "is-active", "--quiet", "systemd-networkd.service"]
+    return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
+
+
 def stopped(units: Sequence[str], shown: str) -> list[str]:
     """Those of *units* that are not active and enabled in what ``systemctl show`` prints: a block of lines for each."""
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown.split("\n\n")]

@@ -172,7 +172,7 @@ def address(payload: bytes, names: Mapping[int, str]) -> Address | None:
     return Address(names[index], f"{ip_text(data)}/{length}") if data else None
 
 
-_IFA_F_DEPRECATED = 0x20
+_IFA_F_DEPRECATED, _IFA_F_PERMANENT = 0x20, 0x80
 
 
 def local(payload: bytes, names: Mapping[int, str]) -> tuple[str, str, int, str, float | None] | None:
@@ -191,6 +191,15 @@ def local(payload: bytes, names: Mapping[int, str]) -> tuple[str, str, int, str,
     peer = "" if found[1] == mine else ip_text(found[1])
     since = u32(found[6][8:12]) / 100 if len(found.get(6, b"")) >= 16 else None
     return names[index], ip_text(mine), length, peer, since
+
+
+def expiring(payload: bytes, names: Mapping[int, str]) -> str | None:
+    """The device of an IPv6 address of global scope that ends unless renewed, from RTM_NEWADDR; None of others."""
+    family, _length, flags, scope = payload[:4]
+    flags = u32(attributes(payload, 8).get(8), flags)
+    if family != socket.AF_INET6 or scope != 0 or flags & _IFA_F_PERMANENT:
+        return None
+    return names.get(u32(payload[4:8]))
 
 
 def proxy(payload: bytes, names: Mapping[int, str]) -> Proxy | None:

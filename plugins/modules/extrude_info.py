@@ -125,6 +125,10 @@ stopped_units:
   type: list
   elements: str
   sample: ["extrude-bird.service"]
+networkd_runs:
+  description: Whether systemd-networkd runs, so that new settings take a restart of it.
+  returned: when O(routes_of) is not given
+  type: bool
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +68,81 @@ def test_the_verification_proves_an_address_of_every_entry_of_both_families(
     failed = playbook.run(lab, playbook=VERIFY, inventory=inventory.write(tmp_path / "more", sites, **colo))
     assert failed.code != 0
     assert "dsl FAILED: no answer to packets from 2001:db8:113::12" in failed.failures()[0]
+
+
+@pytest.fixture
+def advertised(mended: Lab) -> Iterator[Lab]:
+    """The colo, no router of IPv6 yet, with a default route that the kernel has learnt, and one that networkd has."""
+    # a metric of its own, since the kernel adds no learnt route where routes of programs are one multipath
+    unit = "[Match]\\nName=ra-daemon\\n[Network]\\nIPv6AcceptRA=yes\\n[IPv6AcceptRA]\\nRouteMetric=512\\n"
+    _shell(
+        mended,
+        f"mkdir -p /run/systemd/network; printf '{unit}' > /run/systemd/network/10-ra.network; networkctl reload",
+        "sysctl -qw net.ipv6.conf.all.forwarding=0",
+        "ip netns add ra",
+        *(
+            f"ip link add {device} type veth peer name {device} netns ra; ip link set {device} up"
+            f"; ip -n ra link set {device} up"
+            for device in DEVICES
+        ),
+    )
+    for device in DEVICES:
+        _wait_for_default(mended, device)
+    yield mended
+    _shell(
+        mended,
+        *(f"ip link del {device}" for device in DEVICES),
+        "ip netns del ra; rm /run/systemd/network/10-ra.network; networkctl reload",
+    )
+
+
+@pytest.mark.core
+def test_default_routes_from_advertisements_outlive_forwarding(advertised: Lab) -> None:
+    lab, (kernel, daemon) = advertised, DEVICES
+    assert [_accepts(lab, device) for device in DEVICES] == ["1", "0"]
+    states = inventory.states({"office": _office()}, extrude_prefixes=["203.0.113.0/24", "2001:db8:113::/64"])
+    planned = modules.plan(lab, "colo", states["colo"])
+    applied = modules.apply(lab, "colo", states["colo"])
+    setting = f"change sysctl net/ipv6/conf/{kernel}/accept_ra = 1 (value: 1 -> 2)"
+    assert setting in planned.texts
+    assert planned.texts == applied.texts
+    assert not any(daemon in text for text in applied.texts)
+    assert all(_default(lab, device) for device in DEVICES)
+    assert [_accepts(lab, device) for device in DEVICES] == ["2", "0"]
+    assert modules.drift(lab, {"colo": states["colo"]}) == []
+
+    # at boot the first advertisement comes later than extrude.service
+    _shell(lab, f"ip -6 route flush dev {kernel} proto ra", f"ip -6 address flush dev {kernel} scope global")
+    _shell(lab, "sysctl -qw net.ipv6.conf.all.forwarding=0", f"echo 1 > /proc/sys/net/ipv6/conf/{kernel}/accept_ra")
+    _shell(lab, "extrude apply")
+    for device in DEVICES:
+        _wait_for_default(lab, device)
+
+
+DEVICES = ("ra-kernel", "ra-daemon")
+ADVERTISE = (playbook.CHECKOUT / "tests" / "advertise.py").read_text(encoding="utf-8")
+
+
+def _shell(lab: Lab, *lines: str) -> str:
+    return lab.exec("colo", ["sh", "-ec", "\n".join(lines)]).stdout
+
+
+def _accepts(lab: Lab, device: str) -> str:
+    return _shell(lab, f"cat /proc/sys/net/ipv6/conf/{device}/accept_ra").strip()
+
+
+def _default(lab: Lab, device: str) -> str:
+    return _shell(lab, f"ip -6 route show default dev {device}")
+
+
+def _wait_for_default(lab: Lab, device: str) -> None:
+    """Advertise until the colo has the route: who listens may still be about to."""
+    for _attempt in range(20):
+        lab.exec("colo", ["ip", "netns", "exec", "ra", "python3", "-c", ADVERTISE, device, "2001:db8:5::"], check=False)
+        if _default(lab, device):
+            return
+        time.sleep(0.5)
+    pytest.fail(f"no default route by {device}")
 
 
 def _office() -> Variables:

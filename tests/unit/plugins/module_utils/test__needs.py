@@ -34,6 +34,13 @@ def test_without_systemd_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_programs, "find", {}.get)
     assert _needs.stopped_units() == list(_needs.UNITS)
     assert "bird2" in _needs.missing_packages()
+    assert not _needs.networkd_runs()
+
+
+@pytest.mark.parametrize(("answer", "runs"), [("true", True), ("false", False)])
+def test_networkd_runs_if_systemd_says_so(answer: str, runs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_programs, "find", {"systemctl": f"/bin/{answer}"}.get)
+    assert _needs.networkd_runs() is runs
 
 
 def test_a_user_that_the_host_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 from contextlib import suppress
 from typing import Any
@@ -175,6 +176,24 @@ def test_addresses(address: str) -> None:
 def test_the_own_end_of_a_point_to_point_address_counts() -> None:
     payload = encoded("addr", index=2, local="10.0.0.1", address="10.0.0.2", prefixlen=32, family=V4)
     assert _wire.address(payload, NAMES) == Address("a0", "10.0.0.1/32")
+
+
+@pytest.mark.parametrize(
+    ("family", "address", "flags", "scope", "device"),
+    [
+        (V6, "2001:db8::1", 0, 0, "a0"),
+        (V6, "2001:db8::1", 0x80, 0, None),
+        (V6, "fe80::1", 0, 253, None),
+        (V4, "203.0.113.10", 0, 0, None),
+    ],
+    ids=["learnt", "permanent", "of the link", "IPv4"],
+)
+def test_addresses_that_end_unless_renewed(
+    family: int, address: str, flags: int, scope: int, device: str | None
+) -> None:
+    payload = encoded("addr", index=2, address=address, prefixlen=64 if family == V6 else 24, family=family)
+    payload = payload[:2] + bytes([0, scope]) + payload[4:8] + attribute(1, socket.inet_pton(family, address))
+    assert _wire.expiring(payload + attribute(8, struct.pack("=I", flags)), NAMES) == device
 
 
 @pytest.mark.parametrize(("address", "family"), [("203.0.113.10", V4), ("2001:db8::10", V6)])
