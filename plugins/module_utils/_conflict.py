@@ -8,18 +8,23 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ._model import (
+    LABEL,
     PROTOCOL,
     Address,
     Chain,
     Current,
     Delay,
+    Device,
     Dummy,
     EngineError,
+    Expected,
     File,
     Group,
     Object,
@@ -70,7 +75,9 @@ def refuse(current: Current, request: Request) -> None:
         *_renumbered(request),
         *_other_numbers(request),
         *(collision.problem for collision in collisions(current, request)),
+        *_mistakable_devices(current, request),
         *_misplaced(current, request),
+        *_off_link(current, request),
         *_missing_devices(current, request),
     ]
     if problems:
@@ -212,6 +219,30 @@ def _foreign_devices(current: Current, request: Request) -> list[Collision]:
     return found
 
 
+_WILDCARD = re.compile(r"-[io] (\S+)\+")
+
+
+def _mistakable_devices(current: Current, request: Request) -> list[str]:
+    """Devices of others that rules of ours would take for tunnels, by how their names begin."""
+    if not any(state.expects for state in request.desired):  # so it is at boot, which takes the host as it is
+        return []
+    rules = {rule for chain in request.wanted(Chain).values() for rule in chain.rules}
+    starts = sorted({start for rule in rules for start in _WILDCARD.findall(rule)})
+    return [
+        f"device {device.name} is not ours, but our firewall rules would take it for one of our tunnels, whose names"
+        f" begin with {start}: rename it"
+        for device in current.devices.values()
+        for start in starts
+        if device.name.startswith(start) and not device.alias.startswith(LABEL) and not _is_recorded(device, request)
+    ]
+
+
+def _is_recorded(device: Device, request: Request) -> bool:
+    """Whether a device is of some owner though it has no alias: a run that was cut short had not set it yet."""
+    places = (request.had(Tunnel), request.held(Tunnel), request.had(Dummy), request.held(Dummy))
+    return not device.alias and any((device.name,) in place for place in places)
+
+
 def _foreign_groups(current: Current, request: Request) -> list[Collision]:
     return [
         Collision(
@@ -288,9 +319,12 @@ def _protocol_name(number: int) -> str:
 
 def _misplaced(current: Current, request: Request) -> list[str]:
     """Addresses by which the inventory knows this host, and which it holds elsewhere or not at all."""
-    places = _places(current.addresses) if any(state.expects for state in request.desired) else {}
+    listed = _expected(request)
+    places = _places(current.addresses) if listed else {}
     problems = []
-    for expected in (expected for state in request.desired for expected in state.expects):
+    for expected in listed:
+        if expected.address is None:
+            continue
         devices = places.get(expected.address, [])
         wanted = f"on {expected.device}" if expected.device else "here"
         if not devices:
@@ -300,6 +334,45 @@ def _misplaced(current: Current, request: Request) -> list[str]:
                 f"{expected.address} is on {', '.join(devices)} of this host; the inventory has it {wanted}"
             )
     return problems
+
+
+def _off_link(current: Current, request: Request) -> list[str]:
+    """Networks that the device does not reach on its link, where the inventory has them."""
+    listed = [expected for expected in _expected(request) if expected.network]
+    reached = {device: _on_link(device, current) for expected in listed if (device := expected.device)}
+    return [
+        f"{expected.told}{_short(expected.network)} is not on the link of {expected.device}, which has neither an"
+        " address in its network nor a route to it without a gateway: give the interface that has, or, where"
+        f" {_short(expected.network)} is routed to this host, set extrude_take_over to true"
+        for expected in listed
+        if expected.network
+        and expected.device in current.devices
+        and not any(_covers(prefix, expected.network) for prefix in reached[expected.device])
+    ]
+
+
+_Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _on_link(device: str, current: Current) -> set[_Network]:
+    """The networks of a device."""
+    own = {address.address for address in current.addresses if address.device == device}
+    return {ipaddress.ip_interface(prefix).network for prefix in own.union(current.on_link.get(device, ()))}
+
+
+def _covers(around: _Network, network: str) -> bool:
+    """Whether a prefix holds all of a network."""
+    inner = ipaddress.ip_network(network)
+    return around.version == inner.version and around.supernet_of(inner)  # type: ignore[arg-type]  # of one version
+
+
+def _short(network: str) -> str:
+    """A network; a single address without its length."""
+    return network.removesuffix("/128" if ":" in network else "/32")
+
+
+def _expected(request: Request) -> list[Expected]:
+    return [expected for state in request.desired for expected in state.expects]
 
 
 def _own_addresses(current: Current, request: Request) -> list[Collision]:

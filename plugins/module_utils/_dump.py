@@ -90,12 +90,14 @@ def advertised() -> set[str]:
 
 
 class Interface(NamedTuple):
-    """A device; ``carrier`` says whether its cable is in, so to speak (IFF_LOWER_UP)."""
+    """A device; ``carrier`` says whether its cable is in, so to speak (IFF_LOWER_UP), ``arp`` whether it has neighbours
+    that answer ARP."""
 
     name: str
     number: int
     up: bool
     carrier: bool = True
+    arp: bool = True
 
 
 class Local(NamedTuple):
@@ -122,14 +124,26 @@ def interfaces() -> tuple[dict[str, Interface], list[Local]]:
 
 def gateway_by(index: int) -> str:
     """The gateway of main's default route of the lowest metric by a device; empty: none."""
-    body = struct.pack("=8BI", socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
-    body += struct.pack("=HHIHHi", 8, 15, MAIN_TABLE, 8, 4, index)
-    with closing(_open()) as channel:
-        found = _each(_wire.route, _dump(channel, _GETROUTE, body), {})
-    defaults = [route for route, _protocol in found if route.destination == "0.0.0.0/0"]
+    defaults = [route for route in _main_by(index) if route.destination == "0.0.0.0/0"]
     hops = [hop for route in sorted(defaults, key=lambda route: route.metric) for hop in route.nexthops]
     ours = [hop.gateway for hop in hops if hop.device == f"#{index}" and hop.gateway and ":" not in hop.gateway]
     return ours[0] if ours else ""
+
+
+def on_link(index: int) -> list[str]:
+    """What main reaches by a device without a gateway, but for a default, which says nothing of the link."""
+    return [
+        route.destination
+        for route in _main_by(index)
+        if not route.destination.endswith("/0") and any(hop == (f"#{index}", "", hop.weight) for hop in route.nexthops)
+    ]
+
+
+def _main_by(index: int) -> list[Route]:
+    """Main's routes by a device."""
+    with closing(_open()) as channel:
+        found = _each(_wire.route, _dump_routes(channel, table=MAIN_TABLE, device=index), {})
+    return [route for route, _protocol in found]
 
 
 def _each(decode: Callable[..., Item | None], payloads: Iterable[bytes], *names: Any) -> list[Item]:
@@ -153,9 +167,10 @@ def _open() -> socket.socket:
     return channel
 
 
-def _dump_routes(channel: socket.socket, table: int = 0, protocol: int = 0) -> list[bytes]:
+def _dump_routes(channel: socket.socket, table: int = 0, protocol: int = 0, device: int = 0) -> list[bytes]:
     """Routes chosen by the kernel, since the main table may hold a million others; 0: of any."""
     attribute = struct.pack("=HHI", 8, 15, table) if table else b""
+    attribute += struct.pack("=HHi", 8, 4, device) if device else b""
     found = []
     for family in _wire.FAMILIES:
         try:

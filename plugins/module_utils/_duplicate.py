@@ -1,11 +1,12 @@
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: 2026 The multihome.extrude authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask a segment whether somebody there holds an address already, before this host answers for it.
+"""Ask a segment whether somebody there holds an address.
 
 IPv4: ARP probes (RFC 5227, section 2.1.1). IPv6: the solicitations of duplicate address detection
 (RFC 4862, section 5.4.2). Both come from no address, so no neighbour learns anything from them. Linux
 answers them for addresses that it holds; for those that it only proxies, with IPv6 but not with ARP.
+A host that has an address on the segment may ask from that, as it does before it sends packets (RFC 826).
 This module util is private to the collection.
 """
 
@@ -18,7 +19,7 @@ import socket
 import struct
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
@@ -51,28 +52,33 @@ _NOTHING = (errno.ENODEV, errno.ENXIO, errno.ENETDOWN, errno.EAGAIN)
 """The device is missing, gone, or down; or nothing is there to be read."""
 
 
-def probe(mac: bytes, address: bytes) -> bytes:
-    """The frame that asks, from *mac*, who holds an IPv4 or IPv6 address."""
+def probe(mac: bytes, address: bytes, sender: bytes = bytes(4)) -> bytes:
+    """The frame that asks, from *mac*, who holds an IPv4 or IPv6 address; IPv4 with an address of one's own or none."""
     if len(address) == 4:
-        return arp_request(mac, bytes(4), address)
+        return arp_request(mac, sender, address)
     question = struct.pack("!BBHI", NEIGHBOUR_SOLICITATION, 0, 0, 0) + address
     return discovery(mac, bytes(16), SOLICITED_NODE + address[-3:], question)
 
 
-def holders(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+def holders(
+    pairs: Sequence[tuple[str, str]], senders: Mapping[str, str] | None = None, pauses: Sequence[float] = ()
+) -> dict[tuple[str, str], str]:
     """The MAC address that answers for each (device, address) that a neighbour holds.
 
-    All are asked for at once, and twice, as one frame may get lost. Devices that are missing or down, or that
-    have no Ethernet addresses, have no neighbours to ask. What a device of this host answers does not count.
+    All are asked for at once, and again after each of the *pauses* (default: PAUSES), as one frame may get lost.
+    Devices that are missing or down, or that have no Ethernet addresses, have no neighbours to ask. What a device of
+    this host answers does not count. *senders*: by device, the IPv4 address of this host to ask from.
     Raises EngineError for lack of permission.
     """
     with ExitStack() as stack:
-        segments = _segments(pairs, stack)
+        segments = _segments(pairs, senders or {}, stack)
         own = _own_macs() if segments else frozenset()
         ears = stack.enter_context(selectors.DefaultSelector())
         for segment in segments:
             ears.register(segment.link, selectors.EVENT_READ, segment)
-        for pause in PAUSES if segments else ():
+        for pause in pauses or PAUSES:
+            if not any(segment.open_questions() for segment in segments):
+                break
             for segment in segments:
                 for address in segment.open_questions():
                     segment.ask(address)
@@ -93,6 +99,7 @@ class _Segment:
     family: int
     link: socket.socket
     addresses: dict[bytes, str]
+    sender: bytes = bytes(4)
     answers: dict[bytes, bytes] = field(default_factory=dict)
 
     def open_questions(self) -> list[bytes]:
@@ -100,7 +107,7 @@ class _Segment:
 
     def ask(self, address: bytes) -> None:
         with _passed_over(self.device):
-            send(self.link, probe(self.link.getsockname()[4], address))
+            send(self.link, probe(self.link.getsockname()[4], address, self.sender))
 
     def hear(self, own: Set[bytes]) -> None:
         """Takes one frame. Those to other hosts don't count: they may be of a VLAN that is none of this device's."""
@@ -111,7 +118,7 @@ class _Segment:
                 self.answers.setdefault(address, mac)
 
 
-def _segments(pairs: Sequence[tuple[str, str]], stack: ExitStack) -> list[_Segment]:
+def _segments(pairs: Sequence[tuple[str, str]], senders: Mapping[str, str], stack: ExitStack) -> list[_Segment]:
     """Open sockets, which *stack* closes, where there may be neighbours."""
     grouped: defaultdict[tuple[str, int], dict[bytes, str]] = defaultdict(dict)
     for device, text in pairs:
@@ -123,7 +130,8 @@ def _segments(pairs: Sequence[tuple[str, str]], stack: ExitStack) -> list[_Segme
             link = stack.enter_context(frames(device, _ETHERTYPES[family], _ANSWERS[family]))
             is_down = link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if link.getsockname()[3] == ARPHRD_ETHER and not is_down:
-                segments.append(_Segment(device, family, link, addresses))
+                sender = ipaddress.IPv4Address(senders.get(device, 0)).packed
+                segments.append(_Segment(device, family, link, addresses, sender))
     return segments
 
 

@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from . import _announce, _dump, _duplicate, _files, _iptables, _liveness, _netlink, _sysctl, _yield
+from . import _announce, _dump, _duplicate, _files, _gateway, _iptables, _liveness, _netlink, _sysctl, _yield
 from ._conflict import Conflict
 from ._model import AnyObject, Chain, Current, Delay, EngineError, File, Proxy, Route, Rule, Sysctl
 from ._plan import merged_chains, plan
@@ -53,6 +53,7 @@ def survey(request: Request) -> Survey:
     planned = plan(left.hidden(current), asked, chains)
     operations = tuple(operation for operation in planned if not left.has(operation.item))
     _refuse_held(asked, operations)
+    _gateway.refuse_silent(asked, current)
     return Survey(current, operations, left.problems)
 
 
@@ -88,7 +89,18 @@ def read(request: Request) -> Current:
         files=_files.Folder(request.folder).read(file.path for file in files.values()),
         # the stand-by rules may have come or gone between the two looks; they are the daemon's business then
         watched=watched or _liveness.watched(),
+        on_link={
+            device: tuple(_dump.on_link(current.devices[device].index))
+            for device in _expected_to_reach(request)
+            if device in current.devices
+        },
     )
+
+
+def _expected_to_reach(request: Request) -> set[str]:
+    """The devices that must reach some network on their link."""
+    listed = (expected for state in request.desired for expected in state.expects)
+    return {expected.device for expected in listed if expected.network and expected.device}
 
 
 def _tables(request: Request) -> set[int]:

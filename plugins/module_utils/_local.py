@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from . import _links
 from ._bind import Plain, bind, devices_of, hold_sources, is_open
@@ -40,12 +41,14 @@ def bound(states: Iterable[Plain], store: Store, patient: bool = False) -> tuple
 
     A *patient* caller, such as boot, takes the host as it is: what stands on devices that have not come yet is
     left out, and so is the source of routes that has not; a static link without its address counts as down.
-    Others get an error for these.
+    Others get an error for these, but for static links that this host had before and that are out now.
     """
     listed = list(states)
-    kernel = kernel_for(listed) if patient or any(map(is_open, listed)) else Kernel()
+    linked = any(map(_links.wans_of, listed))
+    kernel = kernel_for(listed) if patient or linked else Kernel()
     places = (name_of(state) if patient else f"states[{number}]" for number, state in enumerate(listed))
-    made = (_bound(state, store, kernel, patient) for state in listed)
+    known = _static_links(store) if linked and not patient else set()
+    made = (_bound(state, store, kernel, None if patient else known) for state in listed)
     return tuple(State.parse(state, place) for state, place in zip(made, places, strict=True))
 
 
@@ -59,18 +62,37 @@ def links_of(state: Plain, store: Store, kernel: Kernel) -> dict[str, Link]:
     return _links.find(_links.wans_of(state), store.hints.load(), kernel)
 
 
-def _bound(state: Plain, store: Store, kernel: Kernel, patient: bool) -> Plain:
+_Known: TypeAlias = set[tuple[str, _links.Wan]]
+"""Links, each with the owner of its state."""
+
+
+def _static_links(store: Store) -> _Known:
+    """The static links that this host has had."""
+    states = store.states.load()
+    return {(name_of(state), wan) for state in states for wan in _links.wans_of(state) if wan.address is not None}
+
+
+def _bound(state: Plain, store: Store, kernel: Kernel, known: _Known | None) -> Plain:
+    """A state with its placeholders filled; without *known* links for a patient caller."""
     wans = _links.wans_of(state)
-    links = links_of(state, store, kernel) if wans and (patient or is_open(state)) else {}
+    links = links_of(state, store, kernel) if wans else {}
     values = {**_links.values(wans, links), **store.endpoints.values(state)} if is_open(state) else {}
-    if not patient:
-        return bind(state, values)
+    unready = {wan.interface: wan for wan in wans if wan.address is not None and links[wan.name].reason}
+    if known is not None:
+        out = {name for name, wan in unready.items() if (name_of(state), wan) in known and _is_out(name, kernel)}
+        left = [item for item in state.get("expects") or () if item.get("device") not in out]
+        return {**bind(state, values, out), **({"expects": left} if out else {})}
     named = devices_of(state)
-    unready = {wan.interface for wan in wans if wan.address is not None and links[wan.name].reason}
-    absent = (named - kernel.devices.keys()) | unready
+    absent = (named - kernel.devices.keys()) | unready.keys()
     down = {name for name in named if name in kernel.devices and not kernel.devices[name].up}
     held = {local.address for local in kernel.addresses}
     return {**hold_sources(bind(state, values, absent, down), held), "expects": []}
+
+
+def _is_out(device: str, kernel: Kernel) -> bool:
+    """Whether a device is gone, down or without carrier; some programs take its addresses away then."""
+    found = kernel.devices.get(device)
+    return not (found and found.up and found.carrier)
 
 
 def name_of(state: Plain) -> str:

@@ -584,6 +584,7 @@ class Current:
     ``queues``: by device, the queueing disciplines that somebody else has put there.
     Addresses stand in the kernel's order, in which a primary one precedes its secondary ones. ``watched``: a
     daemon watches the tunnels, and puts the routes of live ones into tables before those of the stand-by rules.
+    ``on_link``: by device that is asked for, what main reaches there without a gateway.
     """
 
     devices: dict[str, Device] = field(default_factory=dict)
@@ -597,6 +598,7 @@ class Current:
     chains: dict[Place, Chain] = field(default_factory=dict)
     files: dict[Place, File] = field(default_factory=dict)
     watched: bool = False
+    on_link: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 # --- states ---------------------------------------------------------------------------------------
@@ -620,16 +622,39 @@ class Owner:
 
 @value
 class Expected:
-    """An address that the host must hold already, on *device* if that is given: the inventory knows this host by it."""
+    """What must be so before a change; else it is the wrong host, or a wrong inventory.
 
-    address: str
+    The host holds *address*, on *device* if that is given, and there somebody answers for *gateway* where it is new.
+    Or *network* is on the link of *device*. *variable* says where the inventory has that.
+    """
+
+    address: str | None = None
     device: str | None = None
+    gateway: str | None = None
+    network: str | None = None
+    variable: str | None = None
 
     @classmethod
     def parse(cls, data: Fields) -> Expected:
-        expected = cls(data.address("address"), data.optional_device("device"))
+        network, gateway = data.optional_prefix("network"), data.optional_address("gateway", 4)
+        expected = cls(
+            address=data.optional_address("address") if network else data.address("address", 4 if gateway else None),
+            device=data.device("device") if network or gateway else data.optional_device("device"),
+            gateway=gateway,
+            network=network,
+            variable=data.optional_text("variable"),
+        )
         data.only(_EXPECTED)
         return expected
+
+    @property
+    def told(self) -> str:
+        """Host and variable, to begin a sentence with."""
+        return f"{self.variable}: " if self.variable else ""
+
+    def plain(self) -> dict[str, str]:
+        """What :meth:`parse` reads back."""
+        return {entry.name: value for entry in fields(self) if (value := getattr(self, entry.name)) is not None}
 
 
 @value
@@ -679,7 +704,7 @@ class State:
         data: dict[str, Any] = {"schema": SCHEMA, "customer": self.owner.customer, "site": self.owner.site}
         data["renumber"] = self.renumber
         data["take_over"] = self.take_over
-        data["expects"] = [{"address": item.address, "device": item.device} for item in self.expects]
+        data["expects"] = [item.plain() for item in self.expects]
         for item in self.objects:
             data.setdefault(item.KIND, []).append(plain(item))
         data["reserved"] = {"tables": list(self.reserved_tables), "priorities": list(self.reserved_priorities or ())}
@@ -688,7 +713,7 @@ class State:
 
 _STATE = keys("schema customer site reserved renumber expects take_over links endpoints") | frozenset(KINDS)
 _RESERVED = keys("tables priorities")
-_EXPECTED = keys("address device")
+_EXPECTED = keys("address device gateway network variable")
 _HOP = keys("device gateway weight")
 
 

@@ -56,8 +56,7 @@ def networkd_runs() -> bool:
     systemctl = _programs.find("systemctl")
     if systemctl is None:
         return False
-    command = [systemctl, "is-active", "--quiet", "systemd-networkd.service"]
-    return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
+    return _programs.run([systemctl, "is-active", "--quiet", "systemd-networkd.service"]).returncode == 0
 
 
 def stopped(units: Sequence[str], shown: str) -> list[str]:

@@ -150,12 +150,16 @@ def _extras(gre: Attributes) -> list[str]:
 
 
 _IFF_LOWER_UP = 0x10000
+_IFF_NOARP = 0x80
+_ETHERNET = 1
+"""ARPHRD_ETHER (include/uapi/linux/if_arp.h)."""
 
 
-def interface(payload: bytes) -> tuple[str, int, bool, bool]:
-    """Name, index, up, and carrier of a device from RTM_NEWLINK."""
-    index, flags = struct.unpack_from("=iI", payload, 4)
-    return text(attributes(payload, 16).get(3)), index, bool(flags & _IFF_UP), bool(flags & _IFF_LOWER_UP)
+def interface(payload: bytes) -> tuple[str, int, bool, bool, bool]:
+    """Name, index, up, carrier, and whether it does ARP on Ethernet, of a device from RTM_NEWLINK."""
+    hardware, index, flags = struct.unpack_from("=HiI", payload, 2)
+    arp = hardware == _ETHERNET and not flags & _IFF_NOARP
+    return text(attributes(payload, 16).get(3)), index, bool(flags & _IFF_UP), bool(flags & _IFF_LOWER_UP), arp
 
 
 # --- addresses and proxies -------------------------------------------------------------------------

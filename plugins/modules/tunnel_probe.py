@@ -48,6 +48,10 @@ options:
           - The size in bytes of the largest packet that has to pass, with its IP header.
         type: int
         required: true
+      link:
+        description:
+          - The device of the link below, to say in the result whether that has a carrier.
+        type: str
       sources:
         description:
           - Extruded addresses to send from as well, in turn, at least three packets from each.
@@ -174,6 +178,9 @@ tunnels:
     present:
       description: Whether the device is there.
       type: bool
+    carrier:
+      description: Whether O(tunnels[].link) is there, up, and has a carrier; V(true) without that option.
+      type: bool
     ok:
       description: Whether packets of the full size came back. Some may be lost, see RV(tunnels[].received).
       type: bool
@@ -265,7 +272,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.multihome.extrude.plugins.module_utils._dump import queues, read
+from ansible_collections.multihome.extrude.plugins.module_utils._dump import interfaces, queues, read
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError, Fields
 from ansible_collections.multihome.extrude.plugins.module_utils._probe import (
     Pace,
@@ -283,6 +290,7 @@ TUNNEL = {
     "local": {"type": "str", "required": True},
     "remote": {"type": "str", "required": True},
     "mtu": {"type": "int", "required": True},
+    "link": {"type": "str"},
     "sources": {"type": "list", "elements": "str"},
     "remote6": {"type": "str"},
 }
@@ -297,7 +305,8 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     options = Fields(params, "")
     if params["tunnels"] is not None:
         targets = [Target.parse(item) for item in options.items("tunnels")]
-        return {"tunnels": with_delays(probe(targets, Pace.parse(options)))}
+        links = [item["link"] for item in params["tunnels"]]
+        return {"tunnels": with_carriers(with_delays(probe(targets, Pace.parse(options))), links)}
     watches = [Watch.parse(item) for item in options.items("observe")]
     return {"observed": with_delays(observe(watches, duration(options, "seconds"), packets(options)))}
 
@@ -307,6 +316,12 @@ def with_delays(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     delays, _others = queues(read(()).devices)
     by_device = {delay.device: delay.delay for delay in delays}
     return [{**result, "delay_ms": by_device.get(result["device"], 0.0)} for result in results]
+
+
+def with_carriers(results: list[dict[str, Any]], links: list[str | None]) -> list[dict[str, Any]]:
+    """The results, each with whether the link below the tunnel can carry anything."""
+    alive = {None, *(device.name for device in interfaces()[0].values() if device.up and device.carrier)}
+    return [{**result, "carrier": link in alive} for result, link in zip(results, links, strict=True)]
 
 
 def main() -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 FIRST_AS = 4_200_000_000
 """The colo's number; a site's is this plus its id. The first of those for private use (RFC 6996)."""
+COLO_ROUTER = "0.0.0.1"
+"""The router id of every colo. Its customers share the file that has it, and with another id all sessions would close;
+so it follows from nothing that their inventories may differ in."""
 BGP_PORT = 1179
 """Not 179, which a BGP router of the admin's would need for itself on all addresses."""
 BFD_PORT = 3784
@@ -197,7 +200,7 @@ def colo_files(site: Site, colo: Colo) -> list[Plain]:
         },
         networks=list(map(str, site.claimed(4))),
     )
-    main = _main(str(colo.address.ip), colo.numbers)
+    main = _main(COLO_ROUTER, colo.numbers)
     defaults = "".join(_static("default", version, [DEFAULT[version]]) for version in (4, 6))
     own = map(_own(site), site.versions)
     return _files(site, end, main + defaults, "".join([*own, *_sessions(site, colo, end)]))

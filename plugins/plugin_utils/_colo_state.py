@@ -29,6 +29,8 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._standby import 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._sysctls import common, sysctl
 
 if TYPE_CHECKING:
+    from netaddr import IPNetwork
+
     from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site
 
 
@@ -64,7 +66,7 @@ def colo_state(site: Site, colo: Colo) -> Plain:
             *_endpoint.colo_files(site, file_name(site)),
         ],
         "endpoints": [wan.name for wan in site.wans if wan.dynamic],
-        "expects": [{"address": str(colo.address.ip)}],
+        "expects": [{"address": str(colo.address.ip)}, *_segments(site, colo)],
         "reserved": {"tables": colo.numbers.shared, "priorities": colo.numbers.priorities},
     }
 
@@ -83,10 +85,23 @@ def _proxies(site: Site, colo: Colo) -> Iterator[Plain]:
 
     IPv6 prefixes are too large for that; they have to be routed to the colo.
     """
+    for network in _answered(site):
+        for address in network:
+            yield {"device": colo.interface, "address": str(address)}
+
+
+def _answered(site: Site) -> Iterator[IPNetwork]:
+    """What is extruded to the site and answered for at the colo."""
     for claim in site.claims:
         if claim.network.version == 4 or is_single(claim.network):
-            for address in claim.network:
-                yield {"device": colo.interface, "address": str(address)}
+            yield claim.network
+
+
+def _segments(site: Site, colo: Colo) -> Iterator[Plain]:
+    """What the colo answers for has to be on that segment: elsewhere nobody would ask."""
+    for network in () if site.take_over else _answered(site):
+        variable = f"{colo.name}: extrude_colo_interface"
+        yield {"network": str(network), "device": colo.interface, "variable": variable}
 
 
 def _routes(site: Site, colo: Colo) -> Iterator[Plain]:

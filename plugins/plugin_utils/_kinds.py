@@ -122,6 +122,11 @@ INTERFACE = text(
     r"(?!lo$|ex[0-9]*-)[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}",
     "a network device: 1 to 15 of the characters A-Z a-z 0-9 _ . - and neither lo nor one of our tunnels (ex-*)",
 )
+COLO_INTERFACE = text(
+    r"(?!lo$|ex)[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}",
+    "a network device: 1 to 15 of the characters A-Z a-z 0-9 _ . - and neither lo nor one that begins with ex, by which"
+    " the colo's firewall knows our tunnels",
+)
 INTERFACES = text(
     r"(?!lo$|ex[0-9]*-)[A-Za-z0-9_]([A-Za-z0-9_.-]{0,14}|[A-Za-z0-9_.-]{0,13}\*)",
     "a network device, or a pattern of devices such as ppp*: up to 15 of the characters A-Z a-z 0-9 _ . - and a *",

@@ -47,7 +47,7 @@ def read_colo(reader: Reader) -> Colo:
     colo = Colo(
         name=reader.host,
         address=address,
-        interface=reader.read("extrude_colo_interface", _kinds.INTERFACE),
+        interface=reader.read("extrude_colo_interface", _kinds.COLO_INTERFACE),
         prefixes=prefixes,
         pool=reader.read("extrude_inside_pool", _kinds.NETWORK4, pool) or pool,
         pool6=reader.read("extrude_inside_pool6", _kinds.NETWORK6, pool6) or pool6,

@@ -25,19 +25,24 @@ def report(
     observed: Iterable[Mapping[str, Any]],
     packet: bool = False,
     dynamic: Collection[str] = (),
+    dead: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    """Return a verdict (`wan`, `ok`, `down`, `text`, `warning`) for each tunnel.
+    """Return a verdict (`wan`, `ok`, `down`, `excused`, `text`, `warning`) for each tunnel.
 
     `probed` is what `tunnel_probe` found at the site, `observed` what it saw at the colo, in the same order. `packet`:
     the site is in packet mode, which needs more of a tunnel than that it works. `dynamic`: the WANs that may be down,
-    which then have no tunnel; that is no failure.
+    which then have no tunnel, like others without carrier; that is no failure. `dead`: the WANs whose tunnels were
+    there before the change and gave no answer. Neither that nor a missing carrier is the change's fault, so while
+    another tunnel works a silent one is excused.
     """
-    return [
+    verdicts = [
         _absent(tunnel)
-        if tunnel["wan"] in dynamic and not tunnel["present"]
-        else {**_verdict(tunnel, seen, packet), "down": False}
+        if not tunnel["present"] and (tunnel["wan"] in dynamic or not tunnel["carrier"])
+        else {**_verdict(tunnel, seen, packet), "down": False, "excused": _excuse(tunnel, dead)}
         for tunnel, seen in zip(probed, observed, strict=True)
     ]
+    works = any(verdict["ok"] for verdict in verdicts)
+    return [_excused(verdict, works) for verdict in verdicts]
 
 
 def times(
@@ -57,7 +62,24 @@ def times(
 
 def _absent(tunnel: Mapping[str, Any]) -> dict[str, Any]:
     text = f"{tunnel['wan']} is down: its tunnel comes with its link"
-    return {"wan": tunnel["wan"], "ok": False, "down": True, "text": text, "warning": ""}
+    return {"wan": tunnel["wan"], "ok": False, "down": True, "excused": "", "text": text, "warning": ""}
+
+
+def _excuse(tunnel: Mapping[str, Any], dead: Collection[str]) -> str:
+    """Return why silence is not the change's fault, "" where it may be, or where something came back."""
+    if tunnel["rtt_ms"]:
+        return ""
+    if not tunnel["carrier"]:
+        return "is down: its link has no carrier"
+    return "was dead before this run and still is" if tunnel["wan"] in dead else ""
+
+
+def _excused(verdict: dict[str, Any], works: bool) -> dict[str, Any]:
+    """Return a verdict with its excuse in words, where that holds."""
+    if not (verdict["excused"] and works):
+        return {**verdict, "excused": False}
+    text = verdict["text"].replace("FAILED", verdict["excused"], 1)
+    return {**verdict, "excused": True, "text": text}
 
 
 def _verdict(tunnel: Mapping[str, Any], seen: Mapping[str, Any], packet: bool) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def site_state(site: Site, colo: Colo) -> Plain:
             *_endpoint.site_files(site, colo),
         ],
         "links": [_link(wan) for wan in site.wans],
-        "expects": [{"device": wan.device, "address": wan.source} for wan in site.wans if not wan.dynamic],
+        "expects": [_expected(site, wan) for wan in site.wans if not wan.dynamic],
         "reserved": {
             "tables": [*base.shared, *(base.wan(wan.slot) for wan in site.wans)],
             "priorities": base.priorities,
@@ -93,6 +93,13 @@ def _link(wan: Wan) -> Plain:
     """What the host needs to find a WAN."""
     known = {"address": None if wan.dynamic else wan.source, "match": wan.match}
     return {"wan": wan.name, "interface": wan.interface, **{key: value for key, value in known.items() if value}}
+
+
+def _expected(site: Site, wan: Wan) -> Plain:
+    """What the host has to see of a static WAN before a change."""
+    held = {"device": wan.device, "address": wan.source}
+    gateway = {"gateway": wan.router, "variable": f"{site.name}: {wan.path}.gateway"}
+    return held if site.take_over else {**held, **gateway}
 
 
 def _wan_routes(site: Site) -> Iterator[Plain]:

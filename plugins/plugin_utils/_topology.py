@@ -99,8 +99,9 @@ def _probed(site: Site, colo: Colo, wan: Wan) -> Plain:
     """Return what to probe at the site's end of a tunnel."""
     remote, local = inside(site, colo, wan, 4)
     far6 = {"remote6": inside(site, colo, wan, 6)[0]} if 6 in site.versions else {}
+    link = {} if wan.dynamic else {"link": wan.interface}
     tunnel = {"wan": wan.name, "device": wan.tunnel, "local": local, "remote": remote, "mtu": wan.tunnel_mtu}
-    return {**tunnel, "sources": _extruded_sources(site), **far6}
+    return {**tunnel, "sources": _extruded_sources(site), **far6, **link}
 
 
 def _routed(state: Plain, wans: dict[str, str], live: int) -> Plain:

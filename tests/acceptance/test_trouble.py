@@ -89,6 +89,32 @@ def test_what_changed_since_is_put_right_as_the_check_said_and_the_admins_rules_
     mended.exec("office", ["iptables", "-D", "INPUT", "-s", "192.0.2.201/32", "-j", "ACCEPT"])
 
 
+def test_a_gateway_that_nobody_answers_for_is_refused_and_nothing_is_changed(mended: Lab) -> None:
+    office = inventory.lab_host("office")
+    office["extrude_wans"][1]["gateway"] = "198.51.100.99"
+    wanted = inventory.states({"office": office})["office"]
+    before = snapshot.take(mended, "office")
+    for result in (modules.plan(mended, "office", wanted), modules.apply(mended, "office", wanted)):
+        assert result.message.startswith(
+            "office: extrude_wans[1].gateway: nobody answers ARP for 198.51.100.99 on cable0: correct it"
+        )
+    assert not snapshot.difference(before, snapshot.take(mended, "office"))
+
+
+def test_an_interface_of_the_colo_that_is_not_the_racks_is_refused(mended: Lab) -> None:
+    wanted = inventory.states(extrude_colo_interface="spare0")["colo"]
+    mended.exec("colo", ["ip", "link", "add", "spare0", "type", "dummy"])
+    mended.exec("colo", ["ip", "link", "add", "ext0", "type", "dummy"])
+    try:
+        result = modules.plan(mended, "colo", wanted)
+    finally:
+        mended.exec("colo", ["ip", "link", "del", "spare0"])
+        mended.exec("colo", ["ip", "link", "del", "ext0"])
+    for address in (ROUTER_ADDRESS, DESK_ADDRESS):
+        assert f"colo: extrude_colo_interface: {address} is not on the link of spare0" in result.message
+    assert "device ext0 is not ours, but our firewall rules would take it for one of our tunnels" in result.message
+
+
 def test_a_device_of_that_name_is_an_error_for_a_new_wan(mended: Lab) -> None:
     office = inventory.lab_host("office")
     office["extrude_wans"].append(

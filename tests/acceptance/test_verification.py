@@ -1,14 +1,19 @@
 # SPDX-FileCopyrightText: 2026 The multihome.extrude authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The run's own proof fails when a link is broken."""
+"""The run's own proof fails when a link is broken, but for one that was so before."""
 
 from __future__ import annotations
 
-from tests.acceptance import playbook
+from tests.acceptance import inventory, modules, playbook
 from tests.lab.lab import Lab
+
+VERIFY = playbook.CHECKOUT / "tests" / "acceptance" / "playbooks" / "verify.yml"
 
 
 def test_a_black_holed_link_makes_the_run_fail_in_words_that_name_it(mended: Lab) -> None:
+    office = inventory.lab_host("office")
+    del office["extrude_wans"][1]  # so that it is new to the run
+    assert not modules.apply(mended, "office", inventory.states({"office": office})["office"]).failed
     mended.cut("cable", black_hole=True)
     run = playbook.run(mended)
     assert run.code != 0
@@ -17,3 +22,20 @@ def test_a_black_holed_link_makes_the_run_fail_in_words_that_name_it(mended: Lab
     assert "dsl ok" in message
     assert any("cable FAILED" in text for text in run.words())
     assert "cable FAILED" in run.output.partition("PLAY RECAP")[2]
+
+
+def test_a_link_that_was_dead_before_the_run_is_told_and_stops_nothing(mended: Lab) -> None:
+    mended.cut("cable", black_hole=True)
+    run = playbook.run(mended)
+    assert run.code == 0, run.output
+    assert "cable was dead before this run and still is: no answer" in run.output.partition("PLAY RECAP")[2]
+    assert any(text.startswith("dsl ok") for text in run.words())
+    # a program may take the address of a link away with its carrier, as networkd does here; it is waited for
+    mended.heal("cable")
+    mended.cut("cable")
+    gone = "until ! ip -4 address show cable0 | grep -q 198.51.100.2; do sleep 0.2; done"
+    mended.exec("office", ["timeout", "30", "sh", "-c", gone])
+    assert not modules.apply(mended, "office").failed
+    proof = playbook.run(mended, playbook=VERIFY)
+    assert proof.code == 0, proof.output
+    assert any(text.startswith("cable is down: its ") for text in proof.words())

@@ -61,7 +61,8 @@ STATE: dict[str, Any] = {
             "rules": ["-o {dsl.device} -j SNAT --to-source {dsl.address}"],
         }
     ],
-    "expects": [{"device": "a0", "address": "10.1.0.1"}],
+    # a deployment would ask for that gateway, and nobody would answer: boot and hooks take the host as it is
+    "expects": [{"device": "a0", "address": "10.1.0.1", "gateway": "10.1.0.99"}],
     "reserved": {"tables": [4200, 4221, 4222], "priorities": [4200, 4299]},
 }
 

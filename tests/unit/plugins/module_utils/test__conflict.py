@@ -392,6 +392,49 @@ def test_a_host_that_does_not_hold_what_the_inventory_knows_it_by_is_refused() -
     assert problems(expecting(), HOST) == ("192.0.2.2 is on no device of this host; the inventory has it here",)
 
 
+@pytest.mark.parametrize(
+    ("network", "on_link", "fits"),
+    [
+        ("192.0.2.10/32", (), True),
+        ("192.0.2.128/25", (), True),
+        ("192.0.0.0/22", (), False),
+        ("203.0.113.10/32", (), False),
+        ("203.0.113.10/32", ("203.0.113.0/24",), True),
+        ("2001:db8::10/128", (), False),
+        ("2001:db8::10/128", ("2001:db8::/64",), True),
+    ],
+)
+def test_a_network_is_on_the_link_that_the_inventory_says(network: str, on_link: tuple[str, ...], fits: bool) -> None:
+    wanted = state(expects=[{"network": network, "device": "a0", "variable": "rack: extrude_colo_interface"}])
+    found = problems(Request((wanted,)), replace(HOLDER, on_link={"a0": on_link, "b0": ("0.0.0.0/1",)}))
+    short = network.removesuffix("/32").removesuffix("/128")
+    problem = (
+        f"rack: extrude_colo_interface: {short} is not on the link of a0, which has neither an address in its network"
+        f" nor a route to it without a gateway: give the interface that has, or, where {short} is routed to this host,"
+        " set extrude_take_over to true"
+    )
+    assert found == (() if fits else (problem,))
+
+
+TAKEN_FOR_OURS = (
+    "device ext0 is not ours, but our firewall rules would take it for one of our tunnels, whose names begin with ex:"
+    " rename it"
+)
+
+
+def test_a_device_that_our_rules_would_take_for_a_tunnel_is_named() -> None:
+    names = {"eth0": "", "ext0": "of somebody else", "ex7-dsl": "extrude:other/x/dsl", "ex8-dsl": "", "extrude0": ""}
+    devices = {name: Device(name, number, alias=alias) for number, (name, alias) in enumerate(names.items(), 9)}
+    host = replace(HOLDER, devices={**HOST.devices, **devices})
+    chain = {"name": "EXTRUDE-INPUT", "hook": "INPUT", "rules": ["-d 10.254.0.0/15 ! -i ex+ -j DROP"]}
+    # made by runs that were cut short before they could set an alias
+    other = state("other", tunnels=[{**TUNNEL, "name": "ex8-dsl"}], dummies=[{"name": "extrude0"}])
+    wanted = state(chains=[chain], expects=[{"address": "192.0.2.2"}])
+    assert problems(Request((wanted,), (other,)), host) == (TAKEN_FOR_OURS,)
+    # at boot the host is taken as it is
+    assert problems(Request((state(chains=[chain]),), (other,)), host) == ()
+
+
 def test_a_host_does_not_answer_on_behalf_of_others_for_an_address_of_its_own() -> None:
     wanted = state(proxies=[{"device": "b0", "address": "192.0.2.2"}])
     assert problems(Request((wanted,)), HOST) == ()

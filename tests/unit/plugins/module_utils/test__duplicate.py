@@ -39,6 +39,11 @@ def test_an_arp_probe_byte_for_byte() -> None:
     )  # fmt: skip
 
 
+def test_an_arp_request_from_an_address_of_ones_own() -> None:
+    frame = probe(bytes.fromhex("020000000001"), bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2]))
+    assert frame[28:32] == bytes([192, 0, 2, 2])
+
+
 def test_a_solicitation_field_by_field() -> None:
     address, group = (ipaddress.IPv6Address(text).packed for text in ("2001:db8::1234:5678", "ff02::1:ff34:5678"))
     frame = probe(bytes.fromhex("020000000001"), address)
@@ -113,6 +118,13 @@ def test_a_lost_answer_is_asked_for_again(
     with ends[0].entered():
         assert holders(on("colo0", address)) == {("colo0", address): PEER}
     assert len(sent) == 2
+
+
+def test_nobody_waits_once_all_have_answered(ends: tuple[Netns, Netns]) -> None:
+    with ends[0].entered():
+        ip("address add 203.0.113.2/24 dev colo0")
+        pauses = (0.5, 60)
+        assert holders(on("colo0", HELD[0]), {"colo0": "203.0.113.2"}, pauses) == {("colo0", HELD[0]): PEER}
 
 
 def test_what_another_device_of_this_host_answers_does_not_count(ends: tuple[Netns, Netns]) -> None:

@@ -159,6 +159,7 @@ def test_what_the_kernel_tells() -> None:
             "route add default via 198.51.100.2 dev eth1 metric 100",
             "route add default via 198.51.100.3 dev eth1 table 77",
             "route add 192.0.2.0/24 via 198.51.100.9 dev eth1",
+            "link set far2 arp off",
         )
         devices, addresses = _dump.interfaces()
         assert (devices["eth1"].up, devices["eth2"].up, devices["eth1"].carrier) == (True, False, True)
@@ -170,6 +171,11 @@ def test_what_the_kernel_tells() -> None:
         assert _dump.gateway_by(devices["eth1"].number) == "198.51.100.2"
         assert _dump.gateway_by(devices["eth2"].number) == ""
         assert _dump.gateway_by(devices["lo"].number) == ""
+        assert {name: device.arp for name, device in devices.items()} == {
+            **dict.fromkeys(devices, True),
+            "lo": False,
+            "far2": False,
+        }
         read = _links.read([CABLE, Wan("b", "eth2")])
         assert read.gateways == {"eth2": ""}  # eth1 has a far end
 

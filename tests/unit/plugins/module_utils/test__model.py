@@ -137,6 +137,22 @@ def test_stand_by_is_no_part_of_what_a_rule_is_but_is_kept() -> None:
     assert (plain(one), plain(two)) == (plain_rule, {**plain_rule, **standby})
 
 
+def test_what_is_expected_comes_back_from_plain_data() -> None:
+    expects = [
+        {"address": "203.0.113.2"},
+        {
+            "address": "192.0.2.2",
+            "device": "eth1",
+            "gateway": "192.0.2.1",
+            "variable": "office: extrude_wans[0].gateway",
+        },
+        {"network": "203.0.113.0/24", "device": "eth0"},
+    ]
+    state = State.parse({"customer": "acme", "site": "office", "expects": expects})
+    assert state.plain()["expects"] == expects
+    assert State.parse(state.plain()) == state
+
+
 def test_dummies_and_files_come_back_from_plain_data() -> None:
     file = {"path": "bird.d/acme.office.conf", "content": "protocol bgp {\n}\n"}
     dummy, made = parse(dummies=[{"name": "extrude0"}], files=[file]).objects

@@ -355,3 +355,53 @@ def test_a_second_run_waits_for_the_first(run: Run, folder: Path) -> None:
     processes = [module_process(folder, [STATE], first=slow) for _number in range(2)]
     results = [finished(process) for process in processes]
     assert sorted(len(result["operations"]) for result in results) == [0, 9]
+
+
+STATIC: dict[str, Any] = {
+    **EMPTY,
+    "links": [{"wan": "cable", "interface": "a0", "address": "10.1.0.1"}],
+    "routes": [
+        {"destination": "0.0.0.0/0", "table": 4200, "nexthops": [{"device": "a0", "gateway": "10.1.0.9"}]},
+        {"destination": "0.0.0.0/0", "table": 4201, "nexthops": [{"device": "b0"}]},
+    ],
+    "expects": [{"device": "a0", "address": "10.1.0.1", "gateway": "10.1.0.9"}],
+    "reserved": {"tables": [4200, 4201]},
+}
+BY_A0 = "route 0.0.0.0/0 table 4200 metric 0 via 10.1.0.9 dev a0 weight 1"
+
+
+def test_a_new_gateway_has_to_answer_unless_the_administrator_knows_it(run: Run) -> None:
+    for check in (True, False):
+        refused = run("extrude_state", states=[STATIC], check=check)["msg"]
+        assert refused.startswith("nobody answers ARP for 10.1.0.9 on a0")
+    ip("route add default via 10.1.0.9 dev a0")
+    assert f"add {BY_A0}" in texts(run("extrude_state", states=[STATIC]))
+    ip("route del default via 10.1.0.9 dev a0")
+    assert run("extrude_state", states=[STATIC])["operations"] == []
+
+
+@pytest.mark.parametrize("away", [["link set b0 down"], ["link set b0 down", "addr flush dev a0"], ["link del a0"]])
+def test_a_static_link_that_is_out_is_waited_for_where_it_is_known(run: Run, away: list[str]) -> None:
+    static = {**STATIC, "routes": STATIC["routes"][:1]}
+    ip("route add default via 10.1.0.9 dev a0")
+    new = {**static, "links": [{"wan": "lte", "interface": "a0", "address": "10.1.0.1"}]}
+    assert texts(run("extrude_state", states=[static])) == [f"add {BY_A0}"]
+    ip(*away)
+    assert "msg" not in run("extrude_state", states=[static])
+    if len(away) > 1 or "del" in away[0]:
+        assert (
+            "10.1.0.1 is on no device of this host; the inventory has it on a0"
+            in run("extrude_state", states=[new])["msg"]
+        )
+
+
+def test_a_network_that_a_device_does_not_reach_is_refused_in_check_mode_too(run: Run) -> None:
+    expected = {"network": "192.0.2.8/29", "device": "b0", "variable": "rack: extrude_colo_interface"}
+    state = {**EMPTY, "addresses": STATE["addresses"], "expects": [expected]}
+    before = snapshot()
+    for check in (True, False):
+        refused = run("extrude_state", states=[state], check=check)["msg"]
+        assert refused.startswith("rack: extrude_colo_interface: 192.0.2.8/29 is not on the link of b0")
+    assert snapshot() == before
+    ip("route add 192.0.2.0/24 dev b0")
+    assert run("extrude_state", states=[state])["changed"] is True

@@ -85,3 +85,13 @@ def test_bad_options_fail_with_one_sentence(
     failed = result(capsys, **options)
     assert failed["failed"] is True
     assert sentence in failed["msg"]
+
+
+@pytest.mark.usefixtures("site")
+def test_whether_the_link_below_a_tunnel_has_a_carrier(capsys: pytest.CaptureFixture[str]) -> None:
+    ip("link add out0 type veth peer out1", "link set out0 up")
+    tunnels = [
+        {**TUNNEL, **link} for link in ({}, {"link": "s0"}, {"link": "out0"}, {"link": "out1"}, {"link": "gone"})
+    ]
+    found = result(capsys, tunnels=tunnels, **QUICK)["tunnels"]
+    assert [tunnel["carrier"] for tunnel in found] == [True, True, False, False, False]

@@ -99,7 +99,12 @@ def test_the_main_file_has_a_kernel_table_for_all_and_for_each_slot() -> None:
         assert text.count(f"  kernel table {number};\n") == 2
     assert text.count("  merge paths yes limit 16;\n") == 2
     assert "router id 10.254.0.1;" in text
-    assert "router id 203.0.113.2;" in files("colo", rack=colo())["bird.conf"]
+
+
+def test_the_main_file_of_a_colo_does_not_follow_what_customers_may_call_it() -> None:
+    one, other = (files("colo", rack=colo(extrude_colo_address=f"203.0.113.{last}")) for last in (2, 3))
+    assert "router id 0.0.0.1;" in one["bird.conf"]
+    assert one["bird.conf"] == other["bird.conf"]
 
 
 def test_names_of_sites_cannot_end_a_text() -> None:

@@ -141,7 +141,11 @@ def test_the_whole_state() -> None:
             },
         ],
         "endpoints": [],
-        "expects": [{"address": "203.0.113.2"}],
+        "expects": [
+            {"address": "203.0.113.2"},
+            {"network": "203.0.113.10/32", "device": "eth0", "variable": "rack: extrude_colo_interface"},
+            {"network": "203.0.113.11/32", "device": "eth0", "variable": "rack: extrude_colo_interface"},
+        ],
         "reserved": {"tables": [*range(4200, 4219)], "priorities": [4200, 4299]},
     }
 
@@ -219,7 +223,9 @@ def test_the_longest_names_fit_the_kernel() -> None:
 
 
 def test_a_colo_may_be_told_to_take_addresses_over() -> None:
-    assert state(extrude_take_over=True)["take_over"] is True
+    found = state(extrude_take_over=True)
+    assert found["take_over"] is True
+    assert found["expects"] == [{"address": "203.0.113.2"}]
 
 
 def test_the_far_end_of_a_dynamic_link_is_what_the_site_reports() -> None:

@@ -75,6 +75,11 @@ def test_what_is_no_interface_of_the_operator(name: str) -> None:
     assert wrong(_kinds.INTERFACE, name) == f"'{name}' does not fit"
 
 
+@pytest.mark.parametrize(("name", "fits"), [("eth0", True), ("bond0.ex", True), ("ext0", False), ("ex", False)])
+def test_the_firewall_of_a_colo_takes_every_name_with_ex_for_a_tunnel(name: str, fits: bool) -> None:
+    assert (_kinds.COLO_INTERFACE.convert(name) == name) if fits else wrong(_kinds.COLO_INTERFACE, name)
+
+
 def test_addresses() -> None:
     assert str(_kinds.ADDRESS4.convert("192.0.2.1")) == "192.0.2.1/32"
     assert str(_kinds.LINK_ADDRESS.convert("192.0.2.1/24")) == "192.0.2.1/24"

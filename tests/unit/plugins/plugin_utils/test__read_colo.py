@@ -12,7 +12,10 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Co
 from tests.unit.plugins.plugin_utils.samples import colo, noted, reader
 
 PREFIX = "an address or a prefix such as 203.0.113.0/28"
-DEVICE = "a network device: 1 to 15 of the characters A-Z a-z 0-9 _ . - and neither lo nor one of our tunnels (ex-*)"
+DEVICE = (
+    "a network device: 1 to 15 of the characters A-Z a-z 0-9 _ . - and neither lo nor one that begins with ex, by which"
+    " the colo's firewall knows our tunnels"
+)
 
 
 def test_a_colo_with_its_defaults() -> None:

@@ -20,6 +20,8 @@ TUNNEL: dict[str, Any] = {
     "silent": [],
     "error": "",
     "delay_ms": 2.5,
+    "carrier": True,
+    "present": True,
 }
 SEEN: dict[str, Any] = {
     "device": "ex1-dsl",
@@ -33,7 +35,9 @@ SEEN: dict[str, Any] = {
 
 def test_a_tunnel_that_works() -> None:
     text = "dsl ok: 1472 bytes whole both ways in 20.4 ms, the colo sees 203.0.113.10"
-    assert report([TUNNEL], [SEEN]) == [{"wan": "dsl", "ok": True, "down": False, "text": text, "warning": ""}]
+    assert report([TUNNEL], [SEEN]) == [
+        {"wan": "dsl", "ok": True, "down": False, "excused": False, "text": text, "warning": ""}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -48,6 +52,37 @@ def test_a_dynamic_link_may_be_down(dynamic: list[str], present: bool, down: boo
     tunnel = {**TUNNEL, "ok": False, "present": present, "error": "no", "rtt_ms": None}
     (verdict,) = report([tunnel], [SEEN], dynamic=dynamic)
     assert (verdict["ok"], verdict["down"], verdict["text"]) == (False, down, text)
+
+
+SILENT = {**TUNNEL, "wan": "cable", "ok": False, "error": "no answer", "rtt_ms": None}
+
+
+@pytest.mark.parametrize(
+    ("tunnel", "dead", "excused", "text"),
+    [
+        ({}, ["cable"], True, "cable was dead before this run and still is: no answer"),
+        ({}, ["dsl"], False, "cable FAILED: no answer"),
+        ({"carrier": False}, [], True, "cable is down: its link has no carrier: no answer"),
+        ({"rtt_ms": TUNNEL["rtt_ms"], "error": "too large"}, ["cable"], False, "cable FAILED: too large"),
+    ],
+)
+def test_what_the_run_is_not_to_blame_for_is_excused(
+    tunnel: dict[str, Any], dead: list[str], excused: bool, text: str
+) -> None:
+    seen = {**SEEN, "sources": []}
+    (first, verdict) = report([TUNNEL, {**SILENT, "sources": [], **tunnel}], [SEEN, seen], dead=dead)
+    assert (first["ok"], first["excused"]) == (True, False)
+    assert (verdict["ok"], verdict["excused"], verdict["text"]) == (False, excused, text)
+
+
+def test_a_static_link_without_carrier_has_no_tunnel() -> None:
+    (verdict,) = report([{**SILENT, "present": False, "carrier": False}], [SEEN])
+    assert (verdict["down"], verdict["text"]) == (True, "cable is down: its tunnel comes with its link")
+
+
+def test_nothing_is_excused_where_nothing_works() -> None:
+    (verdict,) = report([{**SILENT, "sources": []}], [SEEN], dead=["cable"])
+    assert (verdict["ok"], verdict["excused"], verdict["text"]) == (False, False, "cable FAILED: no answer")
 
 
 def test_some_loss_is_told_and_no_failure() -> None:

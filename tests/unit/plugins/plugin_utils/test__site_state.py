@@ -242,8 +242,18 @@ def test_the_whole_state() -> None:
             {"wan": "cable", "interface": "cable0", "address": "198.51.100.2"},
         ],
         "expects": [
-            {"device": "dsl0", "address": "192.0.2.2"},
-            {"device": "cable0", "address": "198.51.100.2"},
+            {
+                "device": "dsl0",
+                "address": "192.0.2.2",
+                "gateway": "192.0.2.1",
+                "variable": "office: extrude_wans[0].gateway",
+            },
+            {
+                "device": "cable0",
+                "address": "198.51.100.2",
+                "gateway": "198.51.100.1",
+                "variable": "office: extrude_wans[1].gateway",
+            },
         ],
         "reserved": {"tables": [*range(4200, 4219), 4221, 4222], "priorities": [4200, 4299]},
     }
@@ -401,3 +411,11 @@ def test_a_dynamic_link_has_placeholders_for_what_only_the_host_knows() -> None:
     assert "dsl0" not in str(found)
     assert "ppp*" not in str({**found, "links": []})
     assert "0.0.0.0/32" not in str(found["tunnels"])
+
+
+def test_the_inventory_may_have_the_last_word_on_gateways() -> None:
+    found = state(extrude_take_over=True)
+    assert found["expects"] == [
+        {"device": "dsl0", "address": "192.0.2.2"},
+        {"device": "cable0", "address": "198.51.100.2"},
+    ]

@@ -60,6 +60,7 @@ def test_checks() -> None:
             {
                 "wan": "dsl",
                 "device": "ex-dsl",
+                "link": "dsl0",
                 "local": "10.254.0.1",
                 "remote": "10.254.0.0",
                 "mtu": 1472,
@@ -68,6 +69,7 @@ def test_checks() -> None:
             {
                 "wan": "cable",
                 "device": "ex-cable",
+                "link": "cable0",
                 "local": "10.254.0.3",
                 "remote": "10.254.0.2",
                 "mtu": 1472,
