@@ -343,7 +343,7 @@ def _off_link(current: Current, request: Request) -> list[str]:
     return [
         f"{expected.told}{_short(expected.network)} is not on the link of {expected.device}, which has neither an"
         " address in its network nor a route to it without a gateway: give the interface that has, or, where"
-        f" {_short(expected.network)} is routed to this host, set extrude_take_over to true"
+        f" {_short(expected.network)} is routed to this host, give its site extrude_take_over: true"
         for expected in listed
         if expected.network
         and expected.device in current.devices

@@ -32,7 +32,7 @@ def refuse_silent(request: Request, current: Current) -> None:
         raise Conflict(
             [
                 f"{expected.told}nobody answers ARP for {expected.gateway} on {expected.device}: correct it, or, where"
-                " that router is switched off or never answers, set extrude_take_over to true for this run"
+                " that router is off or never answers, give this site extrude_take_over: true for a run"
                 for expected in silent
             ]
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: endpoint_keys
 short_description: Find the keys by which a site and its colo know each other
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - At a site, makes the key by which it reports the addresses of its links where there is none, and returns the public
     part. The private part never leaves the site.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: extrude_command
 short_description: Install the command extrude
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Installs the engine of the modules as a Python package on the host, so that boot and the hooks of links run the same
     code as the modules do, and with it other files.

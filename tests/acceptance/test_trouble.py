@@ -89,16 +89,20 @@ def test_what_changed_since_is_put_right_as_the_check_said_and_the_admins_rules_
     mended.exec("office", ["iptables", "-D", "INPUT", "-s", "192.0.2.201/32", "-j", "ACCEPT"])
 
 
-def test_a_gateway_that_nobody_answers_for_is_refused_and_nothing_is_changed(mended: Lab) -> None:
+def test_a_gateway_that_nobody_answers_for_is_refused_and_nothing_is_changed_at_either_end(
+    mended: Lab, tmp_path: Path
+) -> None:
     office = inventory.lab_host("office")
-    office["extrude_wans"][1]["gateway"] = "198.51.100.99"
-    wanted = inventory.states({"office": office})["office"]
-    before = snapshot.take(mended, "office")
-    for result in (modules.plan(mended, "office", wanted), modules.apply(mended, "office", wanted)):
-        assert result.message.startswith(
-            "office: extrude_wans[1].gateway: nobody answers ARP for 198.51.100.99 on cable0: correct it"
-        )
-    assert not snapshot.difference(before, snapshot.take(mended, "office"))
+    office["extrude_wans"][1].update(gateway="198.51.100.99", weight=9)
+    before = {host: snapshot.take(mended, host) for host in HOSTS}
+    run = playbook.run(mended, inventory=inventory.write(tmp_path / "silent", {"office": office}))
+    assert run.code != 0
+    (message,) = run.failures()
+    assert message.startswith(
+        "office: extrude_wans[1].gateway: nobody answers ARP for 198.51.100.99 on cable0: correct it"
+    )
+    for host in HOSTS:
+        assert not snapshot.difference(before[host], snapshot.take(mended, host))
 
 
 def test_an_interface_of_the_colo_that_is_not_the_racks_is_refused(mended: Lab) -> None:

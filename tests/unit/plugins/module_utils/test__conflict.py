@@ -411,7 +411,7 @@ def test_a_network_is_on_the_link_that_the_inventory_says(network: str, on_link:
     problem = (
         f"rack: extrude_colo_interface: {short} is not on the link of a0, which has neither an address in its network"
         f" nor a route to it without a gateway: give the interface that has, or, where {short} is routed to this host,"
-        " set extrude_take_over to true"
+        " give its site extrude_take_over: true"
     )
     assert found == (() if fits else (problem,))
 

@@ -57,7 +57,7 @@ def test_a_gateway_that_answers_is_taken_and_one_that_does_not_is_named() -> Non
     (problem,) = refusals(NOBODY)
     assert problem == (
         f"{VARIABLE}: nobody answers ARP for {NOBODY} on wan0: correct it, or, where that router is switched off or"
-        " never answers, set extrude_take_over to true for this run"
+        " never answers, give this site extrude_take_over: true for a run"
     )
 
 
