@@ -19,6 +19,7 @@ from ._model import Sysctl
 from ._request import Request
 
 _FORWARDING = Sysctl("net/ipv6/conf/all/forwarding", "1")
+_DEVICE_FORWARDING = "net/ipv6/conf/{}/forwarding"
 _ACCEPT = "net/ipv6/conf/{}/accept_ra"
 _ACCEPTS = re.compile(_ACCEPT.format("[^/]+"))
 
@@ -26,14 +27,22 @@ _ACCEPTS = re.compile(_ACCEPT.format("[^/]+"))
 def keep(request: Request) -> Request:
     """The request; where it turns IPv6 forwarding on, with devices that learn told to go on.
 
-    Those of the records too: at boot the first advertisement comes later than we do.
+    Those of the records too: at boot the first advertisement comes later than we do. A device that forwards already
+    has learnt nothing by itself, whatever looks like it there: a LAN's address may end unless renewed, too.
     """
     asked = request.wanted(Sysctl)
     if asked.get(_FORWARDING.place) != _FORWARDING:
         return request
     had = {item.name for state in request.recorded for item in state.of(Sysctl) if _is_kept(item)}
-    names = {*had, *map(_ACCEPT.format, _dump.advertised())} - {item.name for item in asked.values()}
+    names = {*had, *map(_ACCEPT.format, _learners())} - {item.name for item in asked.values()}
     return with_kept(request, _sysctl.read(names))
+
+
+def _learners() -> set[str]:
+    """Devices that have learnt from advertisements and do not forward yet."""
+    found = {device: _DEVICE_FORWARDING.format(device) for device in _dump.advertised()}
+    values = _sysctl.read(found.values())
+    return {device for device, name in found.items() if values[name] == "0"}
 
 
 def with_kept(request: Request, found: Mapping[str, str | None]) -> Request:

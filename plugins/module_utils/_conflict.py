@@ -9,19 +9,16 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from ._model import (
-    LABEL,
     PROTOCOL,
     Address,
     Chain,
     Current,
     Delay,
-    Device,
     Dummy,
     EngineError,
     Expected,
@@ -75,7 +72,6 @@ def refuse(current: Current, request: Request) -> None:
         *_renumbered(request),
         *_other_numbers(request),
         *(collision.problem for collision in collisions(current, request)),
-        *_mistakable_devices(current, request),
         *_misplaced(current, request),
         *_off_link(current, request),
         *_missing_devices(current, request),
@@ -217,30 +213,6 @@ def _foreign_devices(current: Current, request: Request) -> list[Collision]:
                 problem = f"{taker} has the same endpoints and key as {tunnel.name}{label}"
                 found.append(Collision(Tunnel.KIND, taker.place, problem))
     return found
-
-
-_WILDCARD = re.compile(r"-[io] (\S+)\+")
-
-
-def _mistakable_devices(current: Current, request: Request) -> list[str]:
-    """Devices of others that rules of ours would take for tunnels, by how their names begin."""
-    if not any(state.expects for state in request.desired):  # so it is at boot, which takes the host as it is
-        return []
-    rules = {rule for chain in request.wanted(Chain).values() for rule in chain.rules}
-    starts = sorted({start for rule in rules for start in _WILDCARD.findall(rule)})
-    return [
-        f"device {device.name} is not ours, but our firewall rules would take it for one of our tunnels, whose names"
-        f" begin with {start}: rename it"
-        for device in current.devices.values()
-        for start in starts
-        if device.name.startswith(start) and not device.alias.startswith(LABEL) and not _is_recorded(device, request)
-    ]
-
-
-def _is_recorded(device: Device, request: Request) -> bool:
-    """Whether a device is of some owner though it has no alias: a run that was cut short had not set it yet."""
-    places = (request.had(Tunnel), request.held(Tunnel), request.had(Dummy), request.held(Dummy))
-    return not device.alias and any((device.name,) in place for place in places)
 
 
 def _foreign_groups(current: Current, request: Request) -> list[Collision]:

@@ -61,18 +61,22 @@ def probe(mac: bytes, address: bytes, sender: bytes = bytes(4)) -> bytes:
 
 
 def holders(
-    pairs: Sequence[tuple[str, str]], senders: Mapping[str, str] | None = None, pauses: Sequence[float] = ()
+    pairs: Sequence[tuple[str, str]],
+    senders: Mapping[str, str] | None = None,
+    pauses: Sequence[float] = (),
+    own: Set[bytes] | None = None,
 ) -> dict[tuple[str, str], str]:
     """The MAC address that answers for each (device, address) that a neighbour holds.
 
     All are asked for at once, and again after each of the *pauses* (default: PAUSES), as one frame may get lost.
-    Devices that are missing or down, or that have no Ethernet addresses, have no neighbours to ask. What a device of
-    this host answers does not count. *senders*: by device, the IPv4 address of this host to ask from.
+    Devices that are missing or down, or that have no Ethernet addresses, have no neighbours to ask. What one of the
+    MAC addresses *own* answers does not count (default: this host's). *senders*: by device, the IPv4 address of this
+    host to ask from.
     Raises EngineError for lack of permission.
     """
     with ExitStack() as stack:
         segments = _segments(pairs, senders or {}, stack)
-        own = _own_macs() if segments else frozenset()
+        own = _own_macs() if own is None and segments else own or frozenset()
         ears = stack.enter_context(selectors.DefaultSelector())
         for segment in segments:
             ears.register(segment.link, selectors.EVENT_READ, segment)

@@ -26,7 +26,7 @@ def refuse_silent(request: Request, current: Current) -> None:
     asked = _askable(_unused(listed, current)) if listed else []
     senders = {expected.device or "": expected.address or "" for expected in asked}
     pairs = [(expected.device or "", expected.gateway or "") for expected in asked]
-    answered = _duplicate.holders(pairs, senders, PAUSES) if pairs else {}
+    answered = _duplicate.holders(pairs, senders, PAUSES, own=frozenset()) if pairs else {}
     silent = [expected for expected, pair in zip(asked, pairs, strict=True) if pair not in answered]
     if silent:
         raise Conflict(

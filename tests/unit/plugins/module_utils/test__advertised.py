@@ -123,3 +123,12 @@ def test_a_failure_takes_it_back(tmp_path: Path) -> None:
         _apply.run(Records(tmp_path), Request((state(FORWARDING, broken),)), check=False)
     assert setting() == "1"
     assert default()
+
+
+@pytest.mark.usefixtures("learnt")
+def test_a_device_that_forwards_already_has_learnt_nothing(tmp_path: Path) -> None:
+    _sysctl.write(FORWARDING.name, "1")
+    ip6("address add 2001:db8:aaaa::1/64 dev r0 valid_lft 86400 preferred_lft 3600")  # as by prefix delegation
+    assert _dump.advertised() == {"r0"}
+    assert _apply.run(Records(tmp_path), Request((state(FORWARDING),)), check=False).operations == ()
+    assert setting() == "1"

@@ -416,25 +416,6 @@ def test_a_network_is_on_the_link_that_the_inventory_says(network: str, on_link:
     assert found == (() if fits else (problem,))
 
 
-TAKEN_FOR_OURS = (
-    "device ext0 is not ours, but our firewall rules would take it for one of our tunnels, whose names begin with ex:"
-    " rename it"
-)
-
-
-def test_a_device_that_our_rules_would_take_for_a_tunnel_is_named() -> None:
-    names = {"eth0": "", "ext0": "of somebody else", "ex7-dsl": "extrude:other/x/dsl", "ex8-dsl": "", "extrude0": ""}
-    devices = {name: Device(name, number, alias=alias) for number, (name, alias) in enumerate(names.items(), 9)}
-    host = replace(HOLDER, devices={**HOST.devices, **devices})
-    chain = {"name": "EXTRUDE-INPUT", "hook": "INPUT", "rules": ["-d 10.254.0.0/15 ! -i ex+ -j DROP"]}
-    # made by runs that were cut short before they could set an alias
-    other = state("other", tunnels=[{**TUNNEL, "name": "ex8-dsl"}], dummies=[{"name": "extrude0"}])
-    wanted = state(chains=[chain], expects=[{"address": "192.0.2.2"}])
-    assert problems(Request((wanted,), (other,)), host) == (TAKEN_FOR_OURS,)
-    # at boot the host is taken as it is
-    assert problems(Request((state(chains=[chain]),), (other,)), host) == ()
-
-
 def test_a_host_does_not_answer_on_behalf_of_others_for_an_address_of_its_own() -> None:
     wanted = state(proxies=[{"device": "b0", "address": "192.0.2.2"}])
     assert problems(Request((wanted,)), HOST) == ()

@@ -56,7 +56,7 @@ def test_a_gateway_that_answers_is_taken_and_one_that_does_not_is_named() -> Non
     assert refusals(THERE) == ()
     (problem,) = refusals(NOBODY)
     assert problem == (
-        f"{VARIABLE}: nobody answers ARP for {NOBODY} on wan0: correct it, or, where that router is switched off or"
+        f"{VARIABLE}: nobody answers ARP for {NOBODY} on wan0: correct it, or, where that router is off or"
         " never answers, give this site extrude_take_over: true for a run"
     )
 
@@ -88,6 +88,14 @@ def test_a_gateway_that_answers_only_to_its_own_network_is_found(
 def test_nobody_is_asked_where_it_is_known_or_cannot_be_told(command: str) -> None:
     ip(command)
     assert refusals(NOBODY) == ()
+
+
+def test_a_gateway_may_have_the_hardware_address_of_a_device_here(provider: Netns) -> None:
+    shared = "00:00:5e:00:01:01"  # as where both ends have a virtual router (VRRP) of that number
+    ip(f"link add v0 address {shared} type veth peer name v1")
+    with provider.entered():
+        ip(f"link set far0 address {shared}")
+    assert refusals(THERE) == ()
 
 
 def test_without_a_carrier_nobody_is_asked(provider: Netns) -> None:
