@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from ._model import (
     PROTOCOL,
@@ -309,38 +309,29 @@ def _misplaced(current: Current, request: Request) -> list[str]:
 
 
 def _off_link(current: Current, request: Request) -> list[str]:
-    """Networks that the device does not reach on its link, where the inventory has them."""
-    listed = [expected for expected in _expected(request) if expected.network]
-    reached = {device: _on_link(device, current) for expected in listed if (device := expected.device)}
-    return [
-        f"{expected.told}{_short(expected.network)} is not on the link of {expected.device}, which has neither an"
-        " address in its network nor a route to it without a gateway: give the interface that has, or, where"
-        f" {_short(expected.network)} is routed to this host, give its site extrude_take_over: true"
-        for expected in listed
-        if expected.network
-        and expected.device in current.devices
-        and not any(_covers(prefix, expected.network) for prefix in reached[expected.device])
-    ]
+    """New networks that are on the link of another device than the inventory says."""
+    had, problems = request.had(Proxy), []
+    for expected in _expected(request):
+        if expected.network is None or (expected.device, _first(expected.network)) in had:
+            continue
+        devices = _devices_at(_first(expected.network), current)
+        if devices and expected.device not in devices:
+            network = expected.network.removesuffix("/32").removesuffix("/128")
+            problems.append(
+                f"{expected.told}{network} is not on the link of {expected.device} but of {', '.join(devices)}: correct"
+                f" it, or, where {network} is routed to this host, give its site extrude_take_over: true"
+            )
+    return problems
 
 
-_Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+def _first(network: str) -> str:
+    return str(ipaddress.ip_network(network)[0])
 
 
-def _on_link(device: str, current: Current) -> set[_Network]:
-    """The networks of a device."""
-    own = {address.address for address in current.addresses if address.device == device}
-    return {ipaddress.ip_interface(prefix).network for prefix in own.union(current.on_link.get(device, ()))}
-
-
-def _covers(around: _Network, network: str) -> bool:
-    """Whether a prefix holds all of a network."""
-    inner = ipaddress.ip_network(network)
-    return around.version == inner.version and around.supernet_of(inner)  # type: ignore[arg-type]  # of one version
-
-
-def _short(network: str) -> str:
-    """A network; a single address without its length."""
-    return network.removesuffix("/128" if ":" in network else "/32")
+def _devices_at(address: str, current: Current) -> list[str]:
+    """The devices with an address of this host in a network that holds *address*."""
+    wanted = ipaddress.ip_address(address)
+    return sorted({own.device for own in current.addresses if wanted in ipaddress.ip_interface(own.address).network})
 
 
 def _expected(request: Request) -> list[Expected]:

@@ -122,28 +122,13 @@ def interfaces() -> tuple[dict[str, Interface], list[Local]]:
     return {device.name: device for device in devices}, [Local(*item) for item in found if item]
 
 
-def gateway_by(index: int) -> str:
-    """The gateway of main's default route of the lowest metric by a device; empty: none."""
-    defaults = [route for route in _main_by(index) if route.destination == "0.0.0.0/0"]
-    hops = [hop for route in sorted(defaults, key=lambda route: route.metric) for hop in route.nexthops]
-    ours = [hop.gateway for hop in hops if hop.device == f"#{index}" and hop.gateway and ":" not in hop.gateway]
-    return ours[0] if ours else ""
-
-
-def on_link(index: int) -> list[str]:
-    """What main reaches by a device without a gateway, but for a default, which says nothing of the link."""
-    return [
-        route.destination
-        for route in _main_by(index)
-        if not route.destination.endswith("/0") and any(hop == (f"#{index}", "", hop.weight) for hop in route.nexthops)
-    ]
-
-
-def _main_by(index: int) -> list[Route]:
-    """Main's routes by a device."""
+def gateways_by(index: int) -> list[str]:
+    """The gateways of main's IPv4 default routes by a device, of the lowest metric first."""
     with closing(_open()) as channel:
         found = _each(_wire.route, _dump_routes(channel, table=MAIN_TABLE, device=index), {})
-    return [route for route, _protocol in found]
+    defaults = [route for route, _protocol in found if route.destination == "0.0.0.0/0"]
+    hops = [hop for route in sorted(defaults, key=lambda route: route.metric) for hop in route.nexthops]
+    return [hop.gateway for hop in hops if hop.device == f"#{index}" and hop.gateway and ":" not in hop.gateway]
 
 
 def _each(decode: Callable[..., Item | None], payloads: Iterable[bytes], *names: Any) -> list[Item]:

@@ -53,5 +53,5 @@ def _askable(listed: Collection[Expected]) -> list[Expected]:
         for expected in listed
         if (link := links.get(expected.device or ""))
         and (link.up and link.carrier and link.arp)
-        and _dump.gateway_by(link.number) != expected.gateway
+        and expected.gateway not in _dump.gateways_by(link.number)
     ]

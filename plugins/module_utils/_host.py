@@ -89,18 +89,7 @@ def read(request: Request) -> Current:
         files=_files.Folder(request.folder).read(file.path for file in files.values()),
         # the stand-by rules may have come or gone between the two looks; they are the daemon's business then
         watched=watched or _liveness.watched(),
-        on_link={
-            device: tuple(_dump.on_link(current.devices[device].index))
-            for device in _expected_to_reach(request)
-            if device in current.devices
-        },
     )
-
-
-def _expected_to_reach(request: Request) -> set[str]:
-    """The devices that must reach some network on their link."""
-    listed = (expected for state in request.desired for expected in state.expects)
-    return {expected.device for expected in listed if expected.network and expected.device}
 
 
 def _tables(request: Request) -> set[int]:

@@ -192,9 +192,14 @@ def read(wans: Iterable[Wan]) -> Kernel:
         if any(fnmatchcase(device.name, wan.interface) for wan in dynamic)
         and not any(local.peer for local in addresses if local.device == device.name)
     ]
-    gateways = {device.name: _leased(device.number) or _dump.gateway_by(device.number) for device in asked}
+    gateways = {device.name: _leased(device.number) or _routed(device.number) for device in asked}
     names = _connections.named() if any(wan.match for wan in dynamic) else {}
     return Kernel(devices, addresses, gateways, names)
+
+
+def _routed(index: int) -> str:
+    """The gateway by which main sends what it knows nothing better for; empty: none."""
+    return next(iter(_dump.gateways_by(index)), "")
 
 
 def _leased(index: int) -> str:

@@ -584,7 +584,6 @@ class Current:
     ``queues``: by device, the queueing disciplines that somebody else has put there.
     Addresses stand in the kernel's order, in which a primary one precedes its secondary ones. ``watched``: a
     daemon watches the tunnels, and puts the routes of live ones into tables before those of the stand-by rules.
-    ``on_link``: by device that is asked for, what main reaches there without a gateway.
     """
 
     devices: dict[str, Device] = field(default_factory=dict)
@@ -598,7 +597,6 @@ class Current:
     chains: dict[Place, Chain] = field(default_factory=dict)
     files: dict[Place, File] = field(default_factory=dict)
     watched: bool = False
-    on_link: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 # --- states ---------------------------------------------------------------------------------------
@@ -625,7 +623,7 @@ class Expected:
     """What must be so before a change; else it is the wrong host, or a wrong inventory.
 
     The host holds *address*, on *device* if that is given, and there somebody answers for *gateway* where it is new.
-    Or *network* is on the link of *device*. *variable* says where the inventory has that.
+    Or *network* is not on the link of another device than *device*. *variable* says where the inventory has that.
     """
 
     address: str | None = None

@@ -34,8 +34,8 @@ options:
         Then C(extrude-bird.service) is reloaded if it runs. If it refuses the files, everything is undone.
       - C(expects) lists each C(address), and perhaps C(device), that the host must hold already.
         A host that does not is not the one that the inventory means. With C(gateway) somebody on the device must answer
-        ARP for that, unless it is in use already, or the link is down. With C(network) in place of C(address), the
-        device must have an address in it, or a route to it without a gateway. C(variable) is how errors begin.
+        ARP for that, unless it is in use already, or the link is down. With C(network) in place of C(address), no
+        other device may have an address in it unless this one has. C(variable) is how errors begin.
       - Unless C(renumber), a tunnel must keep its key.
       - Unless C(take_over), a proxy entry for an address that a neighbour holds is an error.
       - C(links) lists the links of a site, each with C(wan), C(interface) (a name, or a pattern such as V(ppp*)), and

@@ -393,27 +393,31 @@ def test_a_host_that_does_not_hold_what_the_inventory_knows_it_by_is_refused() -
 
 
 @pytest.mark.parametrize(
-    ("network", "on_link", "fits"),
+    ("network", "device", "fits"),
     [
-        ("192.0.2.10/32", (), True),
-        ("192.0.2.128/25", (), True),
-        ("192.0.0.0/22", (), False),
-        ("203.0.113.10/32", (), False),
-        ("203.0.113.10/32", ("203.0.113.0/24",), True),
-        ("2001:db8::10/128", (), False),
-        ("2001:db8::10/128", ("2001:db8::/64",), True),
+        ("192.0.2.10/32", "a0", True),
+        ("192.0.2.128/25", "a0", True),
+        ("192.0.2.10/32", "b0", False),
+        ("192.0.2.0/24", "b0", False),
+        ("203.0.113.10/32", "b0", True),
+        ("2001:db8::10/128", "b0", True),
     ],
 )
-def test_a_network_is_on_the_link_that_the_inventory_says(network: str, on_link: tuple[str, ...], fits: bool) -> None:
-    wanted = state(expects=[{"network": network, "device": "a0", "variable": "rack: extrude_colo_interface"}])
-    found = problems(Request((wanted,)), replace(HOLDER, on_link={"a0": on_link, "b0": ("0.0.0.0/1",)}))
-    short = network.removesuffix("/32").removesuffix("/128")
+def test_a_network_is_not_on_the_link_of_another_device(network: str, device: str, fits: bool) -> None:
+    wanted = state(expects=[{"network": network, "device": device, "variable": "rack: extrude_colo_interface"}])
+    short = network.removesuffix("/32")
     problem = (
-        f"rack: extrude_colo_interface: {short} is not on the link of a0, which has neither an address in its network"
-        f" nor a route to it without a gateway: give the interface that has, or, where {short} is routed to this host,"
-        " give its site extrude_take_over: true"
+        f"rack: extrude_colo_interface: {short} is not on the link of {device} but of a0: correct it, or, where {short}"
+        " is routed to this host, give its site extrude_take_over: true"
     )
-    assert found == (() if fits else (problem,))
+    assert problems(Request((wanted,)), HOLDER) == (() if fits else (problem,))
+
+
+def test_what_a_device_answers_for_already_is_not_asked_again() -> None:
+    proxy = {"device": "b0", "address": "192.0.2.10"}
+    wanted = state(proxies=[proxy], expects=[{"network": "192.0.2.10/32", "device": "b0"}])
+    assert len(problems(Request((wanted,)), HOLDER)) == 1
+    assert problems(Request((wanted,), (state(proxies=[proxy]),)), HOLDER) == ()
 
 
 def test_a_host_does_not_answer_on_behalf_of_others_for_an_address_of_its_own() -> None:

@@ -65,21 +65,6 @@ def test_tables_are_read_as_far_as_asked_for() -> None:
     assert _dump.read([]).routes == {}
 
 
-def test_what_is_on_the_link_of_a_device() -> None:
-    ip(
-        "route add 192.0.2.0/25 dev a0",
-        "route add 192.0.2.128/26 via 10.1.0.9 dev a0",
-        "route add 192.0.2.192/26 dev a0 table 9",
-        "route add default dev a0 metric 9",
-        "route add 198.18.0.0/24 nexthop dev b0 nexthop via 10.1.0.9 dev a0",
-    )
-    devices = _dump.interfaces()[0]
-    assert set(_dump.on_link(devices["a0"].number)) >= {"10.1.0.0/24", "192.0.2.0/25", "2001:db8:ffff::/64"}
-    assert not {"192.0.2.128/26", "192.0.2.192/26", "0.0.0.0/0", "198.18.0.0/24"} & {
-        *_dump.on_link(devices["a0"].number)
-    }
-
-
 @pytest.mark.parametrize(
     "line",
     [

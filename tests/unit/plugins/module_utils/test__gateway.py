@@ -80,13 +80,14 @@ def test_a_gateway_that_answers_only_to_its_own_network_is_found(
     [
         f"route add default via {NOBODY} dev wan0 table 4221 proto 120",
         f"route add default via {NOBODY} dev wan0 metric 5",
+        f"route add default via {THERE} dev wan0 metric 4\nroute add default via {NOBODY} dev wan0 metric 5",
         "link set wan0 arp off",
         "link set wan0 down",
     ],
-    ids=["in use", "main knows it", "no ARP", "down"],
+    ids=["in use", "main knows it", "main knows two", "no ARP", "down"],
 )
 def test_nobody_is_asked_where_it_is_known_or_cannot_be_told(command: str) -> None:
-    ip(command)
+    ip(*command.splitlines())
     assert refusals(NOBODY) == ()
 
 

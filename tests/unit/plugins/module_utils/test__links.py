@@ -168,9 +168,9 @@ def test_what_the_kernel_tells() -> None:
             ("eth1", "100.64.0.7", 32, "100.64.0.1"),
         ]
         assert all(local.since is not None and 0 <= _links.uptime() - local.since < 60 for local in addresses)
-        assert _dump.gateway_by(devices["eth1"].number) == "198.51.100.2"
-        assert _dump.gateway_by(devices["eth2"].number) == ""
-        assert _dump.gateway_by(devices["lo"].number) == ""
+        assert _dump.gateways_by(devices["eth1"].number)[0] == "198.51.100.2"
+        assert _dump.gateways_by(devices["eth2"].number) == []
+        assert _dump.gateways_by(devices["lo"].number) == []
         assert {name: device.arp for name, device in devices.items()} == {
             **dict.fromkeys(devices, True),
             "lo": False,

@@ -395,13 +395,14 @@ def test_a_static_link_that_is_out_is_waited_for_where_it_is_known(run: Run, awa
         )
 
 
-def test_a_network_that_a_device_does_not_reach_is_refused_in_check_mode_too(run: Run) -> None:
+def test_a_network_that_is_on_the_link_of_another_device_is_refused_in_check_mode_too(run: Run) -> None:
     expected = {"network": "192.0.2.8/29", "device": "b0", "variable": "rack: extrude_colo_interface"}
     state = {**EMPTY, "addresses": STATE["addresses"], "expects": [expected]}
+    ip("addr add 192.0.2.1/24 dev a0")
     before = snapshot()
     for check in (True, False):
         refused = run("extrude_state", states=[state], check=check)["msg"]
-        assert refused.startswith("rack: extrude_colo_interface: 192.0.2.8/29 is not on the link of b0")
+        assert refused.startswith("rack: extrude_colo_interface: 192.0.2.8/29 is not on the link of b0 but of a0")
     assert snapshot() == before
-    ip("route add 192.0.2.0/24 dev b0")
+    ip("addr add 192.0.2.2/24 dev b0")
     assert run("extrude_state", states=[state])["changed"] is True
