@@ -124,7 +124,7 @@ def interfaces() -> tuple[dict[str, Interface], list[Local]]:
 
 def gateway_by(index: int) -> str:
     """The gateway of main's default route of the lowest metric by a device; empty: none."""
-    defaults = [route for route in _main_by(index) if route.destination == "0.0.0.0/0"]
+    defaults = [route for route in _main_by(index, _wire.is_default) if route.destination == "0.0.0.0/0"]
     hops = [hop for route in sorted(defaults, key=lambda route: route.metric) for hop in route.nexthops]
     ours = [hop.gateway for hop in hops if hop.device == f"#{index}" and hop.gateway and ":" not in hop.gateway]
     return ours[0] if ours else ""
@@ -134,15 +134,16 @@ def on_link(index: int) -> list[str]:
     """What main reaches by a device without a gateway, but for a default, which says nothing of the link."""
     return [
         route.destination
-        for route in _main_by(index)
-        if not route.destination.endswith("/0") and any(hop == (f"#{index}", "", hop.weight) for hop in route.nexthops)
+        for route in _main_by(index, _wire.may_be_on_link)
+        if any(hop == (f"#{index}", "", hop.weight) for hop in route.nexthops)
     ]
 
 
-def _main_by(index: int) -> list[Route]:
-    """Main's routes by a device."""
+def _main_by(index: int, wanted: Callable[[bytes], bool]) -> list[Route]:
+    """Main's routes by a device whose payloads are *wanted*: it may have a million, and decoding all takes long."""
     with closing(_open()) as channel:
-        found = _each(_wire.route, _dump_routes(channel, table=MAIN_TABLE, device=index), {})
+        payloads = _dump_routes(channel, table=MAIN_TABLE, device=index)
+    found = _each(_wire.route, filter(wanted, payloads), {})
     return [route for route, _protocol in found]
 
 

@@ -246,6 +246,8 @@ _NETEM_OPTIONS = 24
 
 _ROUTE = struct.Struct("=8BI").unpack_from
 _RTM_F_CLONED = 0x200
+_GATEWAYS = {5, 18}
+"""RTA_GATEWAY, RTA_VIA."""
 _TYPES: dict[int, RouteType] = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
 
@@ -268,6 +270,16 @@ def route(payload: bytes, names: Mapping[int, str]) -> tuple[Route, int] | None:
         nexthops=() if kind != 1 else _nexthops(found, names),
     )
     return made, protocol
+
+
+def is_default(payload: bytes) -> bool:
+    """Whether RTM_NEWROUTE tells of a route to everywhere."""
+    return payload[1] == 0
+
+
+def may_be_on_link(payload: bytes) -> bool:
+    """Whether RTM_NEWROUTE tells of a route to less than everywhere that has no single gateway: a quick look."""
+    return not is_default(payload) and attributes(payload, 12).keys().isdisjoint(_GATEWAYS)
 
 
 def _nexthops(found: Attributes, names: Mapping[int, str]) -> list[Nexthop]:

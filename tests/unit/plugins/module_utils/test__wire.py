@@ -258,6 +258,28 @@ def test_an_ipv6_gateway_of_an_ipv4_route_is_read() -> None:
     assert _wire.route(payload, NAMES) == (Route("0.0.0.0/0", nexthops=(Nexthop("a0", "fe80::9"),)), 120)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "default", "on_link"),
+    [
+        ({"dst": "198.18.0.0/15", "oif": 2}, False, True),
+        ({"dst": "198.18.0.0/15", "oif": 2, "gateway": "10.1.0.9"}, False, False),
+        ({"dst": "2001:db8::/32", "family": V6, "oif": 2, "gateway": "fe80::9"}, False, False),
+        ({"dst": "198.18.0.0/15", "multipath": [{"oif": 2}, {"oif": 3, "gateway": "10.2.0.9"}]}, False, True),
+        ({"dst": "8.0.5.0/24", "oif": 2}, False, True),  # the bytes of an RTA_GATEWAY's header
+        ({"dst": "0.0.0.0/0", "oif": 2}, True, False),
+    ],
+)
+def test_a_quick_look_at_a_route(arguments: dict[str, Any], default: bool, on_link: bool) -> None:
+    payload = encoded("route", **{"family": V4, "type": 1, "scope": 0, "table": 254, "proto": 4, **arguments})
+    assert (_wire.is_default(payload), _wire.may_be_on_link(payload)) == (default, on_link)
+
+
+def test_a_route_by_a_gateway_of_the_other_family_is_not_on_link() -> None:
+    payload = struct.pack("=8BI", V4, 24, 0, 0, 254, 120, 0, 1, 0)
+    payload += attribute(18, struct.pack("=H", V6) + bytes([0xFE, 0x80]) + bytes(13) + b"\x09")
+    assert not _wire.may_be_on_link(payload)
+
+
 def test_every_type_of_route_is_told_apart() -> None:
     assert set(_wire._TYPES.values()) == set(ROUTE_TYPES)
 
