@@ -125,7 +125,8 @@ def interfaces() -> tuple[dict[str, Interface], list[Local]]:
 def gateways_by(index: int) -> list[str]:
     """The gateways of main's IPv4 default routes by a device, of the lowest metric first."""
     with closing(_open()) as channel:
-        found = _each(_wire.route, _dump_routes(channel, table=MAIN_TABLE, device=index), {})
+        payloads = _dump_routes(channel, table=MAIN_TABLE, device=index)
+    found = _each(_wire.route, filter(_wire.is_default, payloads), {})  # of a million routes
     defaults = [route for route, _protocol in found if route.destination == "0.0.0.0/0"]
     hops = [hop for route in sorted(defaults, key=lambda route: route.metric) for hop in route.nexthops]
     return [hop.gateway for hop in hops if hop.device == f"#{index}" and hop.gateway and ":" not in hop.gateway]

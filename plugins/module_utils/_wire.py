@@ -270,6 +270,11 @@ def route(payload: bytes, names: Mapping[int, str]) -> tuple[Route, int] | None:
     return made, protocol
 
 
+def is_default(payload: bytes) -> bool:
+    """Whether RTM_NEWROUTE tells of a route to everywhere."""
+    return payload[1] == 0
+
+
 def _nexthops(found: Attributes, names: Mapping[int, str]) -> list[Nexthop]:
     legs = _legs(found[9]) if 9 in found else [(u32(found.get(4)), _gateway(found), 1)]
     return [Nexthop(names.get(index, f"#{index}") if index else "", gateway, weight) for index, gateway, weight in legs]

@@ -178,6 +178,9 @@ tunnels:
     present:
       description: Whether the device is there.
       type: bool
+    held:
+      description: Whether it has the address O(tunnels[].local). Without that, a missing answer says nothing.
+      type: bool
     carrier:
       description: Whether O(tunnels[].link) is there, up, and has a carrier; V(true) without that option.
       type: bool
@@ -306,7 +309,8 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     if params["tunnels"] is not None:
         targets = [Target.parse(item) for item in options.items("tunnels")]
         links = [item["link"] for item in params["tunnels"]]
-        return {"tunnels": with_carriers(with_delays(probe(targets, Pace.parse(options))), links)}
+        results = with_delays(probe(targets, Pace.parse(options)))
+        return {"tunnels": with_carriers(with_held(results, targets), links)}
     watches = [Watch.parse(item) for item in options.items("observe")]
     return {"observed": with_delays(observe(watches, duration(options, "seconds"), packets(options)))}
 
@@ -316,6 +320,15 @@ def with_delays(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     delays, _others = queues(read(()).devices)
     by_device = {delay.device: delay.delay for delay in delays}
     return [{**result, "delay_ms": by_device.get(result["device"], 0.0)} for result in results]
+
+
+def with_held(results: list[dict[str, Any]], targets: list[Target]) -> list[dict[str, Any]]:
+    """The results, each with whether the device has the inside address of this end."""
+    held = {(address.device, address.address.partition("/")[0]) for address in read(()).addresses}
+    return [
+        {**result, "held": (target.device, target.local) in held}
+        for result, target in zip(results, targets, strict=True)
+    ]
 
 
 def with_carriers(results: list[dict[str, Any]], links: list[str | None]) -> list[dict[str, Any]]:

@@ -30,19 +30,19 @@ def report(
     """Return a verdict (`wan`, `ok`, `down`, `excused`, `text`, `warning`) for each tunnel.
 
     `probed` is what `tunnel_probe` found at the site, `observed` what it saw at the colo, in the same order. `packet`:
-    the site is in packet mode, which needs more of a tunnel than that it works. `dynamic`: the WANs that may be down,
-    which then have no tunnel, like others without carrier; that is no failure. `dead`: the WANs whose tunnels were
-    there before the change and gave no answer. Neither that nor a missing carrier is the change's fault, so while
-    another tunnel works a silent one is excused.
+    the site is in packet mode, which needs more of a tunnel than that it works. `dead`: the WANs whose tunnels were
+    there before the change and gave no answer. Neither that nor a missing carrier, without which there may be no tunnel
+    (`down`), is the change's fault, so while another tunnel works it is excused. `dynamic`: the WANs that may be down
+    whatever the others do.
     """
-    verdicts = [
-        _absent(tunnel)
+    found = [(tunnel, _verdict(tunnel, seen, packet)) for tunnel, seen in zip(probed, observed, strict=True)]
+    works = any(verdict["ok"] for _tunnel, verdict in found)
+    return [
+        _absent(tunnel["wan"], works or tunnel["wan"] in dynamic)
         if not tunnel["present"] and (tunnel["wan"] in dynamic or not tunnel["carrier"])
-        else {**_verdict(tunnel, seen, packet), "down": False, "excused": _excuse(tunnel, dead)}
-        for tunnel, seen in zip(probed, observed, strict=True)
+        else _excused(verdict, _excuse(tunnel, dead) if works else "")
+        for tunnel, verdict in found
     ]
-    works = any(verdict["ok"] for verdict in verdicts)
-    return [_excused(verdict, works) for verdict in verdicts]
 
 
 def times(
@@ -60,9 +60,10 @@ def times(
     }
 
 
-def _absent(tunnel: Mapping[str, Any]) -> dict[str, Any]:
-    text = f"{tunnel['wan']} is down: its tunnel comes with its link"
-    return {"wan": tunnel["wan"], "ok": False, "down": True, "excused": "", "text": text, "warning": ""}
+def _absent(wan: str, excused: bool) -> dict[str, Any]:
+    """Return the verdict on a link that is down, and so has no tunnel."""
+    text = "is down: its tunnel comes with its link" if excused else "FAILED: its link is down, and no other works"
+    return {"wan": wan, "ok": False, "down": True, "excused": excused, "text": f"{wan} {text}", "warning": ""}
 
 
 def _excuse(tunnel: Mapping[str, Any], dead: Collection[str]) -> str:
@@ -74,12 +75,10 @@ def _excuse(tunnel: Mapping[str, Any], dead: Collection[str]) -> str:
     return "was dead before this run and still is" if tunnel["wan"] in dead else ""
 
 
-def _excused(verdict: dict[str, Any], works: bool) -> dict[str, Any]:
-    """Return a verdict with its excuse in words, where that holds."""
-    if not (verdict["excused"] and works):
-        return {**verdict, "excused": False}
-    text = verdict["text"].replace("FAILED", verdict["excused"], 1)
-    return {**verdict, "excused": True, "text": text}
+def _excused(verdict: Mapping[str, Any], excuse: str) -> dict[str, Any]:
+    """Return a verdict on a tunnel that is there, with its excuse in words, if it has one."""
+    text = verdict["text"].replace("FAILED", excuse, 1) if excuse else verdict["text"]
+    return {**verdict, "down": False, "excused": bool(excuse), "text": text}
 
 
 def _verdict(tunnel: Mapping[str, Any], seen: Mapping[str, Any], packet: bool) -> dict[str, Any]:

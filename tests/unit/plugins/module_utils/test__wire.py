@@ -258,6 +258,12 @@ def test_an_ipv6_gateway_of_an_ipv4_route_is_read() -> None:
     assert _wire.route(payload, NAMES) == (Route("0.0.0.0/0", nexthops=(Nexthop("a0", "fe80::9"),)), 120)
 
 
+@pytest.mark.parametrize(("destination", "default"), [("198.18.0.0/15", False), ("0.0.0.0/0", True)])
+def test_a_quick_look_at_a_route(destination: str, default: bool) -> None:
+    payload = encoded("route", family=V4, type=1, scope=0, table=254, proto=4, dst=destination, oif=2)
+    assert _wire.is_default(payload) is default
+
+
 def test_every_type_of_route_is_told_apart() -> None:
     assert set(_wire._TYPES.values()) == set(ROUTE_TYPES)
 

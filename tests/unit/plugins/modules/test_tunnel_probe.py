@@ -95,3 +95,13 @@ def test_whether_the_link_below_a_tunnel_has_a_carrier(capsys: pytest.CaptureFix
     ]
     found = result(capsys, tunnels=tunnels, **QUICK)["tunnels"]
     assert [tunnel["carrier"] for tunnel in found] == [True, True, False, False, False]
+
+
+@pytest.mark.usefixtures("site")
+def test_whether_the_tunnel_has_the_address_that_it_is_asked_with(capsys: pytest.CaptureFixture[str]) -> None:
+    ip("link add s1 type veth peer c1", "address add fd65::1/127 dev s1", "link set s1 up")
+    other = {"local": "10.254.9.1", "remote": "10.254.9.0"}
+    six = {"device": "s1", "local": "fd65:0::1", "remote": "fd65::", "sources": []}
+    tunnels = [{**TUNNEL, **change} for change in ({}, other, {"device": "s1"}, {"device": "gone"}, six)]
+    found = result(capsys, tunnels=tunnels, **QUICK)["tunnels"]
+    assert [tunnel["held"] for tunnel in found] == [True, False, False, False, True]

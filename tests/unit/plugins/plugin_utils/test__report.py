@@ -51,7 +51,7 @@ def test_a_tunnel_that_works() -> None:
 def test_a_dynamic_link_may_be_down(dynamic: list[str], present: bool, down: bool, text: str) -> None:
     tunnel = {**TUNNEL, "ok": False, "present": present, "error": "no", "rtt_ms": None}
     (verdict,) = report([tunnel], [SEEN], dynamic=dynamic)
-    assert (verdict["ok"], verdict["down"], verdict["text"]) == (False, down, text)
+    assert (verdict["ok"], verdict["down"], verdict["excused"], verdict["text"]) == (False, down, down, text)
 
 
 SILENT = {**TUNNEL, "wan": "cable", "ok": False, "error": "no answer", "rtt_ms": None}
@@ -75,9 +75,22 @@ def test_what_the_run_is_not_to_blame_for_is_excused(
     assert (verdict["ok"], verdict["excused"], verdict["text"]) == (False, excused, text)
 
 
+OUT = {**SILENT, "present": False, "carrier": False}
+
+
 def test_a_static_link_without_carrier_has_no_tunnel() -> None:
-    (verdict,) = report([{**SILENT, "present": False, "carrier": False}], [SEEN])
-    assert (verdict["down"], verdict["text"]) == (True, "cable is down: its tunnel comes with its link")
+    (_works, verdict) = report([TUNNEL, OUT], [SEEN, SEEN])
+    assert (verdict["ok"], verdict["down"], verdict["excused"]) == (False, True, True)
+    assert verdict["text"] == "cable is down: its tunnel comes with its link"
+
+
+def test_static_links_that_are_all_out_are_not_excused() -> None:
+    dsl, cable, phone = report(
+        [{**OUT, "wan": "dsl"}, OUT, {**OUT, "wan": "phone"}], [SEEN, SEEN, SEEN], dynamic=["phone"]
+    )
+    assert [verdict["down"] for verdict in (dsl, cable, phone)] == [True, True, True]
+    assert [verdict["excused"] for verdict in (dsl, cable, phone)] == [False, False, True]
+    assert cable["text"] == "cable FAILED: its link is down, and no other works"
 
 
 def test_nothing_is_excused_where_nothing_works() -> None:
