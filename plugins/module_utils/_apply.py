@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from . import _advertised, _host, _netlink
-from ._model import Address, Current, EngineError, File, Group, Place, Proxy, State
+from ._fields import HostError
+from ._model import Address, EngineError, File, Group, Place, Proxy, State
 from ._record import Records
 from ._request import Request, merged
 
@@ -31,7 +32,7 @@ def run(
     for, and fails before anything is changed where it could not.
     """
     if not check and not _netlink.has_pyroute2():
-        raise EngineError(_netlink.MISSING)
+        raise HostError(_netlink.MISSING)
     request = _advertised.keep(replace(request, recorded=records.load()))
     found = _host.survey(request)
     if not check:
@@ -43,7 +44,7 @@ def run(
 def _apply(records: Records, request: Request, found: _host.Survey) -> None:
     """Between the two records of a change everything that may be there has an owner."""
     former = {state.owner: state for state in request.former}
-    strange = _not_ours(found.current, request)
+    strange = _not_ours(found, request)
     wanted = [_outcome(state, former.get(state.owner), request, strange) for state in request.desired]
     if found.operations:
         records.store(merged([former.get(state.owner, state), state]) for state in wanted)
@@ -86,10 +87,13 @@ def _outcome(state: State, former: State | None, request: Request, strange: Cont
     )
 
 
-def _not_ours(current: Current, request: Request) -> set[Slot]:
-    """Addresses, proxy entries and link groups that stood there before any run of ours: they never go with us."""
+def _not_ours(found: _host.Survey, request: Request) -> set[Slot]:
+    """Addresses, proxy entries and link groups that stood there before any run of ours, and whatever is left to
+    others: they never go with us."""
+    current = found.current
     groups = [Group(device.name, device.group) for device in current.devices.values() if device.group]
     present: list[Address | Proxy | Group] = [*current.addresses, *current.proxies, *groups]
     recorded = {(item.KIND, item.place) for state in request.recorded for item in state.objects}
     slots = {(item.KIND, item.place) for item in present if item.device not in request.device_names}
-    return slots - recorded
+    left = {(item.KIND, item.place) for item in request.asked if found.left.has(item)}
+    return (slots | left) - recorded

@@ -12,14 +12,14 @@ import argparse
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from . import _apply, _endpoint_tell
 from ._bind import Plain
 from ._conflict import Conflict
-from ._fields import EngineError
+from ._fields import EngineError, HostError
 from ._host import Survey
 from ._local import Store, bound
 from ._request import Operation, Part, Request
@@ -50,7 +50,10 @@ def run(options: argparse.Namespace, store: Store) -> int:
     for operation in operations:
         sys.stdout.write(f"{operation}\n")
     if not options.check:
-        _endpoint_tell.follow(store)
+        try:
+            _endpoint_tell.follow(store)
+        except (EngineError, OSError) as error:
+            problems.append(str(error))
     if problems:
         raise Conflict(problems)
     return 0
@@ -77,7 +80,7 @@ def apply(store: Store, check: bool = False) -> tuple[list[Operation], list[str]
 def _apart(states: Sequence[Plain], only: Part, store: Store, check: bool) -> tuple[list[Operation], list[str]]:
     """All states together; where that fails each half, down to a single site, so that one does not hinder the others.
 
-    At a colo with many sites that takes a few attempts for one that fails.
+    At a colo with many sites that takes a few attempts for one that fails. What hinders the whole host ends it.
     """
     done: list[Operation] = []
     problems: list[str] = []
@@ -89,16 +92,26 @@ def _apart(states: Sequence[Plain], only: Part, store: Store, check: bool) -> tu
             found = _steadily(group, only, store, check)
         except Stopped:
             raise
+        except HostError as error:
+            return done, [*problems, str(error)]
         except EngineError as error:
             middle = len(group) // 2
-            if middle and time.monotonic() < end:
+            if time.monotonic() >= end:
+                return done, [*problems, f"{_owners(group)}: {error}", *_untried(waiting)]
+            if middle:
                 waiting += [group[:middle], group[middle:]]
             else:
                 problems.append(f"{_owners(group)}: {error}")
         else:
             done += found.operations
-            problems += found.left_out
+            problems += found.left.problems
     return done, problems
+
+
+def _untried(waiting: Iterable[Sequence[Plain]]) -> list[str]:
+    """What is left when time is out, in words."""
+    rest = [state for group in waiting for state in group]
+    return [f"{_owners(rest)}: not tried, since others took so long to fail"] if rest else []
 
 
 def _owners(states: Sequence[Plain]) -> str:
@@ -113,8 +126,10 @@ def _steadily(states: Sequence[Plain], only: Part, store: Store, check: bool) ->
     for _attempt in range(_ATTEMPTS - 1):
         try:
             return _apply.run(store.records, Request(desired, only=only, folder=folder, yields=True), check)
-        except EngineError as error:
+        except (Stopped, HostError):
+            raise
+        except EngineError:
             former, desired = desired, bound(states, store, patient=True)
-            if desired == former or isinstance(error, Stopped):
+            if desired == former:
                 raise
     return _apply.run(store.records, Request(desired, only=only, folder=folder, yields=True), check)

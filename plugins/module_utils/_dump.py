@@ -18,7 +18,8 @@ from contextlib import closing
 from typing import Any, NamedTuple, TypeVar
 
 from . import _wire
-from ._model import MAIN_TABLE, PROTOCOL, Current, Delay, Device, EngineError, Route
+from ._fields import HostError
+from ._model import MAIN_TABLE, PROTOCOL, Current, Delay, Device, Route
 
 Item = TypeVar("Item")
 
@@ -143,7 +144,7 @@ def _decoded(decode: Callable[..., Item], *payloads: Sequence[bytes]) -> Item:
     try:
         return decode(*payloads)
     except (struct.error, ValueError, IndexError) as error:
-        raise EngineError(f"cannot understand the kernel's answer: {error}") from error
+        raise HostError(f"cannot understand the kernel's answer: {error}") from error
 
 
 def _open() -> socket.socket:
@@ -174,7 +175,7 @@ def _dump(channel: socket.socket, kind: int, body: bytes) -> list[bytes]:
             return _dump_once(channel, kind, body)
         except DumpInterrupted:
             continue
-    raise EngineError("the kernel's tables change faster than they can be read")
+    raise HostError("the kernel's tables change faster than they can be read")
 
 
 def _dump_once(channel: socket.socket, kind: int, body: bytes) -> list[bytes]:

@@ -20,6 +20,10 @@ class EngineError(Exception):
     """Something that the user has to know, in one sentence."""
 
 
+class HostError(EngineError):
+    """What hinders everything on a host alike, such as a full disk or a missing program."""
+
+
 class InvalidInput(EngineError):
     """A value that makes no object; the sentence starts with the place of the value."""
 

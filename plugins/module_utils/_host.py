@@ -32,11 +32,11 @@ class NotUndone(EngineError):
 
 @dataclass(frozen=True)
 class Survey:
-    """What a host holds, the operations that a request takes there, and why what it left out cannot stand."""
+    """What a host holds, the operations that a request takes there, and what it leaves to others."""
 
     current: Current
     operations: tuple[Operation, ...]
-    left_out: tuple[str, ...] = ()
+    left: _yield.Left = _yield.NOTHING
 
 
 # --- reading ---------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ def survey(request: Request) -> Survey:
     operations = tuple(operation for operation in planned if not left.has(operation.item))
     _refuse_held(asked, operations)
     _gateway.refuse_silent(asked, current)
-    return Survey(current, operations, left.problems)
+    return Survey(current, operations, left)
 
 
 def _refuse_held(request: Request, operations: Iterable[Operation]) -> None:

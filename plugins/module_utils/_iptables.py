@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from . import _programs
+from ._fields import HostError
 from ._model import Chain, EngineError
 
 PREFIX = "EXTRUDE-"
@@ -153,7 +154,7 @@ def read(families: Iterable[int]) -> dict[Place, Chain]:
         if done.returncode == 0:
             chains |= parse_save(family, done.stdout)
         elif not any(words in done.stderr for words in NO_NFTABLES):
-            raise EngineError(sentence(done.stderr, ""))
+            raise HostError(sentence(done.stderr, ""))
     return chains
 
 
@@ -278,5 +279,5 @@ def _installed(program: str) -> str:
     path = _programs.find(program)
     if path is None:
         package = "util-linux" if program == "unshare" else "iptables"
-        raise EngineError(f"{program} is missing on this host: install the package {package}")
+        raise HostError(f"{program} is missing on this host: install the package {package}")
     return path

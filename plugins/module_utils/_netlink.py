@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from . import _sysctl, _wire
+from ._fields import HostError
 from ._model import PROTOCOL, Address, Current, Delay, Dummy, EngineError, Group, Nexthop, Proxy, Route, Rule, Tunnel
 from ._request import Operation
 
@@ -48,7 +49,7 @@ class Writer:
         try:
             pyroute2 = importlib.import_module("pyroute2")
         except ImportError as error:
-            raise EngineError(f"{MISSING}: {error}") from error
+            raise HostError(f"{MISSING}: {error}") from error
         self._refused: type[Exception] = pyroute2.NetlinkError
         self._ipr: Any = pyroute2.IPRoute(ext_ack=True)
         self._indexes = {device.name: device.index for device in current.devices.values()}

@@ -31,7 +31,18 @@ from ._model import (
     Sysctl,
     Tunnel,
 )
-from ._request import Operation, Places, Request, by_place, device_of_sysctl, devices_of, doomed, is_known, of_kind
+from ._request import (
+    Operation,
+    Places,
+    Request,
+    by_place,
+    device_of_sysctl,
+    devices_of,
+    doomed,
+    is_known,
+    of_kind,
+    strangers,
+)
 
 
 def plan(current: Current, request: Request, chains: Sequence[Chain] = ()) -> tuple[Operation, ...]:
@@ -71,6 +82,7 @@ class _Ground:
     """What the comparison starts from, once the tunnels that must go before others can come are gone.
 
     ``again``: what stood on those of them that come back. ``falling``: what goes with purged devices.
+    ``strangers``: devices of others that have the names of ours.
     """
 
     current: Current
@@ -78,6 +90,7 @@ class _Ground:
     breaks: tuple[Operation, ...]
     again: Places
     falling: Places
+    strangers: Set[str]
 
     def wanted(self, model: type[AnyObject]) -> dict[Place, AnyObject]:
         return {**of_kind(self.again, model), **self.request.wanted(model)}
@@ -85,7 +98,11 @@ class _Ground:
     def gone(self, model: type[AnyObject]) -> dict[Place, AnyObject]:
         wanted = self.wanted(model)
         gone = {**of_kind(self.falling, model), **self.request.dropped(model)}
-        return {place: item for place, item in gone.items() if place not in wanted}
+        return {place: item for place, item in gone.items() if place not in wanted and not self._is_of_others(item)}
+
+    def _is_of_others(self, item: Object) -> bool:
+        """Whether what is in the place of an object is not ours: of routes the kernel says whose they are."""
+        return not isinstance(item, Route) and not self.strangers.isdisjoint(devices_of(item))
 
 
 def _ground(current: Current, request: Request) -> _Ground:
@@ -101,6 +118,7 @@ def _ground(current: Current, request: Request) -> _Ground:
         breaks=tuple(Operation("delete", item) for item in [*taken, *first]),
         again=by_place(again),
         falling=by_place(falling),
+        strangers=strangers(current, request),
     )
 
 

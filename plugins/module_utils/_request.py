@@ -22,6 +22,7 @@ from ._model import (
     AnyObject,
     Current,
     Delay,
+    Device,
     Dummy,
     Group,
     Object,
@@ -248,6 +249,19 @@ def devices_of(item: Object) -> list[str]:
     if isinstance(item, Route):
         return [hop.device for hop in item.nexthops]
     return []
+
+
+def strangers(current: Current, request: Request) -> set[str]:
+    """Devices of others under names that the request's owners have on record: what stood on ours went with ours."""
+    had = {*request.had(Tunnel), *request.had(Dummy)}
+    return {name for name, device in current.devices.items() if (name,) in had and not _is_ours(device, request)}
+
+
+def _is_ours(device: Device, request: Request) -> bool:
+    """Whether a device is one that the request may change."""
+    if device.tunnel:
+        return request.owns(device.tunnel)
+    return device.dummy is not None and request.shares(device.dummy)
 
 
 # --- records ----------------------------------------------------------------------------------------

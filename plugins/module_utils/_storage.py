@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ._fields import EngineError, Fields
+from ._fields import EngineError, Fields, HostError
 from ._model import SCHEMA
 
 Item = TypeVar("Item")
@@ -135,9 +135,9 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-def cannot(do: str, path: Path, error: OSError) -> EngineError:
+def cannot(do: str, path: Path, error: OSError) -> HostError:
     root = "; it takes root" if isinstance(error, PermissionError) else ""
-    return EngineError(f"cannot {do} {path}: {error.strerror}{root}")
+    return HostError(f"cannot {do} {path}: {error.strerror}{root}")
 
 
 @contextmanager

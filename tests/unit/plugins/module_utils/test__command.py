@@ -9,21 +9,27 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _apply, _command, _command_apply
-from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
+from ansible_collections.multihome.extrude.plugins.module_utils import (
+    _apply,
+    _command,
+    _command_apply,
+    _endpoint_tell,
+)
+from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError, HostError
 from ansible_collections.multihome.extrude.plugins.module_utils._learned import Endpoints, Hints
 from ansible_collections.multihome.extrude.plugins.module_utils._links import Hint
 from ansible_collections.multihome.extrude.plugins.module_utils._local import Store
 from ansible_collections.multihome.extrude.plugins.module_utils._record import Records
 from ansible_collections.multihome.extrude.plugins.module_utils._signals import Stopped
 from ansible_collections.multihome.extrude.plugins.module_utils._states import States
-from tests.unit.host import host, snapshot
+from tests.unit.host import dummy_kind, host, snapshot
 from tests.unit.netns import ip, output
 
 STATE: dict[str, Any] = {
@@ -309,6 +315,36 @@ def test_a_device_that_is_not_ours_keeps_nothing_but_what_stands_on_it(
     assert run("apply --check") == 0
 
 
+def test_a_device_of_others_stays_theirs_at_every_apply_and_at_the_purge(
+    run: Run, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = {
+        **STATE,
+        "dummies": [{"name": "exd0"}],
+        "addresses": [*STATE["addresses"], {"device": "exd0", "address": "10.9.9.9/24"}],
+    }
+    store.states.store([state])
+    ip(f"link add exd0 type {dummy_kind()}", "addr add 10.9.9.9/24 dev exd0")
+    theirs = output("ip", "addr", "show", "exd0")
+    for _again in range(3):
+        capsys.readouterr()
+        assert run("apply") == 1
+        told = capsys.readouterr()
+        assert "exd0" not in told.out
+        assert told.err.startswith("extrude: device exd0 is there already and is not ours: kind ")
+        assert output("ip", "addr", "show", "exd0") == theirs
+    store.states.store([STATE])
+    assert run("apply") == 0
+    assert output("ip", "addr", "show", "exd0") == theirs
+    store.states.store([state])
+    ip("link del exd0")
+    assert run("apply") == 0
+    assert "10.9.9.9/24" in output("ip", "addr", "show", "exd0")
+    store.states.store([STATE])
+    assert run("apply") == 0
+    assert "exd0" not in output("ip", "link")
+
+
 def test_one_site_does_not_hinder_another_of_its_customer(
     run: Run, store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -363,6 +399,58 @@ def test_states_that_all_fail_do_not_keep_boot_waiting(
     monkeypatch.setattr(_command_apply, "_PATIENCE", 0.0)
     assert run("apply") == 1
     assert capsys.readouterr().err == "extrude: customer acme, site office, and 3 more: pyroute2 is missing\n"
+
+
+def test_what_waits_when_time_is_out_is_told_and_not_tried(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = []
+
+    def fails(*_arguments: Any) -> Any:
+        calls.append(1)
+        raise EngineError("bad")
+
+    store.states.store([{**STATE, "site": f"s{number}"} for number in range(7)])
+    monkeypatch.setattr(_apply, "run", fails)
+    monkeypatch.setattr(_command_apply, "_PATIENCE", 2.0)
+    monkeypatch.setattr(time, "monotonic", lambda: float(len(calls)))
+    assert run("apply") == 1
+    assert len(calls) == 2
+    assert capsys.readouterr().err == (
+        "extrude: customer acme, site office, and 3 more: bad;"
+        " customer acme, site s3, and 3 more: not tried, since others took so long to fail\n"
+    )
+
+
+def test_what_hinders_the_whole_host_is_told_once_and_nothing_else_tried(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = []
+
+    def full(*_arguments: Any) -> Any:
+        calls.append(1)
+        raise HostError("cannot write /var/lib/extrude/acme.json: No space left on device")
+
+    store.states.store([{**STATE, "site": f"s{number}"} for number in range(3)])
+    monkeypatch.setattr(_apply, "run", full)
+    assert run("apply") == 1
+    assert len(calls) == 1
+    assert capsys.readouterr().err == "extrude: cannot write /var/lib/extrude/acme.json: No space left on device\n"
+
+
+@pytest.mark.parametrize("error", [EngineError("the colo is not told"), OSError("the colo is not told")])
+def test_what_hindered_is_told_even_where_the_colo_cannot_be_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def fails(_store: Store) -> None:
+        raise error
+
+    monkeypatch.setattr(_endpoint_tell, "follow", fails)
+    ip("rule add priority 4250 lookup 77 protocol 4")
+    assert run("apply") == 1
+    told = capsys.readouterr().err
+    assert told.startswith("extrude: rule 4250: lookup 77 stands where only ours may")
+    assert told.endswith("; the colo is not told\n")
 
 
 def test_one_customer_does_not_hinder_another(run: Run, store: Store, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _iptables, _programs
+from ansible_collections.multihome.extrude.plugins.module_utils._fields import HostError
 from ansible_collections.multihome.extrude.plugins.module_utils._iptables import (
     apply,
     canonical,
@@ -178,7 +179,7 @@ def test_a_host_without_ip6tables_has_no_ipv6_chains(monkeypatch: pytest.MonkeyP
     apply([(None, FORWARD), (None, FORWARD6)])
     without_iptables(monkeypatch, "ip6tables-save", "ip6tables-restore")
     assert set(read([4, 6])) == {FORWARD.place}
-    with pytest.raises(EngineError, match="ip6tables-restore is missing on this host: install the package iptables"):
+    with pytest.raises(HostError, match="ip6tables-restore is missing on this host: install the package iptables"):
         apply([(FORWARD6, None)])
 
 

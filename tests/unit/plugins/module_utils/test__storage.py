@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
+from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError, HostError
 from ansible_collections.multihome.extrude.plugins.module_utils._storage import SiteFiles, write
 
 
@@ -95,14 +95,14 @@ def test_what_cannot_all_be_written_is_told_before_the_body_and_nothing_is_chang
     begun = []
     (tmp_path / ".zeta.json.new").mkdir()
     with (
-        pytest.raises(EngineError, match=rf"^cannot write {tmp_path}/zeta\.json: Is a directory$"),
+        pytest.raises(HostError, match=rf"^cannot write {tmp_path}/zeta\.json: Is a directory$"),
         files.storing({"acme": {"office": {"x": 7}}, "zeta": second}),
     ):
         begun.append(True)
     (tmp_path / ".zeta.json.new").rmdir()
     monkeypatch.setattr("os.fsync", full)
     with (
-        pytest.raises(EngineError, match=rf"^cannot write {tmp_path}/acme\.json: No space left on device$"),
+        pytest.raises(HostError, match=rf"^cannot write {tmp_path}/acme\.json: No space left on device$"),
         files.storing({"acme": {"office": {"x": 7}}, "zeta": second}),
     ):
         begun.append(True)
