@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _apply, _host
+from ansible_collections.multihome.extrude.plugins.module_utils import _apply, _host, _netlink
+from ansible_collections.multihome.extrude.plugins.module_utils._fields import HostError
 from ansible_collections.multihome.extrude.plugins.module_utils._host import Survey
 from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Address,
@@ -173,3 +174,9 @@ def test_a_proxy_entry_of_ours_stays_on_record_though_its_address_is_taken(paper
     paper.current = replace(paper.current, addresses=(ADDRESS,))
     assert paper.apply(state(PROXY)) == ([], 1)
     assert paper.apply(state()) == ([f"delete {PROXY}"], 0)
+
+
+def test_a_host_that_cannot_write_says_so_for_all_its_sites(paper: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_netlink, "has_pyroute2", lambda: False)
+    with pytest.raises(HostError, match="pyroute2 is missing on this host"):
+        paper.apply(WANTED)

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _dump, _wire
+from ansible_collections.multihome.extrude.plugins.module_utils._fields import HostError
 from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Address,
-    EngineError,
     Nexthop,
     Proxy,
     Route,
@@ -165,7 +165,7 @@ def test_a_dump_during_which_the_table_has_changed_is_read_again() -> None:
 
 
 def test_a_table_that_never_rests_is_an_error() -> None:
-    with pytest.raises(EngineError, match="change faster than they can be read"):
+    with pytest.raises(HostError, match="change faster than they can be read"):
         _dump._dump(Channel(*[INTERRUPTED] * 99), 22, bytes(8))  # type: ignore[arg-type]  # a stand-in
 
 
@@ -177,5 +177,5 @@ def test_errors_of_the_kernel_come_through(kind: int) -> None:
 
 
 def test_what_cannot_be_understood_is_one_sentence() -> None:
-    with pytest.raises(EngineError, match=r"^cannot understand the kernel's answer: "):
+    with pytest.raises(HostError, match=r"^cannot understand the kernel's answer: "):
         _dump._each(_wire.rule, [b"\x02"])

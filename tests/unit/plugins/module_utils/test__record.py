@@ -203,7 +203,7 @@ except Exception as error: print(type(error).__name__, error)
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         done = subprocess.run(python(code, folder), env=environment(), capture_output=True, text=True, check=False)
-    assert done.stdout == f"EngineError cannot write {folder}/.lock: Permission denied; it takes root\n", done.stderr
+    assert done.stdout == f"HostError cannot write {folder}/.lock: Permission denied; it takes root\n", done.stderr
 
 
 def test_any_iterable_of_states_can_be_stored(tmp_path: Path) -> None:
