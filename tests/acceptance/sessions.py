@@ -26,10 +26,20 @@ def birdc(lab: Lab, host: str, *words: str) -> str:
     return lab.exec(host, ["birdc", "-s", "/run/extrude/bird.ctl", *words], check=False).stdout
 
 
-def since(lab: Lab, host: str) -> dict[str, str]:
-    """The sessions that are up, each with the time since when."""
+def since(lab: Lab, host: str) -> dict[str, float]:
+    """The sessions that are up, each with the second of the day since when."""
     lines = [line.split() for line in birdc(lab, host, "show", "protocols").splitlines() if " BGP " in line]
-    return {words[0]: words[4] for words in lines if words[-1] == "Established"}
+    return {words[0]: _seconds(words[4]) for words in lines if words[-1] == "Established"}
+
+
+def _seconds(clock: str) -> float:
+    hours, minutes, seconds = map(float, clock.split(":"))
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def kept(before: Mapping[str, float], after: Mapping[str, float]) -> set[str]:
+    """Those that were up before and have been since: BIRD works the time out anew each time, to the millisecond."""
+    return {name for name in before.keys() & after.keys() if abs(before[name] - after[name]) < 0.1}
 
 
 def hold_down(lab: Lab, host: str, session: str) -> int:
