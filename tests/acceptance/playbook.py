@@ -19,6 +19,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 INVENTORY = CHECKOUT / "inventories" / "lab"
 PLAYBOOK = CHECKOUT / "playbooks" / "extrude.yml"
 CALLBACKS = Path(__file__).parent / "callbacks"
+ASKED = "See whether the site would take its state"
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,9 @@ class Run:
         return [answer for answer in self.answers if answer.host == host and " : " in answer.task]
 
     def states(self, host: str) -> list[dict[str, Any]]:
-        """The results of extrude_state on a host."""
-        return [answer.result for answer in self.on(host) if "operations" in answer.result]
+        """The results of extrude_state on a host, but for what was only asked before the colo was changed."""
+        answers = [answer for answer in self.on(host) if not answer.task.endswith(ASKED)]
+        return [answer.result for answer in answers if "operations" in answer.result]
 
     def operations(self, host: str) -> list[dict[str, Any]]:
         """What extrude_state did on a host, or in check mode would do."""
