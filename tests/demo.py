@@ -132,7 +132,7 @@ def _cut_transit(lab: Lab) -> None:
 def _cut_link(lab: Lab) -> None:
     _title("The path of one office link dies, while the link itself stays up")
     sessions.wait_up(lab)
-    fared = _cut_and_heal(lab)
+    fared = stream.undisturbed(lab, _cut_and_heal, beside="dsl")
     for direction, way in (("up", "office to internet"), ("down", "internet to office")):
         lost, gaps = fared[direction].longest, fared[direction].most_gaps
         _require(lost < MOST_LOST and gaps <= 1, f"{way}: {gaps} gaps of up to {lost} ms are too much")

@@ -24,7 +24,7 @@ MOST_LOST_BY_A_RESTART = 2500
 QUICK = {"detect": 150, "hold_down": 1, "hold_down_max": 2}
 MOST_LOST_QUICKLY = 300
 TURNS = 6
-"""How often a busy machine may be in the way of a cut that is found quickly, or make the lab's queues overflow."""
+"""How often a busy machine may be in the way of a cut that is found quickly."""
 
 
 def office(**changes: dict[str, int]) -> Variables:
@@ -53,16 +53,6 @@ def cut_and_heal(lab: Lab, link: str) -> dict[str, stream.Stream]:
         sessions.wait_up(lab)
         time.sleep(1)
     return fared
-
-
-def undisturbed(lab: Lab, measure: Callable[[Lab], dict[str, stream.Stream]]) -> dict[str, stream.Stream]:
-    """What streams lose. Measured again where the lab's own queues overflowed: then nothing is known."""
-    for _turn in range(TURNS):
-        before = stream.overflows(lab)
-        fared = measure(lab)
-        if stream.overflows(lab) == before:
-            return fared
-    pytest.fail("the lab's own queues overflowed each time: this machine is too busy to measure")
 
 
 # --- paths that die ------------------------------------------------------------------------------
@@ -149,7 +139,7 @@ def test_the_next_tier_carries_when_the_last_of_a_tier_dies_and_gives_back(mende
 
 
 def test_changes_of_a_link_under_traffic_cost_nothing_and_leave_the_other_sessions_alone(mended: Lab) -> None:
-    fared = undisturbed(mended, _change_links)
+    fared = stream.undisturbed(mended, _change_links)
     assert (fared["up"].longest, fared["down"].longest) == (0, 0), fared
 
 
@@ -208,7 +198,7 @@ def test_a_daemon_that_reads_its_files_again_costs_nothing(mended: Lab, host: st
         return fared
 
     before = sessions.since(mended, host)
-    fared = undisturbed(mended, reload)
+    fared = stream.undisturbed(mended, reload)
     assert sessions.kept(before, sessions.since(mended, host)) == before.keys()
     assert (fared["up"].longest, fared["down"].longest) == (0, 0), fared
 
