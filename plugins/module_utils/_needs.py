@@ -1,19 +1,17 @@
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: 2026 The multihome.extrude authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host needs beside objects in its kernel: packages, a user, and units that run.
+"""What a host needs beside objects in its kernel: packages, and units that run.
 
 This module util is private to the collection.
 """
 
 from __future__ import annotations
 
-import pwd
 from collections.abc import Sequence
 
 from . import _iptables, _liveness, _netlink, _programs
 
-USERS = ("extrude-bird",)
 UNITS = (_liveness.UNIT, "extrude-links.path", "extrude-apply.timer")
 """Those that run, and will after a reboot."""
 _PROPERTIES = ("Id", "ActiveState", "UnitFileState")
@@ -27,19 +25,6 @@ def missing_packages() -> list[str]:
         "bird2": _programs.find("bird") is None,
     }
     return [name for name, is_missing in missing.items() if is_missing]
-
-
-def missing_users() -> list[str]:
-    """System users that the host lacks."""
-    return [name for name in USERS if not _known(name)]
-
-
-def _known(user: str) -> bool:
-    try:
-        pwd.getpwnam(user)
-    except KeyError:
-        return False
-    return True
 
 
 def stopped_units() -> list[str]:

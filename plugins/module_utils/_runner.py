@@ -21,7 +21,7 @@ from ._conflict import Conflict
 from ._fields import Fields
 from ._local import Store, bound
 from ._model import PROTOCOL, Chain, Current, EngineError, File, Object, State, Sysctl, plain
-from ._needs import missing_packages, missing_users, networkd_runs, stopped_units
+from ._needs import missing_packages, networkd_runs, stopped_units
 from ._record import Records
 from ._request import Operation, Part, Request
 from ._states import States
@@ -66,7 +66,6 @@ def run_info(module: AnsibleModule) -> None:
             applied=[state.plain() for state in recorded],
             drift=_drift(request),
             missing_packages=missing_packages(),
-            missing_users=missing_users(),
             stopped_units=stopped_units(),
             networkd_runs=networkd_runs(),
         )

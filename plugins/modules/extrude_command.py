@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Installs the engine of the modules as a Python package on the host, so that boot and the hooks of links run the same
     code as the modules do, and with it other files.
-  - The role P(multihome.extrude.command#role) uses it.
+  - The role P(multihome.extrude.host#role) uses it.
 options:
   directory:
     description:

@@ -113,12 +113,6 @@ missing_packages:
   type: list
   elements: str
   sample: []
-missing_users:
-  description: System users of the collection that the host lacks.
-  returned: when O(routes_of) is not given
-  type: list
-  elements: str
-  sample: []
 stopped_units:
   description: Units of the collection that do not run, or would not after a reboot.
   returned: when O(routes_of) is not given

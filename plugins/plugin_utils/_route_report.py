@@ -24,19 +24,20 @@ def report(
 ) -> list[str]:
     """Return a sentence for each way of spreading that differs, with the destinations that it concerns.
 
+    Where BIRD does not watch, which takes it some seconds after a start, there is only a sentence about that.
     `found` is the result of extrude_info with `routes_of`, `expected` a side of the `routes` that the filter topology
-    gives. `alive` are the WANs whose tunnels work (default: all): where BIRD watches, only those have to be in use.
+    gives. `alive` are the WANs whose tunnels work (default: all): only those have to be in use.
     `down` are those that have no tunnel at this end now.
     """
+    if expected["routes"] and not found["watched"]:
+        return [f"{end} does not watch its tunnels: extrude-bird.service is not up"]
     wans = expected["wans"]
     working = set(wans.values()) if alive is None else set(alive)
     sentences: dict[str, list[str]] = {}
     present = [_without(route, {device for device in wans if wans[device] in down}) for route in expected["routes"]]
+    held = _tiers(found["routes"], expected["live"])
     for destination, wanted in _tiers(present, expected["table"]).items():
-        table = expected["live"] if found["watched"] else expected["table"]
-        held = _tiers(found["routes"], table).get(destination, {})
-        compare = _watched if found["watched"] else _static
-        if difference := compare(held, wanted, wans, working):
+        if difference := _difference(held.get(destination, {}), wanted, wans, working):
             sentences.setdefault(difference, []).append(destination)
     return [f"{end} sends {_some(destinations)} {text}" for text, destinations in sentences.items()]
 
@@ -60,14 +61,7 @@ def _normal(weights: dict[str, int]) -> dict[str, int]:
     return dict.fromkeys(weights, 1) if len(weights) == 1 else weights
 
 
-def _static(held: Tiers, wanted: Tiers, wans: Mapping[str, str], _alive: set[str]) -> str:
-    """Compare static routes, which hold all tiers."""
-    if held == wanted:
-        return ""
-    return f"by {_listed(held, wans)} where the inventory has {_listed(wanted, wans)}"
-
-
-def _watched(held: Tiers, wanted: Tiers, wans: Mapping[str, str], alive: set[str]) -> str:
+def _difference(held: Tiers, wanted: Tiers, wans: Mapping[str, str], alive: set[str]) -> str:
     """Compare BIRD's routes, which hold the live links of the best live tier, with what of it should be there."""
     used = next((weights for _metric, weights in sorted(held.items())), {})
     for metric, weights in sorted(wanted.items()):
@@ -75,14 +69,8 @@ def _watched(held: Tiers, wanted: Tiers, wans: Mapping[str, str], alive: set[str
         if live:
             if used == _normal(live):
                 return ""
-            return f"by {_weighted(used, wans)} where the inventory has {_listed({metric: live}, wans)}"
+            return f"by {_weighted(used, wans)} where the inventory has {_weighted(live, wans)} (metric {metric})"
     return ""
-
-
-def _listed(tiers: Tiers, wans: Mapping[str, str]) -> str:
-    """Return tiers in words, such as "dsl 2, cable 1 (metric 1), lte (metric 2)"."""
-    texts = [f"{_weighted(weights, wans)} (metric {metric})" for metric, weights in sorted(tiers.items())]
-    return ", then ".join(texts) or "nothing"
 
 
 def _weighted(weights: Mapping[str, int], wans: Mapping[str, str]) -> str:

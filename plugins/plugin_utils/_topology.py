@@ -113,15 +113,7 @@ def _routed(state: Plain, wans: dict[str, str], live: int) -> Plain:
     ]
     destinations = list(dict.fromkeys(route["destination"] for route in routes))
     table = routes[0]["table"] if routes else live
-    tables = sorted({live, table})
-    return {
-        "live": live,
-        "table": table,
-        "tables": tables,
-        "wans": wans,
-        "destinations": destinations,
-        "routes": routes,
-    }
+    return {"live": live, "table": table, "wans": wans, "destinations": destinations, "routes": routes}
 
 
 def _drilled(site: Site, colo: Colo) -> Plain:

@@ -61,5 +61,5 @@ def test_what_is_refused_is_said_and_logged(
 
 def test_a_link_that_is_none_ends_with_2_which_the_unit_does_not_try_again(store: Store) -> None:
     assert _command.main(["endpoint", "tell", "nonesuch"], store) == 2
-    unit = Path(__file__).parents[4] / "roles" / "command" / "files" / "extrude-endpoint@.service"
+    unit = Path(__file__).parents[4] / "roles" / "host" / "files" / "units" / "extrude-endpoint@.service"
     assert "RestartPreventExitStatus=2" in unit.read_text()

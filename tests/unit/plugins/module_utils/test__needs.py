@@ -41,8 +41,3 @@ def test_without_systemd_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_networkd_runs_if_systemd_says_so(answer: str, runs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_programs, "find", {"systemctl": f"/bin/{answer}"}.get)
     assert _needs.networkd_runs() is runs
-
-
-def test_a_user_that_the_host_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_needs, "USERS", ("root", "nobody-has-this-name"))
-    assert _needs.missing_users() == ["nobody-has-this-name"]

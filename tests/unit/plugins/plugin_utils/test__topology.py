@@ -111,13 +111,11 @@ def test_the_routes_to_find_are_those_over_the_tunnels() -> None:
     assert routes["site"] == {
         "live": 4200,
         "table": routes["site"]["routes"][0]["table"],
-        "tables": routes["site"]["tables"],
         "wans": {"ex-dsl": "dsl", "ex-cable": "cable"},
         "destinations": ["0.0.0.0/0"],
         "routes": [route for route in made["sites"]["office"]["routes"] if route["nexthops"][0]["device"][:3] == "ex-"],
     }
     assert [route["metric"] for route in routes["site"]["routes"]] == [1, 2]
-    assert set(routes["site"]["tables"]) == {4200, routes["site"]["table"]}
     assert routes["colo"]["destinations"] == ["203.0.113.10/32", "203.0.113.11/32"]
     assert routes["colo"]["wans"] == {"ex1-dsl": "dsl", "ex1-cable": "cable"}
     assert len(routes["colo"]["routes"]) == 4

@@ -13,7 +13,7 @@ import yaml
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _liveness, _needs
 
-ROLE = Path(__file__).parents[3] / "roles" / "command"
+ROLE = Path(__file__).parents[3] / "roles" / "host"
 HOOKS = ROLE / "files" / "hooks"
 PPP = {"PPP_IFACE": "ppp0", "PPP_IPPARAM": "isp", "LINKNAME": "dsl"}
 LEASE = {"interface": "eth1", "new_ip_address": "198.51.100.7", "new_routers": "198.51.100.1 198.51.100.3"}
@@ -109,16 +109,16 @@ def test_what_changes_nothing_runs_nothing(
 
 
 def test_every_unit_that_the_role_starts_is_looked_after_and_installed() -> None:
-    first, *others = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__command_units"]
+    first, *others = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__host_units"]
     assert {first, *others} == {*_needs.UNITS} - {_liveness.UNIT}
-    brings = (ROLE / "files" / first).read_text()
+    brings = (ROLE / "files" / "units" / first).read_text()
     assert f"\nWants={' '.join(others)}\n" in brings
     assert f"\nAlso=extrude.service {' '.join(others)}\n" in brings
-    assert "\nRestart" not in (ROLE / "files" / "extrude.service").read_text(), "the timer tries again"
+    assert "\nRestart" not in (ROLE / "files" / "units" / "extrude.service").read_text(), "the timer tries again"
 
 
 def test_every_file_of_the_role_is_installed_under_a_name_that_run_parts_takes() -> None:
-    listed = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__command_files"]
+    listed = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__host_files"]
     sources = {item["content"].split("'")[3] for item in listed}
     assert sources == {str(path.relative_to(ROLE / "files")) for path in (ROLE / "files").rglob("*") if path.is_file()}
     hooks = [item for item in listed if "'hooks/" in item["content"]]
