@@ -37,8 +37,11 @@ class Process:
             time.sleep(0.02)
 
 
-def start(argv: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
-    """Start a program in the background, in a session of its own, in the folder of `log` and with its output there."""
+def start(argv: Sequence[str], log: Path, environment: Mapping[str, str], keeps: Sequence[int] = ()) -> Process:
+    """Start a program in the background, in a session of its own, in the folder of `log` and with its output there.
+
+    `keeps` are open files that it is to hold as long as it or a child of it lives: locks.
+    """
     with log.open("wb") as output:
         child = subprocess.Popen(
             argv,
@@ -48,6 +51,7 @@ def start(argv: Sequence[str], log: Path, environment: Mapping[str, str]) -> Pro
             start_new_session=True,
             cwd=log.parent,
             env={**os.environ, **environment},
+            pass_fds=keeps,
         )
     started = start_time(child.pid)
     child.returncode = 0  # it outlives us: no wait, no warning

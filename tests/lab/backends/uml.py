@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import random
 import shlex
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .. import process
@@ -22,6 +26,7 @@ PROGRAMS = (
     ("busybox", "busybox-static"),
     ("ssh", "openssh-client"),
 )
+LOCKS = Path("/run/lock")
 
 
 class UserModeLinux:
@@ -42,9 +47,31 @@ class UserModeLinux:
     def start(self, machine: Machine) -> tuple[Process, dict[str, Endpoint]]:
         """Start the machine; its hosts are reached through its network namespace."""
         environment = {"HOME": str(machine.folder), "TMPDIR": memory_folder(machine)}
-        started = process.start(uml_command(machine), machine.folder / "console.log", environment)
+        with claimed_processor(LOCKS) as (processor, claim):
+            command = ["taskset", "--cpu-list", str(processor), *uml_command(machine)]
+            started = process.start(command, machine.folder / "console.log", environment, claim)
         proxy = proxy_command(started.pid)
         return started, {name: Endpoint(address, proxy=proxy) for name, address in machine.hosts.items()}
+
+
+@contextmanager
+def claimed_processor(locks: Path) -> Iterator[tuple[int, list[int]]]:
+    """Yield a processor of this computer for a kernel to stay on, and the open file by whose lock it is claimed.
+
+    The kernel and its programs hand over to each other at every system call, which costs three times as much between
+    two processors. The claim stands as long as somebody has that file open. Where all are claimed they are shared.
+    """
+    locks.mkdir(parents=True, exist_ok=True)
+    processors = sorted(os.sched_getaffinity(0), reverse=True)  # the first one serves interrupts
+    for processor in processors:
+        with (locks / f"extrude-lab-processor-{processor}").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield processor, [file.fileno()]
+            return
+    yield random.choice(processors), []
 
 
 def uml_command(machine: Machine) -> list[str]:

@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.lab import process
 from tests.lab.backends import Machine, choice
 from tests.lab.backends.qemu import Qemu, free_ports, qemu_command
-from tests.lab.backends.uml import UserModeLinux, proxy_command, uml_command
+from tests.lab.backends.uml import UserModeLinux, claimed_processor, proxy_command, uml_command
 from tests.lab.common import LabError
 
 
@@ -105,3 +108,23 @@ def test_no_kvm_without_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_emulated_machines_get_more_time() -> None:
     assert Qemu("tcg").boot_seconds > Qemu("kvm").boot_seconds
     assert UserModeLinux().kernel == "uml"
+
+
+def test_every_lab_has_a_processor_of_its_own_while_there_are_some(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        claims = [stack.enter_context(claimed_processor(tmp_path)) for _processor in os.sched_getaffinity(0)]
+        assert sorted(processor for processor, _claim in claims) == sorted(os.sched_getaffinity(0))
+        with claimed_processor(tmp_path) as (processor, claim):
+            assert (processor in os.sched_getaffinity(0), claim) == (True, [])
+    with claimed_processor(tmp_path) as (processor, claim):
+        assert (processor, len(claim)) == (max(os.sched_getaffinity(0)), 1)
+
+
+def test_a_processor_is_claimed_as_long_as_a_child_of_the_lab_s_process_lives(tmp_path: Path) -> None:
+    with claimed_processor(tmp_path) as (processor, claim):
+        started = process.start(["sh", "-c", "sleep 60 & wait"], tmp_path / "log", {}, claim)
+    with claimed_processor(tmp_path) as (other, _claim):
+        assert other != processor or len(os.sched_getaffinity(0)) == 1
+    started.kill()
+    with claimed_processor(tmp_path) as (again, claim):
+        assert (again, len(claim)) == (processor, 1)
