@@ -39,3 +39,16 @@ def test_a_link_that_was_dead_before_the_run_is_told_and_stops_nothing(mended: L
     proof = playbook.run(mended, playbook=VERIFY)
     assert proof.code == 0, proof.output
     assert any(text.startswith("cable is down: its ") for text in proof.words())
+
+
+def test_a_daemon_that_does_not_come_up_makes_the_run_fail_in_words_that_name_the_host(mended: Lab) -> None:
+    broken = "/run/systemd/system/extrude-bird.service.d/broken.conf"
+    make = r"mkdir -p ${0%/*}; printf '[Service]\nExecStartPre=/bin/false\n' >$0"
+    mended.exec("office", ["sh", "-c", f"{make}; systemctl daemon-reload; systemctl stop extrude-bird", broken])
+    try:
+        run = playbook.run(mended)
+    finally:
+        mended.exec("office", ["sh", "-c", "rm $0; systemctl daemon-reload; systemctl start extrude-bird", broken])
+    assert run.code != 0
+    (message,) = run.failures()
+    assert "office does not watch its tunnels: extrude-bird.service is not up" in message

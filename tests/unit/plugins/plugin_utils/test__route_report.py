@@ -24,7 +24,7 @@ def found(*routes: dict[str, Any], watched: bool = True) -> dict[str, Any]:
     return {"watched": watched, "routes": list(routes)}
 
 
-def live(destination: str = "203.0.113.10/32", **weights: int) -> dict[str, Any]:
+def live(destination: str = "203.0.113.10/32", /, **weights: int) -> dict[str, Any]:
     return route(32, destination, 4200, **weights)
 
 
