@@ -5,7 +5,9 @@
 
 The kernel cannot say whose an address, a proxy entry or a route of several customers is; these
 records do. A record is written twice: before a change with the old and the new objects, so that a
-run that is cut short leaves nothing without an owner, and after it with the new ones.
+run that is cut short leaves nothing without an owner, and after it with the new ones. While the disk
+is full a record is kept in memory, which lasts as long as the kernel's objects do: a link that gets
+another address is followed all the same.
 This module util is private to the collection.
 """
 
@@ -21,14 +23,16 @@ from ._model import Rule, State, Sysctl
 from ._storage import SiteFiles, cannot
 
 FOLDER = "/var/lib/extrude"
+SPARE = "/run/extrude/records"
 
 
 class Records:
     """The records in one folder. Errors are EngineErrors that name the file."""
 
-    def __init__(self, folder: str | Path = FOLDER) -> None:
+    def __init__(self, folder: str | Path = FOLDER, spare: str | Path | None = None) -> None:
         self._folder = Path(folder)
-        self._files = SiteFiles(folder, "record of what was applied")
+        in_memory = SPARE if str(folder) == FOLDER else None
+        self._files = SiteFiles(folder, "record of what was applied", spare or in_memory)
 
     @property
     def warnings(self) -> list[str]:
@@ -61,7 +65,12 @@ class Records:
     def storing(self, states: Iterable[State]) -> Iterator[None]:
         """The same, if the body succeeds; that it can be written is known before that."""
         kept = {state.owner: state for state in self.load()}
-        changed = {state.owner: state for state in states if not _same(kept.get(state.owner), state)}
+        spared = self._files.spared()
+        changed = {
+            state.owner: state
+            for state in states
+            if state.owner.customer in spared or not _same(kept.get(state.owner), state)
+        }
         together = {**kept, **changed}.values()
         files: dict[str, dict[str, Plain]] = {customer: {} for customer in sorted({o.customer for o in changed})}
         for state in together:

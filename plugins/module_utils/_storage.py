@@ -9,9 +9,10 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,51 +22,71 @@ from ._model import SCHEMA
 
 Item = TypeVar("Item")
 COPY = ".last-good"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class SiteFiles:
     """A folder with a file for each customer, which holds something of each of its sites.
 
     Errors are EngineErrors that name the file. A file that cannot be understood goes to ``warnings``, and what
-    was last written is taken instead.
+    was last written is taken instead. Where there is a *spare* folder, in memory, files of customers go there while the
+    disk has no room for them, which goes to ``warnings`` too; while such a file is there it is the one that counts.
     """
 
-    def __init__(self, folder: str | Path, what: str) -> None:
+    def __init__(self, folder: str | Path, what: str, spare: str | Path | None = None) -> None:
         self.folder = Path(folder)
         self.warnings: list[str] = []
         self._what = what
+        self._spare = Path(spare) if spare else None
 
     def load(self, parse: Callable[[Any, str], Item]) -> list[Item]:
         """What *parse* makes of each site of each customer; it is also told the place in the file."""
-        return [item for path in sorted(self.folder.glob("*.json")) for item in self._load(path, parse)]
+        paths = {path.stem: path for path in self.folder.glob("*.json")} | self._spared()
+        return [item for _customer, path in sorted(paths.items()) for item in self._load(path, parse)]
+
+    def spared(self) -> set[str]:
+        """The customers whose files are in the spare folder."""
+        return set(self._spared())
 
     def load_customer(self, customer: str, parse: Callable[[Any, str], Item]) -> list[Item]:
         """The same of one customer; nothing where it has no file."""
-        path = self.folder / f"{customer}.json"
+        path = self._spared().get(customer) or self.folder / f"{customer}.json"
         return self._load(path, parse) if path.exists() else []
 
     @contextmanager
     def storing(self, customers: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
         """Put the sites of these customers in place of their files, if the body succeeds; without sites a file goes.
 
-        All of it is on the disk before the body begins: a disk that is full or read-only shows by then.
+        All of it is written before the body begins: a disk that is full or read-only shows by then.
         """
-        paths = {self.folder / f"{customer}.json": sites for customer, sites in customers.items()}
         try:
-            for path, sites in paths.items():
-                with _named(path):
-                    text = _text(path.stem, sites)
-                    stage(path, text)
-                    stage(_copy(path), text, sync=False)  # the file itself is safe by then
+            folder = self._stage(customers)
             yield
-            for path, sites in paths.items():
+            for customer, sites in customers.items():
+                path = folder / f"{customer}.json"
                 with _named(path):
-                    _commit(path, bool(sites))
+                    _commit(path, bool(sites) or folder == self._spare)  # one without sites hides that on the disk
+                    if self._spare and folder != self._spare:
+                        _commit(self._spare / path.name, stays=False)
         finally:
-            for path in paths:
-                for staged in (_staged(path), _staged(_copy(path))):
-                    with suppress(OSError):
-                        staged.unlink(missing_ok=True)
+            for folder in filter(None, (self.folder, self._spare)):
+                _unstage(folder, customers)
+
+    def _stage(self, customers: Mapping[str, Mapping[str, Any]]) -> Path:
+        """Write what is to replace files beside them; the folder where that went."""
+        try:
+            _stage_all(self.folder, customers)
+        except HostError as error:
+            reason = error.__cause__
+            if self._spare is None or not isinstance(reason, OSError) or reason.errno not in _NO_ROOM:
+                raise
+            _stage_all(self._spare, customers)
+            self._warn(f"{error}; it is kept in {self._spare} until there is room")
+            return self._spare
+        return self.folder
+
+    def _spared(self) -> dict[str, Path]:
+        return {path.stem: path for path in self._spare.glob("*.json")} if self._spare else {}
 
     def _load(self, path: Path, parse: Callable[[Any, str], Item]) -> list[Item]:
         try:
@@ -116,6 +137,24 @@ def stage(path: Path, text: str, sync: bool = True, mode: int = 0o644) -> None:
             os.fsync(file.fileno())
 
 
+def _stage_all(folder: Path, customers: Mapping[str, Mapping[str, Any]]) -> None:
+    for customer, sites in customers.items():
+        path = folder / f"{customer}.json"
+        with _named(path):
+            text = _text(customer, sites)
+            stage(path, text)
+            stage(_copy(path), text, sync=False)  # the file itself is safe by then
+
+
+def _unstage(folder: Path, customers: Iterable[str]) -> None:
+    """Remove what was staged and did not get into its place."""
+    for customer in customers:
+        path = folder / f"{customer}.json"
+        for staged in (_staged(path), _staged(_copy(path))):
+            with suppress(OSError):
+                staged.unlink(missing_ok=True)
+
+
 def _commit(path: Path, stays: bool) -> None:
     """Put what is staged into the place of a file and its copy, or remove both."""
     for file in (path, _copy(path)):
@@ -123,7 +162,8 @@ def _commit(path: Path, stays: bool) -> None:
             _staged(file).replace(file)
         else:
             file.unlink(missing_ok=True)
-    _sync(path.parent)
+    if path.parent.exists():
+        _sync(path.parent)
 
 
 def _sync(folder: Path) -> None:

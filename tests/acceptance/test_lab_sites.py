@@ -274,6 +274,21 @@ def test_a_colo_with_a_full_disk_is_told_until_it_has_room(lab: Lab) -> None:
     wait_until(lambda: known(lab, "dsl"), "the colo has heard")
 
 
+def test_a_site_with_a_full_disk_follows_its_links_and_writes_that_down_when_there_is_room(lab: Lab) -> None:
+    folder, aside, spare = "/var/lib/extrude", "/run/aside", "/run/extrude/records"
+    fill = f"cp -a {folder} {aside}; mount -t tmpfs -o size=1m,mode=0755 none {folder}; cp -a {aside}/. {folder}"
+    lab.exec("office", ["sh", "-ec", f"{fill}; cat /dev/zero >{folder}/full 2>/dev/null || true"])
+    try:
+        lab.readdress("dsl")
+        wait_until(lambda: known(lab, "dsl"), "the tunnel leads to where the link is")
+        assert lab.exec("office", ["ls", spare]).stdout.split() == ["acme.json", "acme.json.last-good"]
+        lab.exec("office", ["rm", f"{folder}/full"])
+        extrude(lab, "office", "apply")
+        assert not lab.exec("office", ["ls", spare]).stdout.split()
+    finally:
+        lab.exec("office", ["sh", "-ec", f"cp -a {folder}/. {aside}; umount {folder}; cp -a {aside}/. {folder}"])
+
+
 # --- reboots --------------------------------------------------------------------------------------
 
 

@@ -142,6 +142,27 @@ def test_a_write_that_is_cut_short_leaves_the_old_record(tmp_path: Path, monkeyp
     assert records.load() == (state(),)
 
 
+def test_a_record_that_the_full_disk_did_not_take_gets_there_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = Records(tmp_path / "disk", tmp_path / "memory")
+    records.store([state()])
+
+    def full(descriptor: int) -> None:
+        if tmp_path / "disk" in Path(f"/proc/self/fd/{descriptor}").readlink().parents:
+            raise OSError(28, "No space left on device")
+
+    moved = state(address="203.0.113.11/32")
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        records.store([moved])
+    assert records.load() == (moved,)
+    assert Records(tmp_path / "disk").load() == (state(),)
+    records.store([moved])  # the timer's next round, which has nothing to change
+    assert Records(tmp_path / "disk").load() == (moved,)
+    assert not files(tmp_path / "memory")
+
+
 def python(code: str, *arguments: object) -> list[str]:
     return [sys.executable, "-c", code, *map(str, arguments)]
 

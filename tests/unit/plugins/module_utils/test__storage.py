@@ -126,3 +126,43 @@ def test_a_single_file_that_cannot_be_written_leaves_nothing_behind(
     with pytest.raises(OSError, match="No space left"):
         write(tmp_path / "file", "new")
     assert contents(tmp_path) == {}
+
+
+def test_while_the_disk_is_full_files_go_to_the_spare_folder_and_count_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, memory = tmp_path / "disk", tmp_path / "memory"
+    files = SiteFiles(disk, "list of things", memory)
+    for customer, number in (("acme", 1), ("zeta", 2)):
+        store(files, customer, {"office": {"x": number}})
+    before = contents(disk)
+
+    def full_disk(descriptor: int) -> None:
+        if disk in Path(f"/proc/self/fd/{descriptor}").readlink().parents:
+            full(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full_disk)
+        store(files, "acme", {"office": {"x": 7}})
+        store(files, "zeta", {})
+    assert contents(disk) == before
+    (warning, *_others) = files.warnings
+    assert (
+        warning == f"cannot write {disk}/acme.json: No space left on device; it is kept in {memory} until there is room"
+    )
+    again = SiteFiles(disk, "list of things", memory)
+    assert again.load(lambda item, _where: item) == [{"x": 7}]
+    assert again.load_customer("zeta", lambda item, _where: item) == []
+    assert again.spared() == {"acme", "zeta"}
+    store(again, "acme", {"office": {"x": 8}})
+    store(again, "zeta", {})
+    assert (again.spared(), contents(memory)) == (set(), {})
+    assert load(disk) == ([{"x": 8}], [])
+
+
+def test_another_trouble_than_a_full_disk_is_an_error_even_with_a_spare_folder(tmp_path: Path) -> None:
+    files = SiteFiles(tmp_path / "disk", "list of things", tmp_path / "memory")
+    (tmp_path / "disk" / ".acme.json.new").mkdir(parents=True)
+    with pytest.raises(HostError, match="Is a directory"):
+        store(files, "acme", {"office": {"x": 1}})
+    assert files.spared() == set()
