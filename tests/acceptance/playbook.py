@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,7 +81,11 @@ def run(lab: Lab, *arguments: str, inventory: Path = INVENTORY, playbook: Path =
     """Run a playbook to its end. *arguments* are those of ansible-playbook."""
     with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as results:
         process = start(lab, *arguments, inventory=inventory, playbook=playbook, results=results.name)
-        output, _errors = process.communicate(timeout=timeout)
+        try:
+            output, _errors = process.communicate(timeout=timeout)
+        except BaseException:
+            kill(process)
+            raise
         answers = tuple(Answer(**json.loads(line)) for line in results)
     return Run(process.returncode, output, answers)
 
@@ -92,7 +98,10 @@ def start(
 
 
 def command(lab: Lab, name: str, *arguments: str, results: str) -> subprocess.Popen[str]:
-    """Start one of Ansible's programs, from a folder that is not the checkout's. Answers go to *results*."""
+    """Start one of Ansible's programs, from a folder that is not the checkout's. Answers go to *results*.
+
+    It leads a session of its own, so that :func:`kill` ends its workers too.
+    """
     settings = {
         "EXTRUDE_LAB": str(lab.folder),
         "EXTRUDE_RESULTS": results,
@@ -113,4 +122,11 @@ def command(lab: Lab, name: str, *arguments: str, results: str) -> subprocess.Po
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """Have the controller vanish."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -135,7 +135,7 @@ def black_holed(lab: Lab, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             assert process.poll() is None, process.communicate()[0]
         yield process
     finally:
-        process.kill()
+        playbook.kill(process)
         process.communicate()
 
 
@@ -175,7 +175,7 @@ def test_a_controller_that_vanishes_leaves_no_black_hole(mended: Lab) -> None:
     sessions.wait_up(mended)
     before = traces(mended)["office"]
     with black_holed(mended) as process:
-        process.kill()
+        playbook.kill(process)
         assert wait(mended, GONE, 60) < 40
     sessions.wait_up(mended)
     assert not snapshot.difference(before, traces(mended)["office"])

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 
@@ -137,7 +136,7 @@ def test_a_playbook_that_is_killed_is_put_right_by_the_next_run(mended: Lab) -> 
     assert not traffic.reaches(mended, "internet", DESK_ADDRESS, 1)
     killed = playbook.start(mended)
     _wait_for_device(mended, "colo", "ex1-cable")
-    os.kill(killed.pid, signal.SIGKILL)
+    playbook.kill(killed)
     killed.communicate(timeout=60)
     assert killed.returncode == -signal.SIGKILL
     run = playbook.run(mended)
