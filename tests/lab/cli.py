@@ -52,7 +52,10 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     add = _add(commands, "image", _image, "build the hosts' root filesystem (or find it in the cache)")
-    _add_up(commands)
+    add = _add(commands, "up", _up, "start the lab")
+    add.add_argument("--backend", choices=NAMES, default="auto", help="auto: qemu where KVM works, else uml")
+    add.add_argument("--topology", type=Path, default=DEFAULT, metavar="FILE", help="not the default topology")
+    add.add_argument("--without", nargs="+", default=(), metavar="NODE", help="leave these out of the topology")
     _add(commands, "down", _down, "stop the lab and remove all it made")
     _add(commands, "show", _show, "say what there is and how it is")
     add = _add(commands, "ssh", _ssh, "log in to a host, or run a command there over SSH")
@@ -87,14 +90,6 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _add_up(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    add = _add(commands, "up", _up, "start the lab")
-    add.add_argument("--backend", choices=NAMES, default="auto", help="auto: qemu where KVM works, else uml")
-    add.add_argument("--topology", type=Path, default=DEFAULT, metavar="FILE", help="not the default topology")
-    add.add_argument("--without", nargs="+", default=(), metavar="NODE", help="leave these out of the topology")
-    add.add_argument("--installed", action="store_true", help="hosts have the packages that the roles would install")
-
-
 def _add(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
@@ -112,7 +107,7 @@ def _image(_lab: Lab, _arguments: argparse.Namespace) -> None:
 
 def _up(lab: Lab, arguments: argparse.Namespace) -> None:
     started = time.monotonic()
-    lab.up(arguments.backend, arguments.topology, without=arguments.without, installed=arguments.installed)
+    lab.up(arguments.backend, arguments.topology, without=arguments.without)
     say(f"up after {time.monotonic() - started:.1f} s")
     print(lab.show())
 

@@ -52,7 +52,6 @@ class State:
     process: Process
     sockets: str
     topology: dict[str, Any]
-    installed: bool = False
     ready: bool = False  # all hosts have answered
 
 
@@ -83,30 +82,22 @@ class Lab:
 
     # ---- life ----
 
-    def up(
-        self,
-        backend: str = "auto",
-        topology_file: Path = DEFAULT,
-        *,
-        without: Sequence[str] = (),
-        installed: bool = False,
-    ) -> None:
+    def up(self, backend: str = "auto", topology_file: Path = DEFAULT, *, without: Sequence[str] = ()) -> None:
         """Start the lab; nothing to do where the same one runs. What a dead one left is removed first.
 
         `without`: nodes of the topology to leave out, with their links and what hangs on those alone.
-        `installed`: hosts have the packages that the roles would install.
         """
         topology = load(topology_file).without(without)
         with self._locked():
             state = self._state()
             if state is not None and state.ready and state.process.alive():
-                self._check_same(state, backend, topology, installed=installed)
+                self._check_same(state, backend, topology)
                 say(f"{self.name} is already up")
                 return
             if self.folder.exists():
                 say(f"removing what a former {self.name} left")
                 self._remove(state)
-            self._start(choose(backend), topology, installed=installed)
+            self._start(choose(backend), topology)
 
     def down(self) -> None:
         """Stop the lab and remove all it made; nothing to do where there is none."""
@@ -232,12 +223,12 @@ class Lab:
 
     # ---- inside: starting and stopping ----
 
-    def _start(self, backend: Backend, topology: Topology, *, installed: bool) -> None:
+    def _start(self, backend: Backend, topology: Topology) -> None:
         backend.check()
         base = image.ensure(paths.cache_folder())
         self.folder.mkdir(parents=True, mode=0o700)
         self._last_words.unlink(missing_ok=True)
-        preparation.prepare(self.folder, topology, base, backend.kernel, installed=installed)
+        preparation.prepare(self.folder, topology, base, backend.kernel)
         machine = Machine(
             folder=self.folder,
             hosts=topology.management_addresses,
@@ -251,7 +242,7 @@ class Lab:
             for host in topology.hosts:
                 self._wait_for_host(host)
             self._wait_for_links(topology.dynamic_links)
-            self._write(replace(state, installed=installed, ready=True))
+            self._write(replace(state, ready=True))
         except BaseException:
             self._remove(self._state())
             raise
@@ -339,14 +330,11 @@ class Lab:
             raise LabError(f"{self.name} has died: type {self._command()} up to start it again")
         return state
 
-    def _check_same(self, state: State, backend: str, topology: Topology, *, installed: bool) -> None:
+    def _check_same(self, state: State, backend: str, topology: Topology) -> None:
         if backend != "auto" and choose(backend).description != state.description:
             raise LabError(f"{self.name} is up on {state.description}: type {self._command()} down first")
         if parse(state.topology) != topology:
             raise LabError(f"{self.name} is up with another topology: type {self._command()} down first")
-        if state.installed != installed:
-            what = "bare hosts" if installed else "packages installed"
-            raise LabError(f"{self.name} is up with {what}: type {self._command()} down first")
 
     def _command(self) -> str:
         return "tests/lab/lab" if self.name == "lab" else f"tests/lab/lab --name {self.name}"

@@ -22,8 +22,8 @@ HOOKS = "ip-up.d"
 SCRIPTS = Path(__file__).parent / "guest"
 
 
-def prepare(folder: Path, topology: Topology, image: Image, kernel: str, *, installed: bool) -> None:
-    """Fill the run's folder with keys, initramfs, and links to disk and kernel. `installed`: see Lab.up."""
+def prepare(folder: Path, topology: Topology, image: Image, kernel: str) -> None:
+    """Fill the run's folder with keys, initramfs, and links to disk and kernel."""
     make_keys(folder)
     host_key = "common/etc/ssh/ssh_host_ed25519_key"
     files = guest_files(topology) | {
@@ -31,8 +31,6 @@ def prepare(folder: Path, topology: Topology, image: Image, kernel: str, *, inst
         host_key: (folder / "host_key").read_text(encoding="utf-8"),
         f"{host_key}.pub": (folder / "host_key.pub").read_text(encoding="utf-8"),
     }
-    if installed:
-        files["installed"] = ""
     tree = folder / "guest"
     write_tree(tree / "lab", files)
     shutil.copytree(SCRIPTS, tree / "lab", dirs_exist_ok=True)

@@ -30,19 +30,6 @@ local_repository() {
     echo 'Acquire::Languages "none";' > "$root/etc/apt/apt.conf.d/90lab"
 }
 
-# What the roles would install, as files to lay over the image: the demo's hosts have them from the start, others are bare.
-installed_files() {
-    layer=$root/srv/installed copy=$out/copy
-    cp -ax "$root" "$copy"
-    touch "$out/copied"
-    # shellcheck disable=SC2046
-    chroot "$copy" apt-get -qq -y --no-install-recommends install $(words "$here/installed.txt")
-    chroot "$copy" systemctl -q disable bird.service # as the roles leave it
-    mkdir "$layer"
-    (cd "$copy" && find . -xdev -cnewer "$out/copied" ! -type d -exec cp -a --parents -t "$layer" {} +)
-    rm -rf --one-file-system "$copy" "$out/copied"
-}
-
 # The stock kernel, unpacked and not installed: hosts are containers and need no boot loader or initramfs.
 stock_kernel() {
     package=$(outer_apt apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p' | head -n 1)
@@ -143,4 +130,3 @@ first_program debian "$stock_version" virtio_pci virtio_blk ext4 crc32c_generic 
 first_program uml "$(basename "$uml_modules")" overlay
 quiet_boot
 host_files
-installed_files

@@ -45,7 +45,7 @@ def test_key_follows_names_and_contents() -> None:
 
 def test_recipe_covers_package_lists_and_scripts() -> None:
     parts = image.recipe_parts(Path("/usr/lib/uml/modules/6.1"))
-    assert {"packages.txt", "repository.txt", "installed.txt", "customize.sh", "init", "uml", "release"} <= set(parts)
+    assert {"packages.txt", "repository.txt", "customize.sh", "init", "uml", "release"} <= set(parts)
 
 
 def test_bare_hosts_lack_what_the_roles_install() -> None:
@@ -53,7 +53,6 @@ def test_bare_hosts_lack_what_the_roles_install() -> None:
     installable = set(words(image.RECIPE / "repository.txt"))
     assert "python3-pyroute2" in installable
     assert not installed & installable
-    assert set(words(image.RECIPE / "installed.txt")) < installable
 
 
 def test_command_line_of_mmdebstrap() -> None:

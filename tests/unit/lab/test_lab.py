@@ -178,7 +178,7 @@ def test_up_starts_again_what_was_stopped_half_way(
 ) -> None:
     started: list[str] = []
     killed: list[int] = []
-    monkeypatch.setattr(Lab, "_start", lambda _lab, backend, _topology, **_options: started.append(backend.name))
+    monkeypatch.setattr(Lab, "_start", lambda _lab, backend, _topology: started.append(backend.name))
     monkeypatch.setattr(Process, "kill", lambda process: killed.append(process.pid))
     write_state(cache, itself(), ready=False)
     Lab().up(backend="uml")
@@ -207,7 +207,7 @@ class SlowStarter:
 @pytest.fixture
 def no_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image, "ensure", lambda _cache: image.Image(Path("/nowhere")))
-    monkeypatch.setattr(preparation, "prepare", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(preparation, "prepare", lambda *_arguments: None)
     monkeypatch.setattr(lab_module, "SIGN_SECONDS", 0.5)
 
 
@@ -242,8 +242,6 @@ def test_up_refuses_to_change_a_running_lab(cache: Path, tmp_path: Path) -> None
     other.write_text('[nodes.alone]\nkind = "host"\n', encoding="utf-8")
     with pytest.raises(common.LabError, match="with another topology"):
         Lab().up(topology_file=other)
-    with pytest.raises(common.LabError, match="with bare hosts: type tests/lab/lab down first"):
-        Lab().up(installed=True)
 
 
 def test_unknown_nodes_and_ends_are_named(cache: Path) -> None:
