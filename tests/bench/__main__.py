@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`make bench`: the engine beside ip(8), in a namespace of this machine, and for GRE tunnels on a host of the lab.
 
-`make bench ARGS=packet` and `make bench ARGS=liveness`: see packet.py and liveness.py.
+`make bench ARGS=packet`, `liveness` and `openvpn`: see packet.py, liveness.py and openvpn.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from tests.bench import liveness, packet, report
+from tests.bench import liveness, openvpn, packet, report
 from tests.lab.lab import Lab
 
 HERE = Path(__file__).parent
@@ -32,7 +32,7 @@ Row = tuple[str, dict[str, Any]]
 
 def main() -> None:
     """Run what is asked for; print a table, and with --json the figures."""
-    others = {"packet": packet.main, "liveness": liveness.main}
+    others = {"packet": packet.main, "liveness": liveness.main, "openvpn": openvpn.main}
     if other := others.get("".join(sys.argv[1:2])):
         other(sys.argv[2:])
         return

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance import traffic
+from tests.lab.backends.choice import NAMES
 from tests.lab.lab import Lab
 
 Row = dict[str, Any]
 
 
-def parser(name: str, about: str | None) -> argparse.ArgumentParser:
-    """Return a parser with the options that all have."""
+def parser(name: str, about: str | None, *, backend: str = "auto") -> argparse.ArgumentParser:
+    """Return a parser with the options that all have. `backend` is what the lab runs on unless it is told."""
     made = argparse.ArgumentParser(prog=f"make bench ARGS={name}", description=about)
     made.add_argument("--lab", default=f"bench-{name}", help="name of the lab")
+    made.add_argument("--backend", choices=NAMES, default=backend, help=f"what the lab runs on; default: {backend}")
     made.add_argument("--keep", action="store_true", help="leave the lab up, and use it if it is up")
     made.add_argument("--json", type=Path, help="also write the figures there")
     return made
@@ -28,7 +30,7 @@ def parser(name: str, about: str | None) -> argparse.ArgumentParser:
 def measured(options: argparse.Namespace, measure: Callable[[Lab], Iterable[Row]]) -> list[Row]:
     """Return the figures of a measurement in a lab; with --json they are written too."""
     lab = Lab(options.lab)
-    lab.up()
+    lab.up(options.backend)
     try:
         traffic.own_the_desk_address(lab)
         rows = list(measure(lab))
