@@ -4,8 +4,8 @@
 
 The same datagrams go at the same rate from the colo to the desk: without a tunnel, through OpenVPN (a process at each
 end of each link, with its default cipher and with none), and through what the collection deploys. What counts is the
-time that the lab's machine was not idle. All hosts share its kernel, which does not say for whom it worked, so the
-site's router is told by differences:
+processor time that the lab's machine takes of this computer: by its own clock it would also have worked while others
+did. All hosts share its kernel, which does not say for whom it worked, so the site's router is told by differences:
 
 * what a tunnel costs over the same hops without one is the work of its two ends, and half of it the router's;
 * two hops more between plain namespaces, the internet instead of the provider's end of the link, cost two routers'
@@ -157,7 +157,7 @@ class Sending:
         came = [after - first for first, after in zip(before, _received(lab, way), strict=True)]
         row = {
             "case": case,
-            "runs": [round(busy(run) / gigabits(run), 2) for run in told],
+            "runs": [round(run["busy"] / gigabits(run), 2) for run in told],
             "lost": [round(run["end"]["sum"]["lost_percent"], 2) for run in told],
             "first": round(100 * came[0] / max(1, sum(came))),
         }
@@ -165,21 +165,13 @@ class Sending:
         return row
 
     def _run(self, lab: Lab, way: Way) -> report.Row:
-        """Return what iperf3 told, with what the machine's clocks said before and after."""
+        """Return what iperf3 told, with the processor time that it took."""
         send = ["iperf3", "-c", way.target, "-B", way.source, "-R", "-u", "-l", str(DATAGRAM), "-P", str(FLOWS)]
         send += ["-J", "-i", "0"]
         send += ["-t", str(self.seconds), "-b", f"{self.rate / FLOWS}M", "--pacing-timer", str(PACING)]
-        script = 'nproc; cat /proc/uptime; told=$("$@"); code=$?; cat /proc/uptime; echo "$told"; exit $code'
-        command = ["sh", "-c", script, "sh", *send]
-        processors, before, after, told = lab.exec(USER, command, timeout=self.seconds + 120).stdout.split("\n", 3)
-        clocks = [[float(word) for word in line.split()] for line in (before, after)]
-        return {"processors": int(processors), "clocks": clocks, **json.loads(told)}
-
-
-def busy(told: report.Row) -> float:
-    """Return the seconds that processors were not idle. The kernel counts idleness exactly, and work by samples."""
-    (up, idle), (up_after, idle_after) = told["clocks"]
-    return float(told["processors"] * (up_after - up) - (idle_after - idle))
+        before = lab.processor_seconds()
+        told = json.loads(lab.exec(USER, send, timeout=self.seconds + 120).stdout)
+        return {"busy": lab.processor_seconds() - before, **told}
 
 
 def gigabits(told: report.Row) -> float:

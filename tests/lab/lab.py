@@ -141,6 +141,10 @@ class Lab:
         argv = self.exec_command(node, command)
         return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=check, timeout=timeout)
 
+    def processor_seconds(self) -> float:
+        """Return the processor time that the machine has taken of this computer so far."""
+        return self._running().process.processor_seconds()
+
     def popen(self, node: str, command: Sequence[str]) -> subprocess.Popen[str]:
         """Start a command in a node beside the caller; its output, errors too, can be read from the result."""
         argv = self.exec_command(node, command)

@@ -25,6 +25,10 @@ class Process:
         """Say whether this very process still runs."""
         return start_time(self.pid) == self.started
 
+    def processor_seconds(self) -> float:
+        """Return the processor time of the process and of all that it has started, so far."""
+        return sum(map(_own_seconds, descendants(self.pid)), _own_seconds(self.pid))
+
     def kill(self) -> None:
         """Kill the process and its children, and wait until they are gone."""
         if not self.alive():
@@ -62,6 +66,23 @@ def children(pid: int) -> list[Process]:
     """Return the children of a process."""
     pids = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
     return [Process(child, started) for child in pids if (started := start_time(child)) is not None]
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the children of a process, theirs, and so on."""
+    try:
+        return [each for child in children(pid) for each in (child.pid, *descendants(child.pid))]
+    except OSError:
+        return []  # gone by now
+
+
+def _own_seconds(pid: int) -> float:
+    """Return the processor time of a process and of its children that have ended; 0 where it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return 0
+    return sum(map(int, stat.rpartition(")")[2].split()[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def start_time(pid: int) -> int | None:

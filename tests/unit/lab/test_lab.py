@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -306,3 +307,14 @@ def test_controller_packages_cover_the_programs_that_are_asked_for() -> None:
     listed = {line.split()[0] for line in (Path(image.__file__).parent / "packages.txt").read_text().splitlines()}
     asked = {package for _program, package in (*image.PROGRAMS, *uml.PROGRAMS, *qemu.PROGRAMS)}
     assert asked <= listed
+
+
+def test_processor_time_is_that_of_a_process_and_of_all_below_it(tmp_path: Path) -> None:
+    work = "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done; touch done; sleep 60"
+    started = process.start(["sh", "-c", f"sh -c '{work}' & wait"], tmp_path / "log", {})
+    before = started.processor_seconds()
+    while not (tmp_path / "done").exists():
+        time.sleep(0.01)
+    assert started.processor_seconds() > before
+    started.kill()
+    assert started.processor_seconds() == 0
