@@ -291,7 +291,11 @@ def drill(end: End, plan: Plan, tunnel: Tunnel) -> dict[str, Any]:
         wire = Wire(end, stack, signals)
         wire.begin()
         if not wire.pump(MEETING, lambda: len(wire.log.arrivals) >= WARM):
-            raise EngineError(f"the colo sends nothing to {end.source} that arrives here; the drill was not begun")
+            wire.say_goodbye()
+            hint = "" if _liveness.watched() else "; extrude-bird.service is not up here"
+            raise EngineError(
+                f"the colo sends nothing to {end.source} that arrives here; the drill was not begun{hint}"
+            )
         made, undone, stood = _hold(hole, wire, plan)
         back = wire.pump(plan.wait, lambda: _is_back(wire.log, made, undone)) and _is_used(end, plan, wire, undone)
         wire.pump(TAIL)

@@ -35,6 +35,8 @@ BFD_PORT = 3784
 MULTIPLIER = 3
 """So many packets in a row are missed before a path counts as dead."""
 KERNEL_METRIC = 32
+SCAN = 5
+"""Seconds between two looks at the kernel's tables: what somebody has deleted there is put back."""
 BEST = 1000
 """The preference of a tier is this less its metric."""
 SPARE = 500
@@ -81,6 +83,7 @@ ipv{version} table live{version};
 protocol kernel live{version}_kernel {{
   ipv{version} {{ table live{version}; import none; export where dest = RTD_UNICAST; }};
   kernel table {table};
+  scan time {scan};
   metric {metric};
   merge paths yes limit {slots};
 }}
@@ -97,6 +100,7 @@ protocol pipe slot{slot}v{version}_pipe {{
 protocol kernel slot{slot}v{version}_kernel {{
   ipv{version} {{ table slot{slot}v{version}; import none; export all; }};
   kernel table {table};
+  scan time {scan};
   metric {metric};
 }}
 """
@@ -228,7 +232,7 @@ def _pace(end: _End, wan: Wan) -> str:
 def _main(router: str, numbers: Numbers) -> str:
     parts = [MAIN.format(router=router)]
     for version in (4, 6):
-        common = {"version": version, "metric": KERNEL_METRIC}
+        common = {"version": version, "metric": KERNEL_METRIC, "scan": SCAN}
         parts.append(LIVE.format(table=numbers.live, slots=MAX_SLOT, **common))
         parts += [SLOT.format(slot=slot, table=numbers.slot(slot), **common) for slot in range(1, MAX_SLOT + 1)]
     return "".join(parts) + '\ninclude "bird.d/*.conf";\n'

@@ -37,6 +37,12 @@ def shares(weights: tuple[int, ...]) -> tuple[int, ...]:
     return best
 
 
+def overload(weights: tuple[int, ...]) -> list[float]:
+    """Return how many times its share each tunnel gets: what a pattern of so few steps cannot do better."""
+    counts = shares(weights)
+    return [count * sum(weights) / (sum(counts) * weight) for count, weight in zip(counts, weights, strict=True)]
+
+
 def _apportioned(weights: Sequence[int], length: int) -> tuple[int, ...]:
     """Share out `length` steps, each at least once: one after the other to whom it brings nearest to its weight.
 

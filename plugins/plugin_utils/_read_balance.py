@@ -13,11 +13,15 @@ from typing import Any
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds
 from ansible_collections.multihome.extrude.plugins.plugin_utils._level import Held, Path, level
+from ansible_collections.multihome.extrude.plugins.plugin_utils._pattern import LONGEST, overload
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
+from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import tier_weights
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Balance, Wan
 
 BALANCE = _kinds.choice("flow", "packet")
 LIMIT = _kinds.integer(0, 500)
+MOST_OVERLOAD = 1.25
+"""How many times its share a link may get: more, and it drags all connections down."""
 DEFAULT_LIMIT = 60
 """Milliseconds that packet mode may add to a round trip."""
 
@@ -31,6 +35,8 @@ def read_balance(reader: Reader, wans: Sequence[Wan]) -> Balance:
     for wan in tier:
         if wan.weight is None and None in (wan.up, wan.down):
             reader.note(wan.path, "has no rates, which packet mode shares packets by; give up and down, or weight")
+    if tier:
+        _check_shares(reader, tier)
     measured = reader.read("extrude_measured", MEASURED, {})
     paths = {wan.name: path for wan in tier if (path := measured.get(wan.name))}
     if len(tier) < 2 or len(paths) < len(tier):
@@ -38,6 +44,19 @@ def read_balance(reader: Reader, wans: Sequence[Wan]) -> Balance:
     held = level(paths)
     _check_limit(reader, paths, held, limit)
     return Balance(wanted=True, packet=True, held=held)
+
+
+def _check_shares(reader: Reader, tier: Sequence[Wan]) -> None:
+    """Note the first link whose share is so small that packets cannot be shared out in that ratio."""
+    for direction in ("up", "down"):
+        for wan, times in zip(tier, overload(tuple(tier_weights(tier, direction))), strict=True):
+            if times > MOST_OVERLOAD:
+                text = (
+                    f"packet would give {wan.name} {times:.1f} times its share of what goes {direction}: of {LONGEST}"
+                    f" packets it gets one; give flow, or {wan.name} a higher metric"
+                )
+                reader.problem("extrude_balance", text)
+                return
 
 
 def _check_limit(reader: Reader, paths: Mapping[str, Path], held: Mapping[str, Held], limit: int) -> None:

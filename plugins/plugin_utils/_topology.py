@@ -18,6 +18,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import P
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_inventory import Groups, HostVars, read_inventory
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain, inside
 from ansible_collections.multihome.extrude.plugins.plugin_utils._site_state import site_state
+from ansible_collections.multihome.extrude.plugins.plugin_utils._types import DETECT
 
 if TYPE_CHECKING:
     from netaddr import IPNetwork
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Inventory, Site, Wan
 
 
-SHORTEST_DRILL = 5.0
-"""Seconds that a link is dead in a drill; twice the time in which that is found out, where this is longer."""
+DRILL, LONGEST_WAIT = 5.0, 600.0
+"""Seconds that a link is dead in a drill, unless that is found out too slowly; and how long to wait at most."""
+MARGIN = 15
+"""Seconds that a link may take to come back after it was held down."""
 
 
 class _Made(NamedTuple):
@@ -126,10 +129,16 @@ def _drilled(site: Site, colo: Colo) -> Plain:
     extruded, own = _extruded_source(site), str(colo.address.ip)
     return {
         "colo": colo.name,
-        "seconds": {wan.name: max(SHORTEST_DRILL, 2 * (wan.detect or 0) / 1000) for wan in site.wans},
+        "links": {wan.name: _drill_times(wan) for wan in site.wans},
         "site_end": {"source": extruded, "destination": own, "tunnels": ends["site"]},
         "colo_end": {"source": own, "destination": extruded, "tunnels": ends["colo"]},
     }
+
+
+def _drill_times(wan: Wan) -> Plain:
+    """Return for how many seconds a link is dead in a drill, at least and by default, and how long to wait for it."""
+    least = 2 * (wan.detect or DETECT) / 1000  # twice the time in which it is found out
+    return {"least": least, "seconds": max(DRILL, least), "return": min(LONGEST_WAIT, wan.hold_down_max + MARGIN)}
 
 
 def _extruded_sources(site: Site) -> list[str]:

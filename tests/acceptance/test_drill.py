@@ -120,7 +120,7 @@ def test_the_last_live_link_is_drilled_only_when_told_so(mended: Lab) -> None:
 def test_a_link_that_the_site_does_not_have_is_named(deployed: Lab) -> None:
     run = drill(deployed, "-e", "drill_wan=lte")
     assert run.code != 0
-    assert "wan: there is no tunnel of lte; there are dsl, cable" in run.failures()[0]
+    assert "office: drill_wan: there is no link lte; there are dsl, cable" in run.failures()[0]
 
 
 # --- what goes wrong in the middle of it -----------------------------------------------------------

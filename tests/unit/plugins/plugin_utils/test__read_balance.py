@@ -77,3 +77,13 @@ def test_packet_mode_needs_to_know_how_fast_each_link_is() -> None:
     assert problems(office=packet(extrude_wans=[WANS[0], cable(up=10)])) == [
         "office: extrude_wans[1]: has no rates, which packet mode shares packets by; give up and down, or weight"
     ]
+
+
+def test_a_link_that_is_too_slow_to_get_its_share_of_packets_is_refused() -> None:
+    assert problems(office=packet(extrude_wans=[dsl(up=1000, down=1000), cable(up=20, down=2)])) == [
+        (
+            "office: extrude_balance: packet would give cable 4.0 times its share of what goes down: of 64 packets it"
+            " gets one; give flow, or cable a higher metric"
+        )
+    ]
+    assert run(office=packet(extrude_wans=[dsl(up=1000, down=1000), cable(up=20, down=20)]))["waiting"] == ["office"]

@@ -124,7 +124,7 @@ def test_the_routes_to_find_are_those_over_the_tunnels() -> None:
 def test_drills() -> None:
     assert run(office=office())["drills"]["office"] == {
         "colo": "rack",
-        "seconds": {"dsl": 5.0, "cable": 5.0},
+        "links": {name: {"least": 0.3, "seconds": 5.0, "return": 45} for name in ("dsl", "cable")},
         "site_end": {
             "source": "203.0.113.10",
             "destination": "203.0.113.2",
@@ -144,9 +144,12 @@ def test_drills() -> None:
     }
 
 
-def test_a_link_that_is_found_dead_late_is_drilled_for_longer() -> None:
-    wans = [dsl(detect=30000), cable(detect=150)]
-    assert run(office=office(extrude_wans=wans))["drills"]["office"]["seconds"] == {"dsl": 60.0, "cable": 5.0}
+def test_a_link_that_is_found_dead_late_or_held_down_long_is_drilled_for_longer() -> None:
+    wans = [dsl(detect=30000, hold_down_max=3600), cable(detect=150, hold_down=60)]
+    assert run(office=office(extrude_wans=wans))["drills"]["office"]["links"] == {
+        "dsl": {"least": 60.0, "seconds": 60.0, "return": 600.0},
+        "cable": {"least": 0.3, "seconds": 5.0, "return": 75},
+    }
 
 
 def test_a_site_with_ipv6_only_has_nothing_to_drill_with() -> None:
