@@ -123,6 +123,25 @@ def test_a_link_that_the_site_does_not_have_is_named(deployed: Lab) -> None:
     assert "office: drill_wan: there is no link lte; there are dsl, cable" in run.failures()[0]
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("drill_link=dsl", "drill_link: not known; there are drill_wan, drill_seconds, drill_timeout"),
+        (
+            "drill_seconds=1",
+            "office: drill_seconds: 1 is not from 1.8, twice the time in which a dead dsl is found out",
+        ),
+        ("drill_timeout=9", "office: drill_timeout: 9 is not from 10.0 to 600"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named_and_nothing_is_drilled(deployed: Lab, given: str, said: str) -> None:
+    before = traces(deployed)
+    run = drill(deployed, "-e", given)
+    assert run.code != 0
+    assert said in run.failures()[0]
+    assert traces(deployed) == before
+
+
 # --- what goes wrong in the middle of it -----------------------------------------------------------
 
 
