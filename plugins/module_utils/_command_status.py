@@ -70,7 +70,8 @@ def report(store: Store) -> Plain:
 
 def _link(name: str, link: Link, kernel: Kernel, start: datetime) -> Plain:
     interface = kernel.devices.get(link.device)
-    reason = link.reason or ("" if interface and interface.carrier else f"{link.device} has no carrier")
+    # a link without carrier has lost its address, too, where its daemon took that: the cable is what to look at
+    reason = f"{link.device} has no carrier" if interface and interface.up and not interface.carrier else link.reason
     since = None if link.since is None else start + timedelta(seconds=link.since)
     return {
         "name": name,

@@ -73,7 +73,8 @@ def judge(one: Direction, cut: Cut) -> dict[str, Any]:
     """Return what one direction lost, and when it left the tunnel and came back to it.
 
     The switch is counted from the first packet lost. `switch_ms` is null where the traffic stayed on the dead link,
-    `return_ms` where it did not come back; both are where it was not on that link before.
+    `return_ms` where it did not come back; both are where it was not on that link before. `cut_off`: it left the link,
+    and nothing came by another one.
     """
     first, after = one.number(cut.made), one.number(cut.undone)
     carried = any(low < first for low, _high in one.into)
@@ -85,11 +86,13 @@ def judge(one: Direction, cut: Cut) -> dict[str, Any]:
     start = min([first, *lost])
     dead = [high for low, high in _clipped(one.into, start, after - 1)]
     stayed = bool(dead) and dead[-1] >= after - 1 - slack
+    left = max(dead, default=start - 1) + 1
     back = next((low for low, _high in _clipped(one.into, after, one.last)), None)
     return {
         "carried": carried,
+        "cut_off": carried and not stayed and not _clipped(one.received, left, after - 1 - slack),
         "lost_ms": _milliseconds(len(lost), one),
-        "switch_ms": None if stayed or not carried else _milliseconds(max(dead, default=start - 1) + 1 - start, one),
+        "switch_ms": None if stayed or not carried else _milliseconds(left - start, one),
         "return_ms": None if back is None or not carried else round(max(0.0, one.time(back) - cut.undone)),
         "lost_on_return_ms": _milliseconds(len(late), one),
     }
@@ -133,6 +136,8 @@ def _switch(carried: Mapping[str, Mapping[str, Any]], held: float) -> str:
     stayed = [name for name, one in carried.items() if one["switch_ms"] is None]
     if stayed:
         return f"DID NOT SWITCH {' and '.join(stayed)} in {_seconds(held)}"
+    if any(one["cut_off"] for one in carried.values()):
+        return f"noticed after {_seconds(_slowest(carried, 'switch_ms'))}, and no other link took over"
     return f"switched after {_seconds(_slowest(carried, 'switch_ms'))}"
 
 

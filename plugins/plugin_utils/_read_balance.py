@@ -78,7 +78,10 @@ def _measured(value: object) -> dict[str, Path]:
     """Return what the filter `tunnel_times` made of a measurement: the tunnels that answered."""
     if not isinstance(value, Mapping):
         raise ValueError(f"{_kinds.describe(value)} is not a dictionary")
-    return {str(name): _path(times) for name, times in value.items() if times["rtt"] is not None}
+    try:
+        return {str(name): _path(times) for name, times in value.items() if times["rtt"] is not None}
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{_kinds.describe(value)} is no measurement") from error
 
 
 def _path(times: Mapping[str, Any]) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_colo import read_colo
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_site import read_site
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_wans import SETTINGS
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Inventory
 
@@ -46,7 +47,7 @@ def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> In
         problems.add(name, "groups", "is in extrude_colos and in extrude_sites; a host can be only one of them")
     readers = {name: Reader(name, hostvars[name], problems) for name in [*colos, *sites]}
     for reader in readers.values():
-        reader.refuse_misspelt(OPTIONAL)
+        reader.refuse_misspelt(OPTIONAL, SETTINGS)
     return Inventory(
         colos={name: read_colo(readers[name]) for name in colos},
         sites={name: read_site(readers[name], colos) for name in sites},

@@ -8,7 +8,7 @@ This plugin util is **PRIVATE** to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _address, _kinds
@@ -18,10 +18,8 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._types import GR
 if TYPE_CHECKING:
     from netaddr import IPNetwork
 
-KEYS = (
-    *("name", "interface", "match", "slot", "address", "gateway", "mtu", "nat", "ipsec"),
-    *("up", "down", "weight", "metric", "detect", "hold_down", "hold_down_max"),
-)
+SETTINGS = ("mtu", "nat", "ipsec", "up", "down", "weight", "metric", "detect", "hold_down", "hold_down_max")
+KEYS = ("name", "interface", "match", "slot", "address", "gateway", *SETTINGS)
 NAME = _kinds.text(r"[a-z0-9-]{1,8}", "1 to 8 of the characters a-z 0-9 -")
 SLOT = _kinds.integer(1, MAX_SLOT)
 MATCH = _kinds.text(r"[!-~]{1,64}", "the ipparam or linkname of pppd: 1 to 64 characters without blanks")
@@ -48,7 +46,21 @@ def read_wans(reader: Reader) -> tuple[Wan, ...]:
     _once(reader, "interface", ((wan, wan.interface if wan.match is None else "") for wan in wans))
     _once(reader, "match", ((wan, wan.match or "") for wan in wans))
     _once(reader, "slot", ((wan, wan.slot) for wan in wans))
+    if len(reader.problems) == before:
+        for metric in sorted({wan.metric for wan in wans}):
+            _check_tier(reader, [wan for wan in wans if wan.metric == metric])
     return wans
+
+
+def _check_tier(reader: Reader, tier: Sequence[Wan]) -> None:
+    """Note each link that lacks what the others of its metric share by: a weight or a rate says nothing alone."""
+    keys = ("weight",) if any(wan.weight for wan in tier) else ("up", "down")
+    for key in keys:
+        given = [wan for wan in tier if getattr(wan, key)]
+        for wan in tier:
+            if given and wan not in given:
+                why = f"{given[0].path} of the same metric has one, and links share by that"
+                reader.note(f"{wan.path}.{key}", f"is missing: {why}; give it to all of metric {wan.metric} or to none")
 
 
 def check_ipv6(reader: Reader, wans: tuple[Wan, ...]) -> None:

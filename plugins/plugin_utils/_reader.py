@@ -123,13 +123,17 @@ class Reader:
             ]
         return value
 
-    def refuse_misspelt(self, optional: Collection[str]) -> None:
+    def refuse_misspelt(self, optional: Collection[str], of_links: Collection[str] = ()) -> None:
         """Note variables that are nearly one of the `optional` ones: nobody would miss what they were meant to say.
 
-        All the names begin with ``extrude_``, which says nothing about how alike they are.
+        All the names begin with ``extrude_``, which says nothing about how alike they are. Those made of a key
+        `of_links` are meant for a link.
         """
         known = {name.removeprefix(PREFIX): name for name in optional}
         for name in map(str, self._values):
+            if name.startswith(PREFIX) and name.removeprefix(PREFIX) in of_links:
+                self.problem(name, f"is not a variable; give {name.removeprefix(PREFIX)} to each link of extrude_wans")
+                continue
             nearest = get_close_matches(name.removeprefix(PREFIX), known, 1, 0.85) if name.startswith(PREFIX) else []
             if nearest and name not in optional:
                 self.problem(name, f"is not known; the nearest known variable is {known[nearest[0]]}")

@@ -114,6 +114,8 @@ def test_the_last_live_link_is_drilled_only_when_told_so(mended: Lab) -> None:
     told = drill(mended, "-e", "drill_wan=dsl", "-e", "drill_last=true", "-e", "drill_seconds=2")
     found = reports(told)["dsl"]
     assert found["up"]["lost_ms"] >= 1900
+    assert found["up"]["cut_off"]
+    assert "and no other link took over" in told.output
     assert "BIRD" not in told.output
 
 

@@ -195,7 +195,8 @@ def test_any_inventory_gives_states_or_the_error_of_a_filter(rack: Vars, one: Va
 
 
 def sound_site(number: int, wans: list[tuple[int, int, float | None]], lan: bool, ipv6: bool, block: bool) -> Vars:
-    """Return a site in which all is well: its links have the given slots, metrics and rates."""
+    """Return a site in which all is well: its links have the given slots, metrics and rates (all, or none)."""
+    rated = all(rate is not None for _slot, _metric, rate in wans)
     links = [
         {
             "name": f"w{index}",
@@ -204,8 +205,8 @@ def sound_site(number: int, wans: list[tuple[int, int, float | None]], lan: bool
             "address": f"192.0.{number}.{index + 2}/24",
             "gateway": f"192.0.{number}.1",
             "metric": metric,
-            "up": rate,
-            "down": rate,
+            "up": rate if rated else None,
+            "down": rate if rated else None,
         }
         for index, (slot, metric, rate) in enumerate(wans)
     ]

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils._command_status import _watched, age, lines
+from ansible_collections.multihome.extrude.plugins.module_utils._command_status import _link, _watched, age, lines
+from ansible_collections.multihome.extrude.plugins.module_utils._dump import Interface
+from ansible_collections.multihome.extrude.plugins.module_utils._links import Kernel, Link
 from ansible_collections.multihome.extrude.plugins.module_utils._liveness import Session
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -107,3 +109,19 @@ def test_a_tunnel_is_up_when_bird_says_so(sessions: dict[str, Session] | None, u
 def test_a_tunnel_that_is_not_there_keeps_its_reason() -> None:
     tunnel = {"name": "ex-dsl", "link": "dsl", "up": False, "reason": "it is not there"}
     assert _watched(tunnel, {})["reason"] == "it is not there"
+
+
+@pytest.mark.parametrize(
+    ("up", "carrier", "reason", "told"),
+    [
+        (True, True, "", ""),
+        (True, False, "", "eth1 has no carrier"),
+        (True, False, "eth1 does not have the address 192.0.2.9", "eth1 has no carrier"),
+        (True, True, "eth1 does not have the address 192.0.2.9", "eth1 does not have the address 192.0.2.9"),
+        (False, False, "eth1 is down", "eth1 is down"),
+    ],
+)
+def test_the_reason_that_helps_is_told(up: bool, carrier: bool, reason: str, told: str) -> None:
+    kernel = Kernel({"eth1": Interface("eth1", 2, up, carrier)})
+    link = _link("dsl", Link("eth1", reason=reason), kernel, NOW)
+    assert (link["up"], link["reason"]) == (not told, told)

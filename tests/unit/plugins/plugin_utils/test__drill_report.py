@@ -34,12 +34,13 @@ COLO: dict[str, Any] = {
 
 def test_both_directions_of_a_drill_that_went_well() -> None:
     found = report(SITE, COLO, "dsl")
+    usual = {"carried": True, "cut_off": False, "lost_on_return_ms": 0}
     assert found == {
         "wan": "dsl",
         "ok": True,
         "text": "dsl: 140 ms lost up, 150 ms down; switched after 150 ms; back after 3.1 s, 0 lost on return",
-        "up": {"carried": True, "lost_ms": 140, "switch_ms": 140, "return_ms": 3096, "lost_on_return_ms": 0},
-        "down": {"carried": True, "lost_ms": 150, "switch_ms": 150, "return_ms": 3071, "lost_on_return_ms": 0},
+        "up": {**usual, "lost_ms": 140, "switch_ms": 140, "return_ms": 3096},
+        "down": {**usual, "lost_ms": 150, "switch_ms": 150, "return_ms": 3071},
     }
     assert json.loads(json.dumps(found)) == found
 
@@ -53,6 +54,12 @@ def test_traffic_that_stays_on_the_dead_link_is_no_success() -> None:
     assert found["text"] == (
         "dsl: 5000 ms lost up, 5000 ms down; DID NOT SWITCH up and down in 5.0 s; back after 6 ms, 0 lost on return"
     )
+
+
+def test_the_last_link_has_none_to_switch_to() -> None:
+    found = report({**SITE, "received": [[0, 97], [905, 980]]}, {**COLO, "received": [[0, 100], [910, 999]]}, "dsl")
+    assert (found["up"]["cut_off"], found["down"]["cut_off"]) == (True, True)
+    assert "ms down; noticed after 150 ms, and no other link took over; back after" in found["text"]
 
 
 def test_one_direction_may_fail_alone() -> None:
@@ -119,7 +126,8 @@ def test_packet_mode_loses_a_share_until_the_switch() -> None:
     lost = set(range(102, 118, 3))
     received = [[number, number] for number in range(1000) if number not in lost]
     found = judge(Direction(10.0, 0.0, into, received, 999), Cut(1015.0, 5500.0))
-    assert found == {"carried": True, "lost_ms": 60, "switch_ms": 160, "return_ms": 500, "lost_on_return_ms": 0}
+    expected = {"carried": True, "cut_off": False, "lost_ms": 60, "switch_ms": 160}
+    assert found == {**expected, "return_ms": 500, "lost_on_return_ms": 0}
 
 
 def test_losses_before_the_cut_are_no_cost_of_it() -> None:

@@ -74,8 +74,10 @@ def test_the_limit_is_settable(limit: int) -> None:
 
 
 def test_packet_mode_needs_to_know_how_fast_each_link_is() -> None:
-    assert problems(office=packet(extrude_wans=[WANS[0], cable(up=10)])) == [
-        "office: extrude_wans[1]: has no rates, which packet mode shares packets by; give up and down, or weight"
+    assert problems(office=packet(extrude_wans=[dsl(up=20), cable(up=10)])) == [
+        f"office: extrude_wans[{number}]: has no rates, which packet mode shares packets by; "
+        "give up and down, or weight"
+        for number in (0, 1)
     ]
 
 
@@ -87,3 +89,10 @@ def test_a_link_that_is_too_slow_to_get_its_share_of_packets_is_refused() -> Non
         )
     ]
     assert run(office=packet(extrude_wans=[dsl(up=1000, down=1000), cable(up=20, down=20)]))["waiting"] == ["office"]
+
+
+@pytest.mark.parametrize("value", [{"dsl": {"rtt": 10}}, {"dsl": 10}, {"dsl": None}])
+def test_what_is_no_measurement(value: Any) -> None:
+    (problem,) = problems(office=packet(extrude_measured=value))
+    assert problem.startswith("office: extrude_measured: ")
+    assert problem.endswith("is no measurement; give what the filter tunnel_times returns")

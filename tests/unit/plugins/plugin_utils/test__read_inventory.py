@@ -54,6 +54,15 @@ def test_a_misspelt_optional_variable_is_told(name: str, meant: str) -> None:
         noted.raise_if_any()
 
 
+def test_a_setting_of_links_is_no_variable() -> None:
+    noted = Problems()
+    hosts = {"rack": colo(), "office": office(extrude_detect=300)}
+    read_inventory(hosts, {"extrude_colos": ["rack"], "extrude_sites": ["office"]}, noted)
+    told = "office: extrude_detect: is not a variable; give detect to each link of extrude_wans"
+    with pytest.raises(TopologyError, match=told):
+        noted.raise_if_any()
+
+
 def test_other_variables_are_nobodys_business() -> None:
     noted = Problems()
     hosts = {"rack": colo(), "office": office(extrude_site_phone="1", lans="x", extrude_topology={})}

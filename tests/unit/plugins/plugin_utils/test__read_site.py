@@ -96,8 +96,8 @@ def test_a_list_of_one_colo_and_what_later_versions_use_left_empty() -> None:
             ),
         ),
         (
-            {"extrude_balance": "packet", "extrude_wans": [dsl(up=20, down=50), cable(up=20)]},
-            "extrude_wans[1]: has no rates, which packet mode shares packets by; give up and down, or weight",
+            {"extrude_balance": "packet", "extrude_wans": [dsl(up=20), cable(up=20, metric=2)]},
+            "extrude_wans[0]: has no rates, which packet mode shares packets by; give up and down, or weight",
         ),
         ({"extrude_balance": "round"}, "extrude_balance: 'round' is no choice; give flow or packet"),
         (

@@ -166,6 +166,38 @@ def test_what_two_links_have_in_common(changes: dict[str, Any], problem: str) ->
     assert problems(dsl(), cable(**changes)) == [f"office: extrude_wans[1].{problem}"]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "problems_of"),
+    [
+        ({"weight": 3}, {}, ["[1].weight: is missing: extrude_wans[0]"]),
+        ({"up": 20}, {"weight": 3, "up": 20}, ["[0].weight: is missing: extrude_wans[1]"]),
+        ({"up": 20, "down": 50}, {"up": 10}, ["[1].down: is missing: extrude_wans[0]"]),
+        ({}, {"up": 10, "down": 9}, ["[0].up: is missing: extrude_wans[1]", "[0].down: is missing: extrude_wans[1]"]),
+    ],
+)
+def test_links_of_a_tier_share_by_the_same(
+    first: dict[str, Any], second: dict[str, Any], problems_of: list[str]
+) -> None:
+    told = " of the same metric has one, and links share by that; give it to all of metric 1 or to none"
+    assert problems(dsl(**first), cable(**second)) == [f"office: extrude_wans{text}{told}" for text in problems_of]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"weight": 3, "up": 20}, {"weight": 1}),
+        ({"weight": 3}, {"metric": 2, "up": 20}),
+        ({"up": 20}, {"up": 10}),
+    ],
+)
+def test_links_that_share_by_the_same(first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert problems(dsl(**first), cable(**second)) == []
+
+
+def test_a_wrong_rate_is_told_once() -> None:
+    assert problems(dsl(up=0), cable(up=5)) == [f"office: extrude_wans[0].up: 0 is out of range; give {RATE}"]
+
+
 def test_a_slot_that_is_another_links_default() -> None:
     assert problems(dsl(slot=2), cable()) == ["office: extrude_wans[1].slot: 2 is also the slot of extrude_wans[0]"]
 
