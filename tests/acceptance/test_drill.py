@@ -219,10 +219,10 @@ VERIFY = playbook.CHECKOUT / "tests" / "acceptance" / "playbooks" / "verify.yml"
 @pytest.mark.parametrize(
     ("host", "change", "said"),
     [
-        ("colo", {"weight": 9}, "colo sends 203.0.113.10/32, 203.0.113.11/32 by dsl 5, cable 9"),
+        ("colo", {"down": 90}, "colo sends 203.0.113.10/32, 203.0.113.11/32 by dsl 5, cable 9"),
         ("office", {"metric": 2}, "office sends 0.0.0.0/0 by dsl "),
     ],
-    ids=["weight at the colo", "metric at the site"],
+    ids=["rate at the colo", "metric at the site"],
 )
 def test_a_weight_or_metric_of_one_end_only_is_told(mended: Lab, host: str, change: dict[str, int], said: str) -> None:
     sessions.wait_up(mended)

@@ -93,7 +93,7 @@ def test_a_gateway_that_nobody_answers_for_is_refused_and_nothing_is_changed_at_
     mended: Lab, tmp_path: Path
 ) -> None:
     office = inventory.lab_host("office")
-    office["extrude_wans"][1].update(gateway="198.51.100.99", weight=9)
+    office["extrude_wans"][1].update(gateway="198.51.100.99", up=90)
     before = {host: snapshot.take(mended, host) for host in HOSTS}
     run = playbook.run(mended, inventory=inventory.write(tmp_path / "silent", {"office": office}))
     assert run.code != 0
