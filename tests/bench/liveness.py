@@ -24,7 +24,7 @@ QUICK = {"detect": 150, "hold_down": 1, "hold_down_max": 2}
 FLOWS = 8
 STEP, VOICE_STEP = 10, 20
 """Milliseconds between two packets of a flow."""
-PLANNED: tuple[dict[str, Any], ...] = ({"weight": 1}, {"metric": 2}, {})
+PLANNED: tuple[dict[str, Any], ...] = ({"up": 5, "down": 5}, {"metric": 2}, {})
 """Changes of the link, one after the other."""
 HEAD = ("what", "direction", "times", "median", "p95", "most")
 
