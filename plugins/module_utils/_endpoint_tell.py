@@ -12,15 +12,16 @@ from __future__ import annotations
 import random
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import _programs
+from . import _liveness, _programs
 from ._bind import Plain
 from ._fields import EngineError
 from ._learned import Report
 from ._links import Link, Wan, wans_of
+from ._liveness import Session
 from ._local import Store, kernel_for, links_of
 
 CONFIG = "endpoint_ssh"
@@ -31,6 +32,9 @@ UNIT = "extrude-endpoint@{}.service"
 _LONGEST = 60
 """Seconds between two attempts at most."""
 _ATTEMPT_SECONDS = 30
+_SILENCE = 60
+"""Seconds after a report in which its tunnel has to live. Else the colo is told again: it may have forgotten, as after
+its disk was restored, or somebody else has told it of this link."""
 _HEARD = "heard "
 """What the colo's answer starts with; the address that it saw follows."""
 
@@ -71,6 +75,24 @@ def is_known(report: Report | None, link: Link) -> bool:
     return report is not None and bool(report.heard) and report.address == link.address
 
 
+def is_silent(report: Report | None, tunnels: Collection[str], sessions: Mapping[str, Session], now: datetime) -> bool:
+    """Whether none of a link's tunnels lives though the colo has heard of it, and not just now."""
+    if report is None or not report.heard or not tunnels:
+        return False
+    # the clock may have been set meanwhile, to either side
+    waited = abs((now - datetime.fromisoformat(report.since)).total_seconds())
+    return waited > _SILENCE and not any(name in sessions and sessions[name].up for name in tunnels)
+
+
+def tunnels_by_link(states: Iterable[Plain]) -> dict[str, list[str]]:
+    """The names of each link's tunnels."""
+    names: dict[str, list[str]] = {}
+    for state in states:
+        for tunnel in state.get("tunnels") or ():
+            names.setdefault(str(tunnel.get("wan")), []).append(str(tunnel.get("name")))
+    return names
+
+
 # --- the host ----------------------------------------------------------------------------------------
 
 
@@ -90,8 +112,21 @@ def follow(store: Store) -> None:
     for wan, link in found.items():
         if link.reason:
             store.reports.store(wan, None)
-    unknown = {wan: link for wan, link in found.items() if not link.reason}
-    start(store, {wan: link for wan, link in unknown.items() if not is_known(store.reports.read(wan), link)})
+    if found:
+        _forget_silent(store)
+    up = {wan: link for wan, link in found.items() if not link.reason}
+    start(store, {wan: link for wan, link in up.items() if not is_known(store.reports.read(wan), link)})
+
+
+def _forget_silent(store: Store) -> None:
+    """Forget the reports of links through whose tunnels nothing comes: they are made anew."""
+    sessions = _liveness.sessions()
+    if sessions is None:
+        return
+    now = datetime.now(UTC)
+    for wan, tunnels in tunnels_by_link(store.states.load()).items():
+        if is_silent(store.reports.read(wan), tunnels, sessions, now):
+            store.reports.store(wan, None)
 
 
 def start(store: Store, due: Mapping[str, Link]) -> None:

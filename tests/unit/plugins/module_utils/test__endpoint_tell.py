@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import itertools
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _endpoint_tell, _programs
+from ansible_collections.multihome.extrude.plugins.module_utils import _endpoint_tell, _liveness, _programs
 from ansible_collections.multihome.extrude.plugins.module_utils._endpoint_tell import (
     answer,
     follow,
     is_known,
+    is_silent,
     pauses,
     reported,
     ssh,
@@ -23,6 +25,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._endpoint_tell i
 )
 from ansible_collections.multihome.extrude.plugins.module_utils._learned import Report, Reports
 from ansible_collections.multihome.extrude.plugins.module_utils._links import Link, Wan
+from ansible_collections.multihome.extrude.plugins.module_utils._liveness import Session
 from ansible_collections.multihome.extrude.plugins.module_utils._local import Store
 from ansible_collections.multihome.extrude.plugins.module_utils._states import States
 
@@ -103,6 +106,42 @@ def test_only_dynamic_links_are_reported_and_only_where_ssh_is_set_up() -> None:
 )
 def test_what_the_colo_knows(report: Report | None, known: bool) -> None:
     assert is_known(report, UP) is known
+
+
+SESSIONS = {"ex-dsl": Session("", "Idle", "BFD session down"), "ex-lte": Session("", "Established", "")}
+
+
+@pytest.mark.parametrize(
+    ("heard", "tunnels", "later", "silent"),
+    [
+        ("100.64.0.7", ["ex-dsl"], 61, True),
+        ("100.64.0.7", ["ex-none"], 61, True),
+        ("100.64.0.7", ["ex-dsl"], -3600, True),
+        ("100.64.0.7", ["ex-dsl"], 59, False),
+        ("100.64.0.7", ["ex-dsl", "ex-lte"], 61, False),
+        ("100.64.0.7", [], 61, False),
+        ("", ["ex-dsl"], 61, False),
+    ],
+)
+def test_a_link_whose_tunnel_stays_dead(heard: str, tunnels: list[str], later: float, silent: bool) -> None:
+    now = datetime.fromisoformat(WHEN) + timedelta(seconds=later)
+    assert is_silent(Report("100.64.0.7", WHEN, heard), tunnels, SESSIONS, now) is silent
+
+
+def test_a_link_that_was_never_reported_is_not_silent() -> None:
+    assert not is_silent(None, ["ex-dsl"], SESSIONS, datetime.fromisoformat(WHEN) + timedelta(days=1))
+
+
+@pytest.mark.parametrize(("sessions", "told"), [(SESSIONS, True), ({}, True), (None, False)])
+def test_the_colo_is_told_again_of_a_link_whose_tunnel_stays_dead(
+    store: Store, monkeypatch: pytest.MonkeyPatch, sessions: dict[str, Session] | None, told: bool
+) -> None:
+    host = Host(monkeypatch, UP)
+    store.states.store([{**STATE, "tunnels": [{"name": "ex-dsl", "wan": "dsl"}]}])
+    store.reports.store("dsl", Report("100.64.0.7", WHEN, "100.64.0.7"))
+    monkeypatch.setattr(_liveness, "sessions", lambda: sessions)
+    follow(store)
+    assert host.commands == ([["--no-block", "restart", "extrude-endpoint@dsl.service"]] if told else [])
 
 
 @pytest.mark.parametrize(
