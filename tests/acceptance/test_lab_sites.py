@@ -49,6 +49,8 @@ MOST_BOOT_SECONDS = 5.0
 """From the last link that comes up at boot to an extruded address that answers."""
 UNWATCHED = 15
 """Seconds in which a change is left alone."""
+FORGOTTEN_SECONDS = 240
+"""From the colo's loss of an address to the next report of it, at most."""
 DETECT = 900
 
 
@@ -260,6 +262,17 @@ def test_a_colo_that_is_away_is_told_when_it_is_back(lab: Lab) -> None:
     lab.heal("rack")
     wait_until(lambda: known(lab, "dsl"), "the colo has heard")
     assert told(lab, "dsl")["heard"] == lab.given()["dsl"]
+
+
+def test_a_colo_that_has_forgotten_where_a_link_is_is_told_again(lab: Lab) -> None:
+    """As after its disk was restored from an older copy, or after a thief of the site's key has reported the link."""
+    now, before = lab.given()["dsl"], "198.51.100.200"
+    edit = f"echo {before} >/var/lib/extrude/endpoints/acme/office/dsl && extrude apply"
+    lab.exec("colo", ["sh", "-ec", edit])
+    assert far_end(lab, "dsl") == before
+    # a report counts as fresh for a minute, and the router looks each minute
+    wait_until(lambda: far_end(lab, "dsl") == now, "the colo has heard again", FORGOTTEN_SECONDS)
+    wait_until(lambda: known(lab, "dsl"), "the tunnel works")
 
 
 def test_a_colo_with_a_full_disk_is_told_until_it_has_room(lab: Lab) -> None:

@@ -19,10 +19,10 @@ PATIENCE = 90
 CUSTOMER = "/etc/extrude/acme.json"
 
 
-def wait_until(true: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + PATIENCE
+def wait_until(true: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+    end = time.monotonic() + patience
     while not true():
-        assert time.monotonic() < end, f"after {PATIENCE} s still not: {what}"
+        assert time.monotonic() < end, f"after {patience} s still not: {what}"
         time.sleep(0.5)
 
 
