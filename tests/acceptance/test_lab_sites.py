@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -331,6 +332,15 @@ def test_a_site_that_reboots_answers_as_soon_as_its_last_link_is_up(lab: Lab, ha
     answered = [moment for moment in answers.times if moment > last]
     print(f"{1000 * (answered[0] - last):.0f} ms from the last hook to the first answer")
     assert answered[0] - last <= MOST_BOOT_SECONDS
+
+
+@pytest.mark.parametrize("order", [("colo", "office"), ("office", "colo")], ids=" first, then ".join)
+def test_both_ends_lose_their_power(lab: Lab, order: tuple[str, str]) -> None:
+    with ThreadPoolExecutor() as pool:
+        for rebooting in [pool.submit(lab.reboot, host, hard=True) for host in order]:
+            rebooting.result()
+    wait_until(lambda: all(known(lab, link) for link in LINKS), "all tunnels work")
+    wait_until(lambda: traffic.source_seen_outside(lab, "desk") == SITES["office"][2], "the LAN leaves by the tunnels")
 
 
 @pytest.mark.parametrize("late", ["dsl", "cable"])
