@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -103,9 +104,15 @@ class Endpoints:
             return None
 
     def store(self, state: Plain, wan: str, address: str) -> None:
-        """Keep what a link has reported, safe from a power cut, and say that there is news."""
+        """Keep what a link has reported, safe from a power cut, and say that there is news.
+
+        What is known already is no news: a site reports again as long as nothing comes through its tunnel.
+        """
         path = self._of(state, wan)
         try:
+            if self.read(state, wan) == address:
+                os.utime(path)
+                return
             write(path, f"{address}\n")
             write(self._folder / NEWS, "", sync=False)
         except OSError as error:

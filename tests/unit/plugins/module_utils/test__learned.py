@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,19 @@ def test_an_endpoint_is_what_was_reported_or_leads_nowhere(tmp_path: Path, text:
         path.parent.mkdir(parents=True)
         path.write_text(text)
     assert endpoints.values(state) == {"dsl.endpoint": endpoint}
+
+
+def test_an_endpoint_that_is_known_is_no_news_but_reported_anew(tmp_path: Path) -> None:
+    endpoints = Endpoints(tmp_path)
+    state = {"customer": "acme", "site": "office", "endpoints": ["dsl"]}
+    news, file = tmp_path / ".news", endpoints.path("acme", "office", "dsl")
+    for address, told in (("100.64.0.7", True), ("100.64.0.7", False), ("100.64.0.8", True)):
+        endpoints.store(state, "dsl", address)
+        assert (news.exists(), endpoints.read(state, "dsl")) == (told, address)
+        news.unlink(missing_ok=True)
+        os.utime(file, (0, 0))
+    endpoints.store(state, "dsl", "100.64.0.8")
+    assert (endpoints.reported(state, "dsl") or 0) > 0
 
 
 def test_links_whose_names_lead_elsewhere_are_passed_over() -> None:
