@@ -7,6 +7,7 @@ The limits are generous, for a lab on a busy machine; tests/bench measures what 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -23,6 +24,10 @@ MOST_LOST = 2500
 MOST_LOST_BY_A_RESTART = 2500
 QUICK = {"detect": 150, "hold_down": 1, "hold_down_max": 2}
 MOST_LOST_QUICKLY = 300
+FLAPPING_SECONDS = int(os.environ.get("EXTRUDE_FLAPPING", "30"))
+MOST_FLAPS_FELT = 8
+"""A path that is held down 2, 4, 8, 16 and then 30 seconds comes back so often in two minutes, and no more."""
+ORDERS = (("dsl", "cable"), ("cable", "dsl"))
 TURNS = 6
 """How often a busy machine may be in the way of a cut that is found quickly."""
 
@@ -113,6 +118,43 @@ def test_a_flapping_link_is_held_down_longer_each_time(mended: Lab) -> None:
         mended.heal("cable")
         sessions.wait_up(mended)
     assert held == [3, 6, 10]
+
+
+def test_a_path_that_dies_every_second_is_left_alone_and_the_other_carries(mended: Lab) -> None:
+    bring(mended, office(dsl={"detect": 150}))
+    with stream.streams(mended) as fared:
+        end = time.monotonic() + FLAPPING_SECONDS
+        while time.monotonic() < end:
+            mended.cut("dsl", black_hole=True)
+            time.sleep(1)
+            mended.heal("dsl")
+            time.sleep(1)
+        sessions.wait_up(mended)
+    for direction in ("up", "down"):
+        assert 0 < fared[direction].longest <= MOST_LOST, fared
+        assert fared[direction].most_gaps <= MOST_FLAPS_FELT, fared
+
+
+@pytest.mark.parametrize("dying", ORDERS, ids=" then ".join)
+@pytest.mark.parametrize("returning", ORDERS, ids=" then ".join)
+def test_all_paths_die_and_come_back_in_every_order(
+    mended: Lab, dying: tuple[str, str], returning: tuple[str, str]
+) -> None:
+    for link in dying:
+        mended.cut(link, black_hole=True)
+    for link in dying:
+        sessions.wait_down(mended, "colo", f"ex1-{link}")
+        sessions.wait_down(mended, "office", f"ex-{link}")
+    assert not traffic.reaches(mended, "internet", DESK_ADDRESS, 1)
+    first, last = returning
+    mended.heal(first)
+    sessions.wait_up(mended, {"colo": [f"ex1-{first}"], "office": [f"ex-{first}"]})
+    assert traffic.reaches(mended, "internet", DESK_ADDRESS)
+    assert sessions.ways(mended, "office", "default").keys() == {f"ex-{first}"}
+    mended.heal(last)
+    sessions.wait_up(mended)
+    assert sessions.ways(mended, "colo", DESK_ADDRESS).keys() == {"ex1-dsl", "ex1-cable"}
+    assert sessions.ways(mended, "office", "default").keys() == {"ex-dsl", "ex-cable"}
 
 
 # --- tiers and changes ---------------------------------------------------------------------------

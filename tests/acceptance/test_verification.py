@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 from tests.acceptance import inventory, modules, playbook
+from tests.acceptance.conftest import HOSTS
+from tests.acceptance.traffic import DESK_ADDRESS, INTERNET_ADDRESS
 from tests.lab.lab import Lab
 
 VERIFY = playbook.CHECKOUT / "tests" / "acceptance" / "playbooks" / "verify.yml"
@@ -52,3 +54,23 @@ def test_a_daemon_that_does_not_come_up_makes_the_run_fail_in_words_that_name_th
     assert run.code != 0
     (message,) = run.failures()
     assert "office does not watch its tunnels: extrude-bird.service is not up" in message
+
+
+def test_a_path_that_carries_smaller_packets_only_is_told_with_its_size_and_survived(mended: Lab) -> None:
+    ends = (("core", "dsl0"), ("isp-dsl", "core0"))
+    for node, device in ends:
+        mended.exec(node, ["ip", "link", "set", device, "mtu", "1400"])
+    try:
+        run = playbook.run(mended, playbook=VERIFY)
+        for reverse in ([], ["-R"]):  # eight connections, so that each tunnel has some
+            words = ["iperf3", "-c", INTERNET_ADDRESS, "-B", DESK_ADDRESS, "-P", "8", "-n", "300K", *reverse]
+            mended.exec("desk", words, timeout=60)
+    finally:
+        for node, device in ends:
+            mended.exec(node, ["ip", "link", "set", device, "mtu", "1500"])
+        for host in HOSTS:
+            mended.exec(host, ["ip", "route", "flush", "cache"])
+    assert run.code != 0
+    (message,) = run.failures()
+    assert "lower the mtu of WAN dsl by 100" in message
+    assert "cable ok" in message
