@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,14 @@ case $reason in RENEW | REBIND) ;; *) date +%s.%N >>{STAMPS} ;; esac
 _HOOKS = ("/etc/ppp/ip-up.d/0-moment", "/etc/dhcp/dhclient-exit-hooks.d/0-moment")
 _ECHO = re.compile(r"^\[(\d+\.\d+)\] .*icmp_seq=(\d+) ttl", re.MULTILINE)
 _CHANGE = re.compile(r"^\[([0-9T:.-]+)\] ?(Deleted )?(.*)$", re.MULTILINE)
+_STARTS = """
+import subprocess, sys, time
+def start():
+    begin = time.perf_counter()
+    subprocess.run([sys.executable, "-I", "-c", "pass"])
+    return time.perf_counter() - begin
+print(min(start() for _ in range(5)))
+"""
 STEP = 0.05
 """Seconds between two pings."""
 _BESIDE = """
@@ -36,6 +45,16 @@ process.wait()
 
 def now(lab: Lab) -> float:
     return float(lab.exec("labvm", ["date", "+%s.%N"]).stdout)
+
+
+def slowness(lab: Lab) -> float:
+    """How many times longer a small program takes in the lab than on this machine: what emulation costs."""
+    own = ["/usr/bin/python3", "-I", "-c", _STARTS]
+    inside, outside = (
+        lab.exec("labvm", ["python3", *own[1:]]).stdout,
+        subprocess.run(own, check=True, capture_output=True).stdout,
+    )
+    return max(1.0, float(inside) / float(outside))
 
 
 def stamp_hooks(lab: Lab, host: str) -> None:

@@ -45,7 +45,7 @@ SLOTS = {"dsl": 1, "cable": 2}
 REDIALS = int(os.environ.get("EXTRUDE_REDIALS", "5"))
 """How often a link is dialled anew in search of leaks; 100 take a quarter of an hour."""
 MOST_SECONDS = 2.0
-"""From the hook's start to traffic through the changed link's tunnel."""
+"""From the hook's start to traffic through the changed link's tunnel, on a machine that isn't emulated."""
 MOST_BOOT_SECONDS = 5.0
 """From the last link that comes up at boot to an extruded address that answers."""
 UNWATCHED = 15
@@ -229,7 +229,9 @@ def test_a_link_that_is_dialled_anew_carries_traffic_at_once_and_the_other_loses
     assert far_end(lab, "dsl") == new
     assert _tunnel(lab, "dsl")["ifindex"] == before
     assert other.lost == 0
-    assert through <= MOST_SECONDS
+    slowness = moments.slowness(lab)
+    print(f"{1000 * through:.0f} ms, where programs take {slowness:.0f} times as long as on this machine itself")
+    assert through <= MOST_SECONDS * slowness
 
 
 @pytest.mark.parametrize("link", LINKS)
