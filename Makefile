@@ -3,7 +3,7 @@
 # Each command is a script in tools/ and runs as root or by sudo. Words for it: make units ARGS="-k routes"
 
 # What `make test` runs, in this order: each is a script in tools/ and a command of its own.
-STEPS := lint types units units-pyroute2 sanity ansible-lint docs-lint build molecule acceptance stock
+STEPS := lint types units units-pyroute2 sanity ansible-lint docs-lint build molecule acceptance links stock
 
 RUN = @EXTRUDE_COMMAND="$(MAKECMDGOALS)" tools/as-root tools/$@.sh $(ARGS)
 
@@ -55,10 +55,13 @@ bench: setup ## Measure the engine beside ip(8); leave the machine alone meanwhi
 acceptance: setup ## Run the acceptance tests in the lab: make acceptance ARGS="-k sources"
 	$(RUN)
 
+links: setup ## Run the short ones (pytest's marker) of make lab-links
+	$(RUN)
+
 stock: setup ## Run their core (pytest's marker) on the stock Debian kernel, with nftables-backed iptables
 	$(RUN)
 
-lab-links: setup ## Test links that come and go: real PPPoE and DHCP (an hour, not in make test)
+lab-links: setup ## Test links that come and go: real PPPoE and DHCP (an hour; make test has the short ones)
 	$(RUN)
 
 fresh: ## Prove a command in a fresh minimal Debian 12: make fresh ARGS="make test"

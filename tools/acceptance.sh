@@ -14,5 +14,5 @@ need_setup
 tests=(tests/acceptance)
 for word in "$@"; do [[ $word != tests/acceptance/* ]] || tests=(); done
 
-# of two -m the last one counts: make lab-links and make stock choose others
+# of two -m the last one counts: make lab-links, make links and make stock choose others
 python -m pytest -o cache_dir="$CACHE/pytest" -m "not dynamic" ${tests[@]+"${tests[@]}"} "$@"

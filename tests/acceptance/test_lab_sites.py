@@ -159,6 +159,7 @@ def told(lab: Lab, link: str) -> dict[str, Any]:
 # --- the run --------------------------------------------------------------------------------------
 
 
+@pytest.mark.short
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_first_check_on_bare_hosts_says_what_the_run_does(first: First, host: str) -> None:
     assert first.check.code == 0, first.check.output
@@ -167,22 +168,26 @@ def test_the_first_check_on_bare_hosts_says_what_the_run_does(first: First, host
     assert run == check
 
 
+@pytest.mark.short
 def test_the_recap_says_that_all_tunnels_work(first: First) -> None:
     words = first.run.words()
     assert [text.split(":")[0] for text in words] == ["dsl ok", "cable ok"] * 3
 
 
+@pytest.mark.short
 @pytest.mark.parametrize("link", LINKS)
 def test_the_colo_knows_where_a_link_is(deployed: Lab, link: str) -> None:
     assert known(deployed, link)
     assert told(deployed, link)["heard"] == deployed.given()[link]
 
 
+@pytest.mark.short
 @pytest.mark.parametrize(("node", "name"), [("desk", "office"), ("till", "branch"), ("scanner", "depot")])
 def test_a_lan_leaves_as_its_extruded_address(deployed: Lab, node: str, name: str) -> None:
     assert traffic.source_seen_outside(deployed, node) == SITES[name][2]
 
 
+@pytest.mark.short
 def test_a_second_run_changes_nothing_and_one_with_a_link_down_says_so_in_words(lab: Lab, first: First) -> None:
     folder = first.folder
     second = playbook.run(lab, "--limit", "office", inventory=folder)
@@ -234,12 +239,14 @@ def test_a_link_that_is_dialled_anew_carries_traffic_at_once_and_the_other_loses
     assert through <= MOST_SECONDS * slowness
 
 
+@pytest.mark.short
 @pytest.mark.parametrize("link", LINKS)
 def test_whatever_program_brings_a_link_up_the_colo_hears_of_it(lab: Lab, link: str) -> None:
     new = lab.readdress(link)
     wait_until(lambda: known(lab, link), f"the colo knows that {link} is at {new}")
 
 
+@pytest.mark.short
 def test_a_session_that_comes_back_as_another_device(lab: Lab) -> None:
     lab.redial("dsl", device="ppp1")
     wait_until(lambda: known(lab, "dsl"), "the tunnel works")
@@ -290,6 +297,7 @@ def test_a_colo_with_a_full_disk_is_told_until_it_has_room(lab: Lab) -> None:
     wait_until(lambda: known(lab, "dsl"), "the colo has heard")
 
 
+@pytest.mark.short
 def test_a_site_with_a_full_disk_follows_its_links_and_writes_that_down_when_there_is_room(lab: Lab) -> None:
     folder, aside, spare = "/var/lib/extrude", "/run/aside", "/run/extrude/records"
     fill = f"cp -a {folder} {aside}; mount -t tmpfs -o size=1m,mode=0755 none {folder}; cp -a {aside}/. {folder}"
@@ -336,6 +344,7 @@ def test_a_site_that_reboots_answers_as_soon_as_its_last_link_is_up(lab: Lab, ha
     assert answered[0] - last <= MOST_BOOT_SECONDS
 
 
+@pytest.mark.short
 @pytest.mark.parametrize("order", [("colo", "office"), ("office", "colo")], ids=" first, then ".join)
 def test_both_ends_lose_their_power(lab: Lab, order: tuple[str, str]) -> None:
     with ThreadPoolExecutor() as pool:
