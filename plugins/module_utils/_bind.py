@@ -11,6 +11,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Collection, Mapping
 from typing import Any, TypeAlias
@@ -60,6 +61,18 @@ def devices_of(state: Plain) -> set[str]:
     return {name for name in named if isinstance(name, str) and "{" not in name} - own - {"lo", "all", "default"}
 
 
+def reserved(state: Plain) -> list[ipaddress.IPv4Network]:
+    """What no link may have been given: extruded and inside addresses, and where the tunnels lead.
+
+    A rule for such an address as that of a link would take its packets away from the tunnels.
+    """
+    named = [item.get("address") for item in _items(state, "addresses")]
+    named += [item.get("source") for item in _items(state, "rules")]
+    named += [item.get("remote") for item in _items(state, "tunnels")]
+    networks = {text: _network(text) for text in map(str, named)}
+    return [network for _text, network in sorted(networks.items()) if network and network != _UNSET]
+
+
 def hold_sources(state: Plain, held: Collection[str]) -> Plain:
     """A bound state whose routes have a preferred source only where the host or the state holds that address.
 
@@ -74,6 +87,18 @@ def hold_sources(state: Plain, held: Collection[str]) -> Plain:
     if not unready:
         return state
     return {**state, "routes": [{**route, "source": None} if route in unready else route for route in routes]}
+
+
+_UNSET = ipaddress.IPv4Network("0.0.0.0/32")
+"""The source of packets that have none yet: the kernel's own."""
+
+
+def _network(text: str) -> ipaddress.IPv4Network | None:
+    """An IPv4 network; None where it is none, which shows when the state is parsed."""
+    try:
+        return ipaddress.IPv4Network(text, strict=False)
+    except ValueError:
+        return None
 
 
 _ON_DEVICES = ("groups", "delays", "addresses", "proxies")

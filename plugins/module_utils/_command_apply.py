@@ -74,7 +74,7 @@ def apply(store: Store, check: bool = False) -> tuple[list[Operation], list[str]
             more, hindered = _apart(group, part, store, check) if group else ([], [])
             done += more
             problems += hindered
-    return done, list(dict.fromkeys(problems))
+    return done, list(dict.fromkeys([*problems, *store.lost]))
 
 
 def _apart(states: Sequence[Plain], only: Part, store: Store, check: bool) -> tuple[list[Operation], list[str]]:

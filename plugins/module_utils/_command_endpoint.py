@@ -15,6 +15,7 @@ import syslog
 from typing import Any
 
 from . import _endpoint_accept, _endpoint_apply, _endpoint_tell
+from ._conflict import Conflict
 from ._fields import EngineError
 from ._local import Store
 
@@ -34,10 +35,10 @@ def add(commands: Any) -> None:
         "tell",
         help="at a site: tell the colo, until it has heard",
         description="Tells the colo the address of a link, until it has heard or the link is down. Without WAN: tells"
-        " of all links that are up, and fails if one is not heard; the telling goes on then.",
+        " of all links that are up, and fails if none is heard; the telling goes on then.",
     )
     tell.add_argument("wan", metavar="WAN", nargs="?", help="the link, by its name in the inventory")
-    tell.add_argument("--within", type=float, default=20, metavar="SECONDS", help="without WAN: how long to wait (20)")
+    tell.add_argument("--within", type=float, default=60, metavar="SECONDS", help="without WAN: how long to wait (60)")
     tell.set_defaults(run=_tell)
     accept = ends.add_parser(
         "accept",
@@ -60,8 +61,13 @@ def _tell(options: argparse.Namespace, store: Store) -> int:
         return _NOT_UNDERSTOOD
     if options.wan:
         _endpoint_tell.tell(store, options.wan)
-    elif unheard := _endpoint_tell.tell_all(store, options.within):
-        raise EngineError(f"the colo has not heard of {'; of '.join(unheard)}")
+        return 0
+    heard, unheard = _endpoint_tell.tell_all(store, options.within)
+    text = f"the colo has not heard of {'; of '.join(unheard)}"
+    if unheard and not heard:
+        raise EngineError(text)
+    if unheard:
+        sys.stderr.write(f"extrude: {text}\n")
     return 0
 
 
@@ -79,8 +85,11 @@ def _accept(options: argparse.Namespace, store: Store) -> int:
 
 
 def _apply(_options: argparse.Namespace, store: Store) -> int:
-    for operation in _endpoint_apply.move(store):
+    operations, problems = _endpoint_apply.move(store)
+    for operation in operations:
         sys.stdout.write(f"{operation}\n")
+    if problems:
+        raise Conflict(problems)
     return 0
 
 

@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
     parser.add_argument("device", metavar="IFACE", help="the network device, such as ppp0")
     known_as = "what pppd calls it: ipparam or linkname; repeatable"
     parser.add_argument("--match", action="append", default=[], metavar="NAME", help=known_as)
-    parser.add_argument("--gateway", type=_address, default="", help="the router that a DHCP client has learnt")
+    parser.add_argument("--gateway", type=_ipv4_address, default="", help="the router that a DHCP client has learnt")
     parser.set_defaults(run=run)
 
 
@@ -93,6 +93,6 @@ def _has_address(device: str) -> bool:
     return any(local.device == device for local in _dump.interfaces()[1])
 
 
-def _address(text: str) -> str:
+def _ipv4_address(text: str) -> str:
     """An IPv4 address, or nothing where the hook had none to give."""
     return "" if text in ("", "0.0.0.0") else str(ipaddress.IPv4Address(text))

@@ -12,17 +12,42 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from . import _apply
+from ._bind import Plain
+from ._fields import EngineError, HostError
 from ._learned import endpoints_of
-from ._local import Store, bound
+from ._local import Store, bound, name_of
 from ._model import Tunnel
 from ._request import Operation, Request
+from ._signals import Stopped
 
 
-def move(store: Store) -> Sequence[Operation]:
-    """Bring the tunnels of the sites that report to where these are, and return what that took."""
+def move(store: Store) -> tuple[list[Operation], list[str]]:
+    """Bring the tunnels of the sites that report to where these are: what that took, and what hindered it.
+
+    All together; where that fails each site by itself, so that one does not hinder the others.
+    """
     with store.records.locked():
         reporting = [state for state in store.states.load() if endpoints_of(state)]
-        states = bound(reporting, store, patient=True)
-        tunnels = tuple(replace(state, objects=tuple(state.of(Tunnel))) for state in states)
-        request = Request(tunnels, kinds={Tunnel.KIND}, purge=False, folder=store.states.folder, yields=True)
-        return _apply.run(store.records, request, check=False).operations
+        try:
+            return _move(reporting, store), []
+        except (Stopped, HostError):
+            raise
+        except EngineError as error:
+            if len(reporting) == 1:
+                return [], [str(error)]
+        done: list[Operation] = []
+        problems: list[str] = []
+        for state in reporting:
+            try:
+                done += _move([state], store)
+            except (Stopped, HostError):
+                raise
+            except EngineError as error:
+                problems.append(f"{name_of(state)}: {error}")
+        return done, problems
+
+
+def _move(states: Sequence[Plain], store: Store) -> list[Operation]:
+    tunnels = tuple(replace(state, objects=tuple(state.of(Tunnel))) for state in bound(states, store, patient=True))
+    request = Request(tunnels, kinds={Tunnel.KIND}, purge=False, folder=store.states.folder, yields=True)
+    return list(_apply.run(store.records, request, check=False).operations)

@@ -118,6 +118,13 @@ def follow(store: Store) -> None:
     start(store, {wan: link for wan, link in up.items() if not is_known(store.reports.read(wan), link)})
 
 
+def _living(store: Store) -> set[str]:
+    """The links through whose tunnels something comes."""
+    sessions = _liveness.sessions() or {}
+    up = {name for name, session in sessions.items() if session.up}
+    return {wan for wan, tunnels in tunnels_by_link(store.states.load()).items() if up.intersection(tunnels)}
+
+
 def _forget_silent(store: Store) -> None:
     """Forget the reports of links through whose tunnels nothing comes: they are made anew."""
     sessions = _liveness.sessions()
@@ -153,18 +160,22 @@ def tell(store: Store, wan: str) -> None:
         time.sleep(pause)
 
 
-def tell_all(store: Store, patience: float) -> list[str]:
-    """Tell of all links that are up, whatever is known; what is not heard after some seconds, in words."""
+def tell_all(store: Store, patience: float) -> tuple[list[str], list[str]]:
+    """Tell of all links that are up: those that are heard, and those that are not after some seconds, in words.
+
+    What is known counts only where something comes through the link's tunnel.
+    """
     due = {wan: link for wan, link in links(store).items() if not link.reason}
-    for wan in due:
+    living = _living(store) if due else set()
+    for wan in due.keys() - living:
         store.reports.store(wan, None)
-    start(store, due)
+    start(store, {wan: link for wan, link in due.items() if not is_known(store.reports.read(wan), link)})
     end = time.monotonic() + patience
     while (left := [wan for wan, link in due.items() if not is_known(store.reports.read(wan), link)]) and (
         time.monotonic() < end
     ):
         time.sleep(0.1)
-    return [f"{wan}: {_trouble(store.reports.read(wan))}" for wan in left]
+    return [wan for wan in due if wan not in left], [f"{wan}: {_trouble(store.reports.read(wan))}" for wan in left]
 
 
 def _trouble(report: Report | None) -> str:

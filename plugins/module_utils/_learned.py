@@ -13,6 +13,7 @@ import ipaddress
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -111,7 +112,8 @@ class Endpoints:
         path = self._of(state, wan)
         try:
             if self.read(state, wan) == address:
-                os.utime(path)
+                with suppress(PermissionError):  # it is somebody else's, as after a backup was restored
+                    os.utime(path)
                 return
             write(path, f"{address}\n")
             write(self._folder / NEWS, "", sync=False)

@@ -99,8 +99,13 @@ def wans_of(state: Plain) -> tuple[Wan, ...]:
 # --- pure: from what is there to links ---------------------------------------------------------------
 
 
-def find(wans: Iterable[Wan], hints: Mapping[str, Hint], kernel: Kernel) -> dict[str, Link]:
-    """Each link by its name."""
+def find(
+    wans: Iterable[Wan],
+    hints: Mapping[str, Hint],
+    kernel: Kernel,
+    reserved: Collection[ipaddress.IPv4Network] = (),
+) -> dict[str, Link]:
+    """Each link by its name. A link that has been given an address in *reserved* networks does not have that."""
     listed = list(wans)
     taken = {wan.interface for wan in listed} | {hints[wan.name].device for wan in listed if wan.name in hints}
     links = {}
@@ -108,7 +113,7 @@ def find(wans: Iterable[Wan], hints: Mapping[str, Hint], kernel: Kernel) -> dict
         hint = hints.get(wan.name, Hint())
         device = _device(wan, hint, kernel, taken)
         taken.add(device)
-        links[wan.name] = _link(wan, device, hint, kernel)
+        links[wan.name] = _link(wan, device, hint, kernel, reserved)
     return links
 
 
@@ -136,20 +141,34 @@ def _device(wan: Wan, hint: Hint, kernel: Kernel, taken: Collection[str]) -> str
     return next(free, "")
 
 
-def _link(wan: Wan, device: str, hint: Hint, kernel: Kernel) -> Link:
+def _link(wan: Wan, device: str, hint: Hint, kernel: Kernel, reserved: Collection[ipaddress.IPv4Network]) -> Link:
     if not device:
         called = f" that came up as {wan.match}" if wan.is_pattern and wan.match else ""
         return Link(reason=f"there is no device {wan.interface}{called}")
     if not kernel.devices[device].up:
         return Link(device, reason=f"{device} is down")
     addresses = [local for local in kernel.addresses if local.device == device]
-    if wan.address is not None:
-        held = next((local for local in addresses if local.address == wan.address), None)
-        reason = "" if held else f"{device} does not have the address {wan.address}"
-        return Link(device, wan.address, since=held.since if held else None, reason=reason)
+    if wan.address is None:
+        return _dynamic(device, addresses, (hint.gateway, kernel.gateways.get(device, "")), reserved)
+    held = next((local for local in addresses if local.address == wan.address), None)
+    reason = "" if held else f"{device} does not have the address {wan.address}"
+    return Link(device, wan.address, since=held.since if held else None, reason=reason)
+
+
+def _dynamic(
+    device: str,
+    addresses: Sequence[_dump.Local],
+    gateways: Sequence[str],
+    reserved: Collection[ipaddress.IPv4Network],
+) -> Link:
     if not addresses:
         return Link(device, reason=f"{device} has no IPv4 address")
-    local, gateway = _way(addresses, hint.gateway, kernel.gateways.get(device, ""))
+    usable = [
+        local for local in addresses if not any(ipaddress.IPv4Address(local.address) in network for network in reserved)
+    ]
+    if not usable:
+        return Link(device, reason=f"{device} was given {addresses[0].address}, which is extruded or of a tunnel")
+    local, gateway = _way(usable, *gateways)
     if not gateway:
         return Link(device, local.address, since=local.since, reason=f"no gateway is known for {device}")
     return Link(device, local.address, gateway, _network(local, gateway), local.since)
@@ -169,7 +188,7 @@ def _way(addresses: Sequence[_dump.Local], *gateways: str) -> tuple[_dump.Local,
 
 def _holds(local: _dump.Local, gateway: str) -> bool:
     network = ipaddress.ip_network((local.address, local.length), strict=False)
-    return ipaddress.ip_address(gateway) in network
+    return ipaddress.ip_address(gateway) in network and gateway != local.address
 
 
 def _network(local: _dump.Local, gateway: str) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 from . import _links
-from ._bind import Plain, bind, devices_of, hold_sources, is_open
+from ._bind import Plain, bind, devices_of, hold_sources, is_open, reserved
 from ._learned import Endpoints, Hints, Reports
 from ._links import Kernel, Link
 from ._model import State
@@ -23,10 +24,13 @@ from ._states import States
 
 @dataclass(frozen=True)
 class Store:
-    """The folders of a host: states as asked for, records of what was applied, and what was learnt."""
+    """The folders of a host: states as asked for, records of what was applied, and what was learnt.
 
-    states: States = field(default_factory=States)
-    records: Records = field(default_factory=Records)
+    Those of the command take what they can get: a damaged file must not keep the others from being applied at boot.
+    """
+
+    states: States = field(default_factory=partial(States, patient=True))
+    records: Records = field(default_factory=partial(Records, patient=True))
     hints: Hints = field(default_factory=Hints)
     endpoints: Endpoints = field(default_factory=Endpoints)
     reports: Reports = field(default_factory=Reports)
@@ -34,6 +38,10 @@ class Store:
     @property
     def warnings(self) -> list[str]:
         return [*self.states.warnings, *self.records.warnings]
+
+    @property
+    def lost(self) -> list[str]:
+        return [*self.states.lost, *self.records.lost]
 
 
 def bound(states: Iterable[Plain], store: Store, patient: bool = False) -> tuple[State, ...]:
@@ -59,7 +67,7 @@ def kernel_for(states: Iterable[Plain]) -> Kernel:
 
 def links_of(state: Plain, store: Store, kernel: Kernel) -> dict[str, Link]:
     """The links of a state as they are."""
-    return _links.find(_links.wans_of(state), store.hints.load(), kernel)
+    return _links.find(_links.wans_of(state), store.hints.load(), kernel, reserved(state))
 
 
 _Known: TypeAlias = set[tuple[str, _links.Wan]]

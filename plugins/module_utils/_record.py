@@ -6,8 +6,8 @@
 The kernel cannot say whose an address, a proxy entry or a route of several customers is; these
 records do. A record is written twice: before a change with the old and the new objects, so that a
 run that is cut short leaves nothing without an owner, and after it with the new ones. While the disk
-is full a record is kept in memory, which lasts as long as the kernel's objects do: a link that gets
-another address is followed all the same.
+cannot be written a record is kept in memory, which lasts as long as the kernel's objects do: a link that
+gets another address is followed all the same.
 This module util is private to the collection.
 """
 
@@ -24,30 +24,41 @@ from ._storage import SiteFiles, cannot
 
 FOLDER = "/var/lib/extrude"
 SPARE = "/run/extrude/records"
+LOCK = "/run/extrude/lock"
+"""Not beside the records: a disk that cannot be written any more must not keep links from being followed."""
 
 
 class Records:
-    """The records in one folder. Errors are EngineErrors that name the file."""
+    """The records in one folder. Errors are EngineErrors that name the file.
 
-    def __init__(self, folder: str | Path = FOLDER, spare: str | Path | None = None) -> None:
+    *patient*: one that cannot be understood counts as empty, which goes to ``lost``. What is there and wanted stays
+    then, and boot has nothing yet; only what is not wanted any more may be left.
+    """
+
+    def __init__(self, folder: str | Path = FOLDER, spare: str | Path | None = None, patient: bool = False) -> None:
+        in_memory = str(folder) == FOLDER
         self._folder = Path(folder)
-        in_memory = SPARE if str(folder) == FOLDER else None
-        self._files = SiteFiles(folder, "record of what was applied", spare or in_memory)
+        self._lock = Path(LOCK) if in_memory else self._folder / ".lock"
+        self._files = SiteFiles(folder, "record of what was applied", spare or (SPARE if in_memory else None), patient)
 
     @property
     def warnings(self) -> list[str]:
         """Records that could not be understood, in words."""
         return self._files.warnings
 
+    @property
+    def lost(self) -> list[str]:
+        """Files that could not be understood and had no copy that can, in words."""
+        return self._files.lost
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One run at a time changes this host; a second one waits."""
-        path = self._folder / ".lock"
         try:
-            self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            lock = path.open("w", encoding="ascii")
+            self._lock.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            lock = self._lock.open("w", encoding="ascii")
         except OSError as error:
-            raise cannot("write", path, error) from error
+            raise cannot("write", self._lock, error) from error
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -23,8 +23,9 @@ from ._storage import SiteFiles
 class States:
     """The states in one folder. Errors are EngineErrors that name the file."""
 
-    def __init__(self, folder: str | Path = FOLDER) -> None:
-        self._files = SiteFiles(folder, "list of states")
+    def __init__(self, folder: str | Path = FOLDER, patient: bool = False) -> None:
+        """*patient*: what cannot be understood, nor its copy, is left out and goes to ``lost``."""
+        self._files = SiteFiles(folder, "list of states", patient=patient)
 
     @property
     def folder(self) -> str:
@@ -35,6 +36,11 @@ class States:
     def warnings(self) -> list[str]:
         """Files that could not be understood, in words."""
         return self._files.warnings
+
+    @property
+    def lost(self) -> list[str]:
+        """Files that could not be understood and had no copy that can, in words."""
+        return self._files.lost
 
     def load(self) -> tuple[Plain, ...]:
         """The states of every owner on this host."""
@@ -72,10 +78,12 @@ class States:
 
 
 def _checked(state: object, where: str) -> Plain:
-    """A state that says whose it is; what else it holds shows when it is bound."""
+    """A state that says whose it is and has lists of objects; what is wrong with those shows when it is bound."""
     top = Fields(state, where)
     top.text("customer", CUSTOMER)
     top.text("site", SITE)
+    for kind in (*KINDS, "links"):
+        top.items(kind)
     return dict(state) if isinstance(state, dict) else {}
 
 

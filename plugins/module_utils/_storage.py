@@ -22,22 +22,27 @@ from ._model import SCHEMA
 
 Item = TypeVar("Item")
 COPY = ".last-good"
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""A disk that is full, or on its way out."""
+_NOT_UNDERSTOOD = (ValueError, EngineError, RecursionError)
 
 
 class SiteFiles:
     """A folder with a file for each customer, which holds something of each of its sites.
 
     Errors are EngineErrors that name the file. A file that cannot be understood goes to ``warnings``, and what
-    was last written is taken instead. Where there is a *spare* folder, in memory, files of customers go there while the
-    disk has no room for them, which goes to ``warnings`` too; while such a file is there it is the one that counts.
+    was last written is taken instead; where that cannot be either, a *patient* caller goes without it (``lost``).
+    Where there is a *spare* folder, in memory, files of customers go there while the disk cannot be written, which goes
+    to ``warnings`` too; while such a file is there it is the one that counts.
     """
 
-    def __init__(self, folder: str | Path, what: str, spare: str | Path | None = None) -> None:
+    def __init__(self, folder: str | Path, what: str, spare: str | Path | None = None, patient: bool = False) -> None:
         self.folder = Path(folder)
         self.warnings: list[str] = []
+        self.lost: list[str] = []
         self._what = what
         self._spare = Path(spare) if spare else None
+        self._patient = patient
 
     def load(self, parse: Callable[[Any, str], Item]) -> list[Item]:
         """What *parse* makes of each site of each customer; it is also told the place in the file."""
@@ -78,10 +83,10 @@ class SiteFiles:
             _stage_all(self.folder, customers)
         except HostError as error:
             reason = error.__cause__
-            if self._spare is None or not isinstance(reason, OSError) or reason.errno not in _NO_ROOM:
+            if self._spare is None or not isinstance(reason, OSError) or reason.errno not in _NOT_WRITABLE:
                 raise
             _stage_all(self._spare, customers)
-            self._warn(f"{error}; it is kept in {self._spare} until there is room")
+            self._warn(f"{error}; it is kept in {self._spare} until that can be written")
             return self._spare
         return self.folder
 
@@ -93,18 +98,25 @@ class SiteFiles:
             return _sites(path, parse)
         except OSError as error:
             raise cannot("read", path, error) from error
-        except (ValueError, EngineError) as error:
+        except _NOT_UNDERSTOOD as error:
             said = f"{path} is no {self._what}"
             try:
                 found = _sites(_copy(path), parse)
-            except (OSError, ValueError, EngineError):
+            except (OSError, *_NOT_UNDERSTOOD):
+                if self._patient:
+                    self._note(self.lost, f"{said}, mend it or remove it: {error}")
+                    return []
                 raise EngineError(f"{said}, mend it or remove it: {error}") from error
             self._warn(f"{said}, so its copy {_copy(path).name} is used: {error}")
             return found
 
     def _warn(self, text: str) -> None:
-        if text not in self.warnings:
-            self.warnings.append(text)
+        self._note(self.warnings, text)
+
+    @staticmethod
+    def _note(listed: list[str], text: str) -> None:
+        if text not in listed:
+            listed.append(text)
 
 
 def write(path: Path, text: str, sync: bool = True, mode: int = 0o644) -> None:

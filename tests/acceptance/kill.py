@@ -26,7 +26,7 @@ with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as 
         kind, body = int.from_bytes(data[4:6], "little"), data[16:]
         if {point}:
             break
-inode = os.stat("/var/lib/extrude/.lock").st_ino
+inode = os.stat("/run/extrude/lock").st_ino
 (holder,) = re.findall(rf"FLOCK +ADVISORY +WRITE (\\d+) \\S+:{{inode}} ", open("/proc/locks").read())
 os.kill(int(holder), signal.SIGKILL)
 print("killed", flush=True)

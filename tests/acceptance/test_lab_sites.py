@@ -47,7 +47,7 @@ REDIALS = int(os.environ.get("EXTRUDE_REDIALS", "5"))
 MOST_SECONDS = 2.0
 """From the hook's start to traffic through the changed link's tunnel, on a machine that isn't emulated."""
 MOST_BOOT_SECONDS = 5.0
-"""From the last link that comes up at boot to an extruded address that answers."""
+"""From the last link that comes up at boot to an extruded address that answers, on a machine that isn't emulated."""
 UNWATCHED = 15
 """Seconds in which a change is left alone."""
 FORGOTTEN_SECONDS = 240
@@ -340,8 +340,11 @@ def test_a_site_that_reboots_answers_as_soon_as_its_last_link_is_up(lab: Lab, ha
         wait_until(lambda: traffic.reaches(lab, "internet", SITES["office"][2], 1), "the office answers")
     last = moments.hook_started(lab, "office", 0)
     answered = [moment for moment in answers.times if moment > last]
-    print(f"{1000 * (answered[0] - last):.0f} ms from the last hook to the first answer")
-    assert answered[0] - last <= MOST_BOOT_SECONDS
+    took, slowness = answered[0] - last, moments.slowness(lab)
+    print(
+        f"{1000 * took:.0f} ms from the last hook to the first answer; programs take {slowness:.0f} times as long here"
+    )
+    assert took <= MOST_BOOT_SECONDS * slowness
 
 
 @pytest.mark.short

@@ -26,7 +26,8 @@ def test_the_news_that_the_unit_waits_for_are_those_that_are_written() -> None:
     news = f"{_learned.ENDPOINTS}/{_learned.NEWS}"
     assert f"PathExists={news}\n" in (FILES / "extrude-endpoints.path").read_text()
     service = (FILES / "extrude-endpoints.service").read_text()
-    assert service.index(f"ExecStart=/bin/rm -f {news}\n") < service.index("ExecStart=/usr/sbin/extrude endpoint apply")
+    forgotten, applied = f"ExecStart=-/bin/rm -f {news}\n", "ExecStart=/usr/sbin/extrude endpoint apply"
+    assert service.index(forgotten) < service.index(applied)
     (user,) = [
         task["ansible.builtin.user"]
         for task in yaml.safe_load((ROLE / "tasks" / "main.yml").read_text())

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils._bind import bind, devices_of, hold_sources, is_open
+from ansible_collections.multihome.extrude.plugins.module_utils._bind import (
+    bind,
+    devices_of,
+    hold_sources,
+    is_open,
+    reserved,
+)
 
 STATE: dict[str, Any] = {
     "customer": "acme",
@@ -147,3 +153,12 @@ def test_binding_leaves_the_state_as_it_was() -> None:
     before = str(STATE)
     bind(STATE, UP, {"eth1"}, {"lan0"})
     assert str(STATE) == before
+
+
+def test_what_no_link_may_have_been_given() -> None:
+    state = {
+        "addresses": [{"device": "lo", "address": "203.0.113.10/32"}, {"device": "ex-dsl", "address": "fd00::1/127"}],
+        "rules": [{"source": "203.0.113.64/28"}, {"source": "{dsl.address}/32"}, {"source": "0.0.0.0/32"}, {}],
+        "tunnels": [{"name": "ex-dsl", "remote": "203.0.113.2"}, {"remote": "oops"}],
+    }
+    assert [str(network) for network in reserved(state)] == ["203.0.113.10/32", "203.0.113.2/32", "203.0.113.64/28"]

@@ -78,8 +78,8 @@ Run = Callable[..., int]
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(
-        States(tmp_path / "etc"),
-        Records(tmp_path / "var"),
+        States(tmp_path / "etc", patient=True),
+        Records(tmp_path / "var", patient=True),
         Hints(tmp_path / "run"),
         Endpoints(tmp_path / "var" / "endpoints"),
     )
@@ -491,6 +491,25 @@ def test_a_broken_file_is_told_and_its_copy_used(run: Run, tmp_path: Path, capsy
     states, records = told.err.splitlines()
     assert states.startswith(f"extrude: warning: {tmp_path}/etc/acme.json is no list of states, so its copy")
     assert records.startswith(f"extrude: warning: {tmp_path}/var/acme.json is no record of what was applied")
+
+
+def test_a_file_that_is_lost_is_told_and_keeps_no_other_from_being_applied(
+    run: Run, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.states.store([{**STATE, "customer": "zeta", "tunnels": 5}])
+    (tmp_path / "var").mkdir(exist_ok=True)
+    for file in (tmp_path / "var" / "acme.json", tmp_path / "etc" / "note.json"):
+        file.write_text("")
+    assert run("apply") == 1
+    told = capsys.readouterr().err
+    for text in ("etc/zeta.json is no list of states", "etc/note.json is no list of", "var/acme.json is no record of"):
+        assert f"{tmp_path}/{text}" in told
+    assert "4290: from all lookup 4200" in ours()["rules"]
+    for name in ("zeta.json", "zeta.json.last-good", "note.json"):
+        (tmp_path / "etc" / name).unlink()
+    for lost in (store.states.lost, store.records.lost):
+        lost.clear()
+    assert run("apply") == 0, "the record is whole again"
 
 
 def test_links_that_change_during_an_apply_are_looked_at_again(

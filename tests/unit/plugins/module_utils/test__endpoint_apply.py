@@ -40,11 +40,32 @@ def test_only_tunnels_of_sites_that_report_are_looked_at(store: Store, monkeypat
 
     monkeypatch.setattr(_apply, "run", run)
     store.endpoints.store(STATE, "dsl", "100.64.0.7")
-    assert move(store) == ()
+    assert move(store) == ([], [])
     (request,) = asked
     assert [str(item) for item in request.asked] == ["tunnel ex1-dsl 203.0.113.2 -> 100.64.0.7 key 17"]
     assert not request.purge
     assert request.yields, "what stands in the way of a tunnel keeps no other from moving"
+
+
+def test_a_site_that_cannot_be_applied_keeps_no_other_from_moving(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[str] = []
+
+    def run(_records: Records, request: Request, check: bool) -> _host.Survey:
+        assert not check
+        moved.extend(str(item) for item in request.asked)
+        return _host.Survey(Current(), ())
+
+    monkeypatch.setattr(_apply, "run", run)
+    store.states.store(
+        [{**STATE, "site": "shop", "tunnels": [{"name": "ex2-dsl", "local": "oops", "remote": "203.0.113.9"}]}]
+    )
+    store.endpoints.store(STATE, "dsl", "100.64.0.7")
+    operations, (problem,) = move(store)
+    assert operations == []
+    assert moved == ["tunnel ex1-dsl 203.0.113.2 -> 100.64.0.7 key 17"]
+    assert problem.startswith("acme/shop: acme/shop.tunnels[0].local: 'oops' ")
 
 
 def test_iptables_is_not_asked_for_tunnels(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -214,11 +214,20 @@ def test_since_when_it_is_told_in_vain_is_remembered(store: Store, monkeypatch: 
 def test_all_are_told_anew_and_what_is_not_heard_in_time_is_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(monkeypatch, UP)
     store.reports.store("dsl", Report("100.64.0.7", WHEN, "100.64.0.7"))
-    assert tell_all(store, 0) == ["dsl: no answer from the colo yet"]
+    assert tell_all(store, 0) == ([], ["dsl: no answer from the colo yet"])
     assert host.commands == [["--no-block", "restart", "extrude-endpoint@dsl.service"]]
     told = Report("100.64.0.7", WHEN, "100.64.0.7")
     monkeypatch.setattr(time, "sleep", lambda _seconds: store.reports.store("dsl", told))
-    assert tell_all(store, 5) == []
+    assert tell_all(store, 5) == (["dsl"], [])
+
+
+def test_a_link_whose_tunnel_lives_is_not_told_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(monkeypatch, UP)
+    store.states.store([{**STATE, "tunnels": [{"name": "ex-lte", "wan": "dsl"}]}])
+    store.reports.store("dsl", Report("100.64.0.7", WHEN, "100.64.0.7"))
+    monkeypatch.setattr(_liveness, "sessions", lambda: SESSIONS)
+    assert tell_all(store, 0) == (["dsl"], [])
+    assert host.commands == []
 
 
 def test_a_host_without_ssh_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,23 @@ def test_a_lease_of_a_single_address_has_a_gateway_off_its_network() -> None:
     there = kernel(Local("eth1", "198.51.100.7", 32))
     found = _links.find([CABLE], {"cable": Hint("eth1", "192.0.2.1")}, there)["cable"]
     assert found == Link("eth1", "198.51.100.7", "192.0.2.1", "192.0.2.1/32")
+
+
+def test_a_link_that_was_given_an_address_of_ours_does_not_have_it() -> None:
+    reserved = [IPv4Network("203.0.113.10/32"), IPv4Network("10.254.0.0/31")]
+    there = kernel(Local("eth1", "203.0.113.10", 24), gateways={"eth1": "203.0.113.1"})
+    found = _links.find([CABLE], {}, there, reserved)["cable"]
+    assert found == Link("eth1", reason="eth1 was given 203.0.113.10, which is extruded or of a tunnel")
+    there = kernel(
+        Local("eth1", "10.254.0.1", 24), Local("eth1", "198.51.100.7", 24), gateways={"eth1": "198.51.100.1"}
+    )
+    assert _links.find([CABLE], {}, there, reserved)["cable"].address == "198.51.100.7"
+
+
+def test_a_link_is_not_its_own_gateway() -> None:
+    there = kernel(Local("eth1", "198.51.100.7", 24), gateways={"eth1": "198.51.100.1"})
+    found = _links.find([CABLE], {"cable": Hint("eth1", "198.51.100.7")}, there)["cable"]
+    assert found.gateway == "198.51.100.1"
 
 
 def test_of_two_addresses_the_one_beside_the_gateway_is_taken() -> None:

@@ -48,6 +48,22 @@ def test_where_the_copy_cannot_be_understood_either_it_is_an_error(tmp_path: Pat
         load(tmp_path)
 
 
+def test_a_patient_caller_goes_without_what_cannot_be_understood(tmp_path: Path) -> None:
+    files = SiteFiles(tmp_path, "list of things", patient=True)
+    store(files, "acme", {"office": {"x": 1}})
+    store(files, "zeta", {"barn": {"x": 2}})
+    for name in ("acme.json", "acme.json.last-good"):
+        (tmp_path / name).write_text("[" * 100_000)
+    (tmp_path / "note.json").write_text("")
+    for _turn in range(2):
+        assert files.load(lambda item, _where: item) == [{"x": 2}]
+    assert files.warnings == []
+    assert [text.partition(" is no list of things, mend it or remove it: ")[0] for text in files.lost] == [
+        f"{tmp_path}/acme.json",
+        f"{tmp_path}/note.json",
+    ]
+
+
 def test_the_next_write_mends_both(tmp_path: Path) -> None:
     files = SiteFiles(tmp_path, "list of things")
     store(files, "acme", {"office": {"x": 1}})
@@ -148,7 +164,8 @@ def test_while_the_disk_is_full_files_go_to_the_spare_folder_and_count_there(
     assert contents(disk) == before
     (warning, *_others) = files.warnings
     assert (
-        warning == f"cannot write {disk}/acme.json: No space left on device; it is kept in {memory} until there is room"
+        warning
+        == f"cannot write {disk}/acme.json: No space left on device; it is kept in {memory} until that can be written"
     )
     again = SiteFiles(disk, "list of things", memory)
     assert again.load(lambda item, _where: item) == [{"x": 7}]
