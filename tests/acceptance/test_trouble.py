@@ -119,7 +119,7 @@ def test_an_interface_of_the_colo_that_is_not_the_racks_is_refused(mended: Lab) 
 def test_a_device_of_that_name_is_an_error_for_a_new_wan(mended: Lab) -> None:
     office = inventory.lab_host("office")
     office["extrude_wans"].append(
-        {"name": "lte", "interface": "lte0", "address": "192.0.2.130/30", "gateway": "192.0.2.129"}
+        {"name": "lte", "interface": "lte0", "address": "192.0.2.130/30", "gateway": "192.0.2.129", "metric": 2}
     )
     mended.exec("office", ["ip", "link", "add", "ex-lte", "type", "dummy"])
     try:
