@@ -114,10 +114,11 @@ def _watched(tunnel: Plain, sessions: Mapping[str, Session] | None) -> Plain:
     """A tunnel with what BIRD thinks of it, if that runs: a device that is there need not lead anywhere."""
     if sessions is None or not tunnel["up"]:
         return {**tunnel, "lives": None, "since": None}
-    session = sessions.get(tunnel["name"], Session("", "", "BIRD has no session for it"))
+    session = sessions.get(tunnel["name"], Session(None, "", "BIRD has no session for it"))
     dead = session.trouble.removeprefix("Error: ") or "the far end has not answered yet"
     reason = "" if session.up else f"no way through: {dead}"
-    return {**tunnel, "up": session.up, "reason": reason, "lives": session.up, "since": session.since or None}
+    since = session.since and session.since.isoformat(timespec="seconds")
+    return {**tunnel, "up": session.up, "reason": reason, "lives": session.up, "since": since}
 
 
 def _drift(store: Store) -> Plain:
@@ -173,9 +174,10 @@ def _ago(time: str, now: datetime) -> str:
 def _tunnel_row(tunnel: Mapping[str, Any], now: datetime) -> list[str]:
     words = [f"to {tunnel['endpoint']}"] if tunnel.get("endpoint") else []
     words += [f"reported {_ago(tunnel['reported'], now)} ago"] if tunnel.get("reported") else []
-    words += [f"lives since {tunnel['since']}"] if tunnel.get("lives") else []
+    words += [f"lives for {_ago(tunnel['since'], now)}"] if tunnel.get("lives") and tunnel["since"] else []
     up = tunnel["up"]
-    return ["tunnel", tunnel["name"], "up" if up else "down", ", ".join(words) if up else tunnel["reason"]]
+    words = words if up else [tunnel["reason"], *words]
+    return ["tunnel", tunnel["name"], "up" if up else "down", ", ".join(words)]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ def add(commands: Any) -> None:
     parser.add_argument("device", metavar="IFACE", help="the network device, such as ppp0")
     known_as = "what pppd calls it: ipparam or linkname; repeatable"
     parser.add_argument("--match", action="append", default=[], metavar="NAME", help=known_as)
-    parser.add_argument("--gateway", type=_ipv4_address, default="", help="the router that a DHCP client has learnt")
+    parser.add_argument("--gateway", metavar="ADDRESS", default="", help="the router that a DHCP client has learnt")
     parser.set_defaults(run=run)
 
 
@@ -45,10 +46,12 @@ def run(options: argparse.Namespace, store: Store) -> int:
     wans = [wan for state in states for wan in _links.wans_of(state)]
     if not is_concerned(options.device, names, states, wans, hints):
         return 0
+    held = {local.device for local in _dump.interfaces()[1]}
     if options.event == "up":
-        changed = learnt(options.device, names, options.gateway, wans, hints)
+        changed = learnt(options.device, names, _gateway(options.gateway), wans, hints, held)
     else:
-        changed = {} if _has_address(options.device) else forgotten(options.device, hints)
+        # it is up again where the events came in the wrong order
+        changed = {} if options.device in held else forgotten(options.device, hints)
     for wan, hint in changed.items():
         store.hints.store(wan, hint)
     return _command_apply.run(argparse.Namespace(check=False), store)
@@ -69,18 +72,37 @@ def is_concerned(
 
 
 def learnt(
-    device: str, names: Collection[str], gateway: str, wans: Iterable[Wan], hints: Mapping[str, Hint]
+    device: str,
+    names: Collection[str],
+    gateway: str,
+    wans: Iterable[Wan],
+    hints: Mapping[str, Hint],
+    held: Collection[str] = (),
 ) -> dict[str, Hint | None]:
-    """The hints that an event tells, by link; None: one that it refutes, since its device is another link's by now."""
-    meant = [wan.name for wan in wans if wan.address is None and wan.is_meant(device, names)]
+    """The hints that an event tells, by link; None: one that it refutes, since its device is another link's by now.
+
+    *held*: the devices that have an address. Without a ``match`` that tells them apart, another session takes no link
+    from one that has.
+    """
+    meant = [
+        wan.name
+        for wan in wans
+        if wan.address is None and wan.is_meant(device, names) and not _is_held(wan, device, hints, held)
+    ]
     told: dict[str, Hint | None] = {}
     for name in meant:
         former = hints.get(name, Hint())
-        known = former.gateway if former.device == device else ""  # not every hook knows it
-        told[name] = Hint(device, gateway or known)
+        known = former if former.device == device else Hint()  # not every hook knows all
+        told[name] = Hint(device, gateway or known.gateway, tuple(sorted(set(names))) or known.names)
     refuted = [name for name, hint in hints.items() if meant and hint.device == device and name not in meant]
     told.update(dict.fromkeys(refuted))
     return {name: hint for name, hint in told.items() if hints.get(name) != hint}
+
+
+def _is_held(wan: Wan, device: str, hints: Mapping[str, Hint], held: Collection[str]) -> bool:
+    """Whether a link that any session could be is up on another device."""
+    former = hints[wan.name].device if wan.name in hints else ""
+    return wan.match is None and former not in ("", device) and former in held
 
 
 def forgotten(device: str, hints: Mapping[str, Hint]) -> dict[str, Hint | None]:
@@ -88,11 +110,12 @@ def forgotten(device: str, hints: Mapping[str, Hint]) -> dict[str, Hint | None]:
     return {name: None for name, hint in hints.items() if hint.device == device}
 
 
-def _has_address(device: str) -> bool:
-    """Whether a device that is said to be down is up again: its events may come in the wrong order."""
-    return any(local.device == device for local in _dump.interfaces()[1])
-
-
-def _ipv4_address(text: str) -> str:
-    """An IPv4 address, or nothing where the hook had none to give."""
-    return "" if text in ("", "0.0.0.0") else str(ipaddress.IPv4Address(text))
+def _gateway(text: str) -> str:
+    """An IPv4 address; empty where the hook had none, or one that cannot be read, for which no event may be lost."""
+    if text in ("", "0.0.0.0"):
+        return ""
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        sys.stderr.write(f"extrude: warning: --gateway {text!r} is no IPv4 address, so it is passed over\n")
+        return ""

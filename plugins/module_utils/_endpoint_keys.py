@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from . import _programs
 from ._fields import EngineError
-from ._storage import cannot
+from ._storage import cannot, write
 
 STAND_IN = "ssh-ed25519 TheKeyThatTheRunMakes"
 """Stands for a key in check mode, where none is made."""
@@ -30,7 +30,7 @@ class Door(NamedTuple):
 
 def site_key(path: Path, check: bool) -> tuple[bool, str]:
     """Whether a key had to be made, and the public key, without a comment; with *check* nothing is made."""
-    is_new = not path.exists()
+    is_new = not path.exists() or not path.stat().st_size  # an empty one is what a power cut leaves
     if is_new and check:
         return True, STAND_IN
     if is_new:
@@ -53,7 +53,7 @@ def _make(path: Path) -> None:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".key-") as folder:
             made = Path(folder) / "key"
             _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(made))
-            made.replace(path)
+            write(path, made.read_text(encoding="ascii"), mode=0o600)
     except OSError as error:
         raise cannot("write", path, error) from error
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -197,7 +198,10 @@ def _attempt(store: Store, wan: str, address: str) -> bool:
     """Tell once; whether it was heard."""
     former = store.reports.read(wan)
     begun = former if former and _is_begun(former, address) else _begin(store, wan, address)
-    heard, trouble = answer(*_run(store.states.folder, wan, address))
+    code, output, errors = _run(store.states.folder, wan, address)
+    heard, trouble = answer(code, output, errors)
+    if trouble and trouble != begun.trouble:  # all that ssh says, once, for the journal
+        sys.stderr.write(f"extrude: {wan}: the colo has not heard of it: {errors.strip() or trouble}\n")
     since = _now() if heard else begun.since
     store.reports.store(wan, Report(address, since, heard, trouble))
     return bool(heard)

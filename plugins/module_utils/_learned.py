@@ -156,6 +156,7 @@ def _hint(path: Path) -> Hint:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         device, gateway = (str(data.get(name) or "") for name in ("device", "gateway"))
-        return Hint(device, str(ipaddress.IPv4Address(gateway)) if gateway else "")
-    except (OSError, ValueError, AttributeError):
+        names = tuple(str(name) for name in data.get("names") or ())
+        return Hint(device, str(ipaddress.IPv4Address(gateway)) if gateway else "", names)
+    except (OSError, ValueError, AttributeError, TypeError):
         return Hint()

@@ -11,10 +11,11 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TypeAlias
 
 from . import _connections, _dump
 from ._bind import Plain
@@ -64,6 +65,8 @@ class Hint:
 
     device: str = ""
     gateway: str = ""
+    names: tuple[str, ...] = ()
+    """What the program behind the device calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +107,52 @@ def find(
     hints: Mapping[str, Hint],
     kernel: Kernel,
     reserved: Collection[ipaddress.IPv4Network] = (),
+    lans: Collection[str] = (),
 ) -> dict[str, Link]:
-    """Each link by its name. A link that has been given an address in *reserved* networks does not have that."""
+    """Each link by its name. One that has been given an address in *reserved* networks, or in that of one of the *lans*
+    (devices), does not have it."""
     listed = list(wans)
     taken = {wan.interface for wan in listed} | {hints[wan.name].device for wan in listed if wan.name in hints}
     links = {}
+    foreign = [*((network, _OURS) for network in reserved), *_lan_networks(kernel, lans)]
     for wan in listed:
         hint = hints.get(wan.name, Hint())
         device = _device(wan, hint, kernel, taken)
         taken.add(device)
-        links[wan.name] = _link(wan, device, hint, kernel, reserved)
+        links[wan.name] = _link(wan, device, hint, kernel, foreign)
     return links
+
+
+_Foreign: TypeAlias = tuple[ipaddress.IPv4Network, str]
+"""A network in which no link may have an address, and why, in words."""
+_OURS = "is extruded or of a tunnel"
+
+
+def _lan_networks(kernel: Kernel, lans: Collection[str]) -> Iterator[_Foreign]:
+    for local in kernel.addresses:
+        if local.device in lans:
+            network = ipaddress.IPv4Network((local.address, local.length), strict=False)
+            yield network, f"is in the network of {local.device}, {network}"
+
+
+def misnamed(wans: Iterable[Wan], hints: Mapping[str, Hint], kernel: Kernel) -> list[str]:
+    """The links that have come up by other names than their ``match``, in words: they are not found, or not any more
+    when they come up anew."""
+    listed = list(wans)
+    found = find(listed, hints, kernel)
+    taken = {link.device for link in found.values()}
+    texts = []
+    for wan in listed:
+        if wan.match is None or not wan.is_pattern:
+            continue
+        device, hint = found[wan.name].device, hints.get(wan.name, Hint())
+        names = {*kernel.names.get(device, ()), *(hint.names if hint.device == device else ())}
+        if names and wan.match not in names:
+            known = f"{device} came up as {' or '.join(sorted(names))}, not as {wan.match}"
+            texts.append(f"link {wan.name}: {known}; it is not found when it comes up anew")
+        elif not device and _called(_free(wan, kernel, taken), kernel):
+            texts.append(f"link {wan.name}: {found[wan.name].reason}")
+    return texts
 
 
 def values(wans: Iterable[Wan], links: Mapping[str, Link]) -> dict[str, str]:
@@ -133,45 +171,65 @@ def _device(wan: Wan, hint: Hint, kernel: Kernel, taken: Collection[str]) -> str
         return hint.device
     if not wan.is_pattern:
         return wan.interface if wan.interface in kernel.devices else ""
-    free = (
-        name
-        for name in kernel.devices
-        if fnmatchcase(name, wan.interface) and name not in taken and wan.match in (None, *kernel.names.get(name, ()))
-    )
-    return next(free, "")
+    held = {local.device for local in kernel.addresses}
+    named = [name for name in _free(wan, kernel, taken) if wan.match in (None, *kernel.names.get(name, ()))]
+    # a session that is being dialled has a device, too, but no address yet
+    return min(named, key=lambda name: name not in held, default="")
 
 
-def _link(wan: Wan, device: str, hint: Hint, kernel: Kernel, reserved: Collection[ipaddress.IPv4Network]) -> Link:
+def _free(wan: Wan, kernel: Kernel, taken: Collection[str]) -> list[str]:
+    """The devices that a link's pattern fits and no other link has."""
+    return [name for name in kernel.devices if fnmatchcase(name, wan.interface) and name not in taken]
+
+
+def _called(devices: Iterable[str], kernel: Kernel) -> str:
+    """What is known of the names of devices, in words."""
+    named = [(device, sorted(kernel.names.get(device, ()))) for device in devices]
+    return ", ".join(f"{device} came up as {' or '.join(names)}" for device, names in named if names)
+
+
+def _link(wan: Wan, device: str, hint: Hint, kernel: Kernel, foreign: Sequence[_Foreign]) -> Link:
     if not device:
-        called = f" that came up as {wan.match}" if wan.is_pattern and wan.match else ""
-        return Link(reason=f"there is no device {wan.interface}{called}")
+        return Link(reason=_absence(wan, kernel))
     if not kernel.devices[device].up:
         return Link(device, reason=f"{device} is down")
     addresses = [local for local in kernel.addresses if local.device == device]
     if wan.address is None:
-        return _dynamic(device, addresses, (hint.gateway, kernel.gateways.get(device, "")), reserved)
+        return _dynamic(device, addresses, (hint.gateway, kernel.gateways.get(device, "")), foreign)
     held = next((local for local in addresses if local.address == wan.address), None)
     reason = "" if held else f"{device} does not have the address {wan.address}"
     return Link(device, wan.address, since=held.since if held else None, reason=reason)
+
+
+def _absence(wan: Wan, kernel: Kernel) -> str:
+    if not wan.is_pattern or wan.match is None:
+        return f"there is no device {wan.interface}"
+    others = _called(_free(wan, kernel, ()), kernel)
+    return f"there is no device {wan.interface} that came up as {wan.match}" + (f": {others}" if others else "")
 
 
 def _dynamic(
     device: str,
     addresses: Sequence[_dump.Local],
     gateways: Sequence[str],
-    reserved: Collection[ipaddress.IPv4Network],
+    foreign: Sequence[_Foreign],
 ) -> Link:
     if not addresses:
         return Link(device, reason=f"{device} has no IPv4 address")
-    usable = [
-        local for local in addresses if not any(ipaddress.IPv4Address(local.address) in network for network in reserved)
-    ]
+    reasons = [_foreign(local, foreign) for local in addresses]
+    usable = [local for local, reason in zip(addresses, reasons, strict=True) if not reason]
     if not usable:
-        return Link(device, reason=f"{device} was given {addresses[0].address}, which is extruded or of a tunnel")
+        return Link(device, reason=f"{device} was given {addresses[0].address}, which {reasons[0]}")
     local, gateway = _way(usable, *gateways)
     if not gateway:
         return Link(device, local.address, since=local.since, reason=f"no gateway is known for {device}")
     return Link(device, local.address, gateway, _network(local, gateway), local.since)
+
+
+def _foreign(local: _dump.Local, foreign: Sequence[_Foreign]) -> str:
+    """Why a link cannot have an address; empty where it can."""
+    address = ipaddress.IPv4Address(local.address)
+    return next((reason for network, reason in foreign if address in network), "")
 
 
 def _way(addresses: Sequence[_dump.Local], *gateways: str) -> tuple[_dump.Local, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ SOCKET = Path("/run/extrude/bird.ctl")
 _WAY = re.compile(r"^\s+via \S+ on (\S+)", re.MULTILINE)
 """A next hop in what ``birdc show route`` prints."""
 
-_PROTOCOL = re.compile(r"^(\S+)\s+BGP\s+\S+\s+\S+\s+(\d\S*(?: \d\S*)?)\s+(\w+)[ \t]*(.*?)\s*$", re.MULTILINE)
+_PROTOCOL = re.compile(r"^(\S+)\s+BGP\s+\S+\s+\S+\s+(\d\S*(?: \d\S*)?)\s+([A-Z]\w+)[ \t]*(.*?)\s*$", re.MULTILINE)
 """A session in what ``birdc show protocols`` prints: name, time, state and what was last wrong."""
 
 _START_SECONDS = 15
@@ -49,9 +50,10 @@ def ways() -> set[str] | None:
 
 
 class Session(NamedTuple):
-    """The daemon's session in a tunnel: since when (BIRD's words) it is in its state, and what was last wrong."""
+    """The daemon's session in a tunnel: since when it is in its state, and what was last wrong."""
 
-    since: str
+    since: datetime | None
+    """None where the daemon tells it in another form, as with the files of an earlier version."""
     state: str
     trouble: str
 
@@ -71,7 +73,15 @@ def sessions() -> dict[str, Session] | None:
 
 def parse_sessions(text: str) -> dict[str, Session]:
     """The BGP sessions in what ``birdc show protocols`` prints."""
-    return {name: Session(since, state, trouble) for name, since, state, trouble in _PROTOCOL.findall(text)}
+    found = _PROTOCOL.findall(text)
+    return {name: Session(_moment(since), state, trouble) for name, since, state, trouble in found}
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).astimezone() if ":" in text else None
+    except ValueError:
+        return None
 
 
 def reload(folder: Path) -> None:

@@ -67,7 +67,16 @@ def kernel_for(states: Iterable[Plain]) -> Kernel:
 
 def links_of(state: Plain, store: Store, kernel: Kernel) -> dict[str, Link]:
     """The links of a state as they are."""
-    return _links.find(_links.wans_of(state), store.hints.load(), kernel, reserved(state))
+    lans = [str(device) for device in state.get("lans") or ()]
+    return _links.find(_links.wans_of(state), store.hints.load(), kernel, reserved(state), lans)
+
+
+def misnamed(states: Iterable[Plain], store: Store) -> list[str]:
+    """The links of these states that came up by other names than their ``match``, in words."""
+    wans = [wan for state in states for wan in _links.wans_of(state)]
+    if not any(wan.match for wan in wans):
+        return []
+    return _links.misnamed(wans, store.hints.load(), _links.read(wans))
 
 
 _Known: TypeAlias = set[tuple[str, _links.Wan]]

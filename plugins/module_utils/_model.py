@@ -709,7 +709,7 @@ class State:
         return data
 
 
-_STATE = keys("schema customer site reserved renumber expects take_over links endpoints") | frozenset(KINDS)
+_STATE = keys("schema customer site reserved renumber expects take_over links lans endpoints") | frozenset(KINDS)
 _RESERVED = keys("tables priorities")
 _EXPECTED = keys("address device gateway network variable")
 _HOP = keys("device gateway weight")

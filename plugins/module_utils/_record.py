@@ -14,6 +14,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,10 +54,14 @@ class Records:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One run at a time changes this host; a second one waits."""
+        """One run at a time changes this host; a second one waits.
+
+        Whoever can read the file can lock it (flock(2)), so only root may.
+        """
         try:
             self._lock.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            lock = self._lock.open("w", encoding="ascii")
+            lock = os.fdopen(os.open(self._lock, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w")
+            os.fchmod(lock.fileno(), 0o600)
         except OSError as error:
             raise cannot("write", self._lock, error) from error
         with lock:

@@ -200,7 +200,15 @@ _UNTOLD = ("optional", "standby", "content")
 def _difference(before: Object, after: Object) -> str:
     old, new = plain(before), plain(after)
     names = [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in _UNTOLD]
-    return ", ".join(f"{name}: {old.get(name, 'unset')} -> {new.get(name, 'unset')}" for name in names)
+    return ", ".join(f"{name}: {_change(old.get(name, 'unset'), new.get(name, 'unset'))}" for name in names)
+
+
+def _change(old: object, new: object) -> str:
+    """A change of a field; of a list of texts only how many are others, since the diff shows these."""
+    if not (isinstance(old, list) and isinstance(new, list) and all(isinstance(text, str) for text in [*old, *new])):
+        return f"{old} -> {new}"
+    gone, come = (sum(text not in others for text in texts) for texts, others in ((old, new), (new, old)))
+    return f"{gone} gone, {come} new" if gone or come else "in another order"
 
 
 # --- devices ----------------------------------------------------------------------------------------

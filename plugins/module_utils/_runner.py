@@ -11,15 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from . import _apply, _dump, _host, _liveness
+from ._bind import Plain
 from ._conflict import Conflict
 from ._fields import Fields
-from ._local import Store, bound
+from ._links import Wan, wans_of
+from ._local import Store, bound, misnamed, name_of
 from ._model import PROTOCOL, Chain, Current, EngineError, File, Object, State, Sysctl, plain
 from ._needs import missing_packages, networkd_runs, stopped_units
 from ._record import Records
@@ -45,10 +47,12 @@ def run_states(module: AnsibleModule) -> None:
     store = Store(States(module.params["config_directory"]), Records(module.params["directory"]))
     with _told(module):
         with nullcontext() if check else store.records.locked():
-            store.states.load()  # what cannot be read could not be kept either
+            former = store.states.load()  # what cannot be read could not be kept either
             request = Request(bound(listed, store), only=only, folder=store.states.folder)
             found = _apply.run(store.records, request, check, store.states.storing(listed, only))
-        _exit(module, found, store.warnings)
+        known = {name_of(state) for state in listed}
+        links = _links_of(state for state in former if name_of(state) in known), _links_of(listed)
+        _exit(module, found, [*store.warnings, *misnamed(listed, store)], *_differing(*links))
 
 
 def run_info(module: AnsibleModule) -> None:
@@ -86,10 +90,12 @@ def _run(module: AnsibleModule, request: Request) -> None:
     _exit(module, found, records.warnings)
 
 
-def _exit(module: AnsibleModule, found: _host.Survey, warnings: Iterable[str]) -> None:
+def _exit(
+    module: AnsibleModule, found: _host.Survey, warnings: Iterable[str], before: str = "", after: str = ""
+) -> None:
     for warning in warnings:
         module.warn(warning)
-    module.exit_json(**report(found.operations), missing_packages=missing_packages())
+    module.exit_json(**report(found.operations, before, after), missing_packages=missing_packages())
 
 
 @contextmanager
@@ -106,10 +112,10 @@ def _told(module: AnsibleModule) -> Iterator[None]:
 # --- what the user sees ----------------------------------------------------------------------------
 
 
-def report(operations: Sequence[Operation]) -> dict[str, Any]:
-    """The result of a module: the same in check mode and in a real run."""
+def report(operations: Sequence[Operation], before: str = "", after: str = "") -> dict[str, Any]:
+    """The result of a module: the same in check mode and in a real run. *before* and *after* are what else it keeps."""
     return {
-        "changed": bool(operations),
+        "changed": bool(operations) or before != after,
         "operations": [
             {
                 "action": operation.action,
@@ -121,10 +127,28 @@ def report(operations: Sequence[Operation]) -> dict[str, Any]:
             for operation in operations
         ],
         "diff": {
-            "before": _lines(operation.before for operation in operations),
-            "after": _lines(operation.after for operation in operations),
+            "before": before + _lines(operation.before for operation in operations),
+            "after": after + _lines(operation.after for operation in operations),
         },
     }
+
+
+def _links_of(states: Iterable[Plain]) -> list[str]:
+    """The links of states, a line each: what a host finds them by shows in no object."""
+    links = [(name_of(state), wan) for state in states for wan in wans_of(state)]
+    return sorted(f"links: {site} {_flat(_given(wan))}\n" for site, wan in links)
+
+
+def _differing(before: Sequence[str], after: Sequence[str]) -> tuple[str, str]:
+    """The lines that only one of both has."""
+    return (
+        "".join(line for line in before if line not in after),
+        "".join(line for line in after if line not in before),
+    )
+
+
+def _given(wan: Wan) -> dict[str, Any]:
+    return {name: value for name, value in asdict(wan).items() if value is not None}
 
 
 def _held(current: Current) -> dict[str, Any]:

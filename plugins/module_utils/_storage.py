@@ -141,7 +141,10 @@ def stage(path: Path, text: str, sync: bool = True, mode: int = 0o644) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     for folder in missing:
         folder.chmod(0o755)
-    with _staged(path).open("w", encoding="utf-8") as file:
+    _staged(path).unlink(missing_ok=True)
+    # what stands there must not be a link to elsewhere: the folder may be somebody's who has fewer rights
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(os.open(_staged(path), flags, mode), "w", encoding="utf-8") as file:
         os.fchmod(file.fileno(), mode)
         file.write(text)
         file.flush()

@@ -21,7 +21,7 @@ options:
       - The states, each for one customer and site.
       - Keys are C(customer), C(site), C(tunnels), C(dummies), C(groups), C(delays), C(addresses), C(sysctls),
         C(chains), C(routes), C(rules), C(proxies), C(files), C(reserved), C(renumber), C(take_over), C(expects),
-        C(links) and C(endpoints).
+        C(links), C(lans) and C(endpoints).
       - The objects have the options of M(multihome.extrude.gre_tunnels), M(multihome.extrude.multipath_routes),
         M(multihome.extrude.policy_rules) and M(multihome.extrude.proxy_arp).
       - A rule may also be C(standby). While the unit C(extrude-bird.service) watches the tunnels, which the file
@@ -42,6 +42,7 @@ options:
         perhaps C(address) where it is static, and C(match), what C(pppd) calls it.
       - For a link without C(address), C({WAN.device}), C({WAN.address}), C({WAN.gateway}) and C({WAN.network}) stand in
         all texts for what the host has then; while the link is down, what needs them is left out.
+      - C(lans) lists devices of LANs. A link without C(address) that was given one in the network of a LAN is down.
       - C(endpoints) lists the links for which C({WAN.endpoint}) stands for the address that the site has reported.
       - The states are kept in O(config_directory), for boot and for links that come and go.
       - C(reserved) names the C(tables) and the first and last of the C(priorities) in which nothing of anybody else

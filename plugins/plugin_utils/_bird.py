@@ -51,6 +51,7 @@ WARNING = "# Made by multihome.extrude. What is changed here is put back by its 
 MAIN = """
 router id {router};
 log stderr all;
+timeformat protocol iso long ms;
 
 # how often the colo says that it lives, where no link has a say: it follows the number of sessions
 include "/run/extrude/bird-interval.conf";

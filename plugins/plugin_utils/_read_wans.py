@@ -9,6 +9,7 @@ This plugin util is **PRIVATE** to the collection.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _address, _kinds
@@ -22,6 +23,9 @@ SETTINGS = ("mtu", "nat", "ipsec", "up", "down", "weight", "metric", "detect", "
 KEYS = ("name", "interface", "match", "slot", "address", "gateway", *SETTINGS)
 NAME = _kinds.text(r"[a-z0-9-]{1,8}", "1 to 8 of the characters a-z 0-9 -")
 SLOT = _kinds.integer(1, MAX_SLOT)
+INTERFACE = replace(
+    _kinds.INTERFACE, allowed=f"{_kinds.INTERFACE.allowed}; a pattern is for links without address and gateway"
+)
 MATCH = _kinds.text(r"[!-~]{1,64}", "the ipparam or linkname of pppd: 1 to 64 characters without blanks")
 WEIGHT = _kinds.integer(1, 255)
 METRIC = _kinds.integer(1, 255)
@@ -82,7 +86,7 @@ def _read_wan(reader: Reader, index: int) -> Wan:
     return Wan(
         path=f"extrude_wans[{index}]",
         name=reader.read("name", NAME),
-        interface=reader.read("interface", _kinds.INTERFACES if dynamic else _kinds.INTERFACE),
+        interface=reader.read("interface", _kinds.INTERFACES if dynamic else INTERFACE),
         dynamic=dynamic,
         match=_read_match(reader, dynamic),
         slot=reader.read("slot", SLOT, index + 1 if index < MAX_SLOT else 0),
@@ -110,11 +114,17 @@ def _read_hold_down(reader: Reader) -> tuple[int, int]:
 
 def _read_addresses(reader: Reader) -> tuple[IPNetwork | None, IPNetwork | None]:
     """Read the address of a link and that of its gateway, which may lie outside the link's network."""
-    address = reader.read("address", _kinds.LINK_ADDRESS)
-    gateway = reader.read("gateway", _kinds.ADDRESS4)
+    address = _read_one_of_both(reader, "address", _kinds.LINK_ADDRESS)
+    gateway = _read_one_of_both(reader, "gateway", _kinds.ADDRESS4)
     if address and gateway and gateway.value == address.value:
         reader.problem("gateway", f"{gateway.ip} is the address of the link itself; give that of the provider's router")
     return address, gateway
+
+
+def _read_one_of_both(reader: Reader, key: str, kind: _kinds.Kind[IPNetwork | None]) -> IPNetwork | None:
+    """Read an address that goes with another one."""
+    unless = "or neither address nor gateway where the provider gives them"
+    return reader.read(key, replace(kind, allowed=f"{kind.allowed}, {unless}") if reader.lacks(key) else kind)
 
 
 def _read_match(reader: Reader, dynamic: bool) -> str | None:
@@ -136,4 +146,6 @@ def _once(reader: Reader, key: str, values: Iterable[tuple[Wan, str | int]]) -> 
     first: dict[str | int, str] = {}
     for wan, value in values:
         if value and first.setdefault(value, wan.path) != wan.path:
-            reader.problem(f"{wan.path}.{key}", f"{_kinds.describe(value)} is also the {key} of {first[value]}")
+            reader.problem(
+                f"{wan.path}.{key}", f"{_kinds.describe(value)} is also the {key} of {first[value]}; give its own"
+            )

@@ -71,6 +71,7 @@ def site_state(site: Site, colo: Colo) -> Plain:
             *_endpoint.site_files(site, colo),
         ],
         "links": [_link(wan) for wan in site.wans],
+        "lans": site.lan_interfaces,
         "expects": [_expected(site, wan) for wan in site.wans if not wan.dynamic],
         "reserved": {
             "tables": [*base.shared, *(base.wan(wan.slot) for wan in site.wans)],

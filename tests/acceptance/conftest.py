@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,13 +54,13 @@ def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
         made.down()
 
 
-def dynamic_lab(config: pytest.Config, name: str) -> Iterator[Lab]:
-    """A lab of three sites whose links come and go, with nothing deployed on it unless it was kept."""
+def dynamic_lab(config: pytest.Config, name: str, topology: Path = DYNAMIC) -> Iterator[Lab]:
+    """A lab of sites whose links come and go, with nothing deployed on it unless it was kept."""
     made = Lab(name)
     keep = config.getoption("keep")
     if not keep:
         made.down()
-    made.up(config.getoption("backend"), DYNAMIC)
+    made.up(config.getoption("backend"), topology)
     yield made
     if not keep:
         made.down()

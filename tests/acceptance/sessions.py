@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from tests.lab.lab import Lab
@@ -27,14 +28,10 @@ def birdc(lab: Lab, host: str, *words: str) -> str:
 
 
 def since(lab: Lab, host: str) -> dict[str, float]:
-    """The sessions that are up, each with the second of the day since when."""
+    """The sessions that are up, each with the second since when."""
     lines = [line.split() for line in birdc(lab, host, "show", "protocols").splitlines() if " BGP " in line]
-    return {words[0]: _seconds(words[4]) for words in lines if words[-1] == "Established"}
-
-
-def _seconds(clock: str) -> float:
-    hours, minutes, seconds = map(float, clock.split(":"))
-    return 3600 * hours + 60 * minutes + seconds
+    up = [words for words in lines if words[-1] == "Established"]
+    return {words[0]: datetime.fromisoformat(" ".join(words[4:6])).timestamp() for words in up}
 
 
 def kept(before: Mapping[str, float], after: Mapping[str, float]) -> set[str]:

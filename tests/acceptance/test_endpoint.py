@@ -111,6 +111,23 @@ def test_nothing_of_that_has_moved_anything(reporting: Lab) -> None:
     ]
 
 
+def test_the_user_of_the_door_owns_nothing_that_root_believes(reporting: Lab) -> None:
+    found = reporting.exec("colo", ["find", "/var/lib/extrude", "/etc/extrude", "/run/extrude", "-user", "extrude"])
+    assert found.stdout.split()
+    assert all(path.startswith("/var/lib/extrude/endpoints") for path in found.stdout.split())
+    lock = [
+        "setpriv",
+        "--reuid=extrude",
+        "--regid=extrude",
+        "--clear-groups",
+        "flock",
+        "-n",
+        "/run/extrude/lock",
+        "true",
+    ]
+    assert "Permission denied" in reporting.exec("colo", lock, check=False).stderr
+
+
 def test_the_user_of_the_door_has_no_other_way_in(reporting: Lab) -> None:
     shadow = reporting.exec("colo", ["getent", "shadow", "extrude"]).stdout
     assert shadow.split(":")[1] == "*"

@@ -13,21 +13,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.acceptance import inventory, moments, playbook, traffic
+from tests.acceptance import moments, playbook, traffic
 from tests.acceptance.conftest import dynamic_lab
-from tests.acceptance.inventory import Variables
 from tests.acceptance.test_links import extrude, wait_until
 from tests.lab.lab import Lab
 
 pytestmark = pytest.mark.dynamic
 
 HOSTS = ("colo", "office", "branch", "depot")
-SITES = {
+INVENTORY = playbook.CHECKOUT / "inventories" / "lab-dynamic"
+SITES = {  # name -> customer, number and address, as in the inventory
     "office": ("acme", 1, "203.0.113.10"),
     "branch": ("acme", 2, "203.0.113.20"),
     "depot": ("globex", 3, "203.0.113.30"),
@@ -52,25 +52,6 @@ UNWATCHED = 15
 """Seconds in which a change is left alone."""
 FORGOTTEN_SECONDS = 240
 """From the colo's loss of an address to the next report of it, at most."""
-DETECT = 900
-
-
-def site(name: str) -> Variables:
-    """The variables of a site."""
-    customer, number, address = SITES[name]
-    suffix = "" if name == "office" else f"-{name}"
-    wans = [
-        {"name": "dsl", "interface": "ppp*", "match": f"dsl{suffix}", "mtu": 1492, "down": 50, "up": 20},
-        {"name": "cable", "interface": "cable0", "down": 30, "up": 10},
-    ]
-    return {
-        "extrude_customer": customer,
-        "extrude_site_id": number,
-        "extrude_colo": "colo",
-        "extrude_addresses": [address],
-        "extrude_wans": [{**wan, "detect": DETECT} for wan in wans],
-        "extrude_lan": [{"interface": "lan0", "mode": "nat"}],
-    }
 
 
 @dataclass(frozen=True)
@@ -79,7 +60,6 @@ class First:
 
     check: playbook.Run
     run: playbook.Run
-    folder: Path
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +69,10 @@ def sites(pytestconfig: pytest.Config) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def first(sites: Lab, tmp_path_factory: pytest.TempPathFactory) -> First:
+def first(sites: Lab) -> First:
     """Checks bare hosts, and deploys."""
-    folder = inventory.write(tmp_path_factory.mktemp("sites") / "inventory", {name: site(name) for name in SITES})
-    check = playbook.run(sites, "--check", "--diff", *ALL_AT_ONCE, inventory=folder)
-    return First(check, playbook.run(sites, "--diff", *ALL_AT_ONCE, inventory=folder), folder)
+    check = playbook.run(sites, "--check", "--diff", *ALL_AT_ONCE, inventory=INVENTORY)
+    return First(check, playbook.run(sites, "--diff", *ALL_AT_ONCE, inventory=INVENTORY))
 
 
 @pytest.fixture(scope="module")
@@ -188,18 +167,29 @@ def test_a_lan_leaves_as_its_extruded_address(deployed: Lab, node: str, name: st
 
 
 @pytest.mark.short
-def test_a_second_run_changes_nothing_and_one_with_a_link_down_says_so_in_words(lab: Lab, first: First) -> None:
-    folder = first.folder
-    second = playbook.run(lab, "--limit", "office", inventory=folder)
+def test_a_second_run_changes_nothing_and_one_with_a_link_down_says_so_in_words(lab: Lab) -> None:
+    second = playbook.run(lab, "--limit", "office", inventory=INVENTORY)
     assert second.code == 0, second.output
     assert second.changed == 0, second.output
     lab.cut("dsl")
     wait_until(lambda: not status(lab, "dsl")["up"], "the link is down")
-    run = playbook.run(lab, "--limit", "office", inventory=folder)
+    run = playbook.run(lab, "--limit", "office", inventory=INVENTORY)
     assert run.code == 0, run.output
     (dsl, cable) = run.words()
     assert dsl == "dsl is down: its tunnel comes with its link"
     assert cable.startswith("cable ok")
+
+
+@pytest.mark.short
+def test_a_match_that_is_not_what_pppd_calls_the_session_is_told(lab: Lab) -> None:
+    wans = yaml.safe_load((INVENTORY / "host_vars" / "office.yml").read_text())["extrude_wans"]
+    wans[0]["match"] = "isp-dsl"
+    other = ("-e", json.dumps({"extrude_wans": wans}))
+    run = playbook.run(lab, "--check", "--limit", "office", *other, inventory=INVENTORY)
+    assert run.code == 0, run.output
+    assert run.changed == 1, run.output
+    warning = "link dsl: ppp0 came up as dsl, not as isp-dsl; it is not found when it comes up anew"
+    assert warning in " ".join(run.output.split())
 
 
 # --- links that move ------------------------------------------------------------------------------
@@ -274,12 +264,13 @@ def test_a_colo_that_is_away_is_told_when_it_is_back(lab: Lab) -> None:
     assert told(lab, "dsl")["heard"] == lab.given()["dsl"]
 
 
-def test_a_colo_that_has_forgotten_where_a_link_is_is_told_again(lab: Lab) -> None:
+@pytest.mark.parametrize(("kept", "leads"), [("198.51.100.200",) * 2, ("{", "127.0.0.2")], ids=["restored", "damaged"])
+def test_a_colo_that_has_forgotten_where_a_link_is_is_told_again(lab: Lab, kept: str, leads: str) -> None:
     """As after its disk was restored from an older copy, or after a thief of the site's key has reported the link."""
-    now, before = lab.given()["dsl"], "198.51.100.200"
-    edit = f"echo {before} >/var/lib/extrude/endpoints/acme/office/dsl && extrude apply"
+    now = lab.given()["dsl"]
+    edit = f"echo '{kept}' >/var/lib/extrude/endpoints/acme/office/dsl && extrude apply"
     lab.exec("colo", ["sh", "-ec", edit])
-    assert far_end(lab, "dsl") == before
+    assert far_end(lab, "dsl") == leads
     # a report counts as fresh for a minute, and the router looks each minute
     wait_until(lambda: far_end(lab, "dsl") == now, "the colo has heard again", FORGOTTEN_SECONDS)
     wait_until(lambda: known(lab, "dsl"), "the tunnel works")
@@ -311,6 +302,149 @@ def test_a_site_with_a_full_disk_follows_its_links_and_writes_that_down_when_the
         assert not lab.exec("office", ["ls", spare]).stdout.split()
     finally:
         lab.exec("office", ["sh", "-ec", f"cp -a {folder}/. {aside}; umount {folder}; cp -a {aside}/. {folder}"])
+
+
+@pytest.mark.short
+def test_a_site_whose_disk_is_read_only_follows_its_links_and_writes_that_down_later(lab: Lab) -> None:
+    folder = "/var/lib/extrude"
+    lab.exec("office", ["sh", "-ec", f"mount --bind {folder} {folder}; mount -o remount,bind,ro {folder}"])
+    try:
+        lab.readdress("dsl")
+        wait_until(lambda: known(lab, "dsl"), "the tunnel leads to where the link is")
+    finally:
+        lab.exec("office", ["umount", "--lazy", folder])
+    extrude(lab, "office", "apply")
+    assert not lab.exec("office", ["ls", "/run/extrude/records"]).stdout.split()
+    assert lab.given()["dsl"] in lab.exec("office", ["cat", f"{folder}/acme.json"]).stdout
+    assert extrude(lab, "office", "apply", "--check") == ""
+
+
+@pytest.mark.short
+def test_damaged_files_at_a_colo_keep_no_site_of_others_from_being_followed(lab: Lab) -> None:
+    folder, aside = "/etc/extrude", "/run/aside-states"
+    damage = "for file in globex.json globex.json.last-good stray.json notes; do echo '{' >$file; done"
+    mend = f"rm {folder}/stray.json {folder}/notes; cp -a {aside}/. {folder}; rm -r {aside}"
+    lab.exec("colo", ["sh", "-ec", f"cp -a {folder} {aside}; cd {folder}; {damage}"])
+    try:
+        lab.readdress("dsl")
+        wait_until(lambda: known(lab, "dsl"), "the colo follows the link")
+        failed = lab.exec("colo", ["extrude", "apply"], check=False)
+        assert failed.returncode == 1
+        assert f"{folder}/globex.json is no list of states, mend it or remove it" in failed.stderr
+        assert known(lab, "dsl-depot"), "what is there stays"
+    finally:
+        lab.exec("colo", ["sh", "-ec", mend])
+    assert extrude(lab, "colo", "apply", "--check") == ""
+
+
+def test_a_colo_whose_files_have_another_owner_says_so_and_is_mended_by_the_next_run(lab: Lab) -> None:
+    """As after its disk was restored from a backup."""
+    lab.exec("colo", ["chown", "-R", "root:root", "/var/lib/extrude/endpoints/acme"])
+    lab.readdress("dsl")
+    wait_until(lambda: "Permission denied" in told(lab, "dsl").get("trouble", ""), "the site knows why not")
+    place = "/var/lib/extrude/endpoints/acme/office"
+    asked = lab.exec("office", ["extrude", "endpoint", "tell", "--within", "30"], timeout=90)
+    assert re.search(f"the colo has not heard of dsl: .*cannot write {place}/dsl: Permission denied", asked.stderr)
+    run = playbook.run(lab, "--limit", "office", inventory=INVENTORY)
+    assert run.code == 0, run.output
+    wait_until(lambda: known(lab, "dsl"), "the colo has heard")
+
+
+_TO_SSHD = "systemctl kill --kill-whom=main ssh --signal=SIG"  # its sessions may be older
+
+
+@pytest.mark.parametrize(
+    ("harm", "mend", "trouble"),
+    [
+        ("systemctl stop ssh", "systemctl start ssh", "Connection refused"),
+        (f"{_TO_SSHD}STOP", f"{_TO_SSHD}CONT", "timed out"),
+    ],
+    ids=["stopped", "hanging"],
+)
+def test_an_sshd_that_does_not_answer_is_asked_until_it_does(lab: Lab, harm: str, mend: str, trouble: str) -> None:
+    lab.exec("colo", ["sh", "-ec", harm])
+    try:
+        with moments.pings(lab, "colo", inside("cable"), step=0.2) as other:
+            lab.readdress("dsl")
+            wait_until(lambda: trouble in told(lab, "dsl").get("trouble", ""), "the site knows why not")
+        assert other.lost == 0
+    finally:
+        lab.exec("colo", ["sh", "-ec", mend])
+    wait_until(lambda: known(lab, "dsl"), "the colo has heard")
+
+
+def test_a_colo_with_other_host_keys_is_not_told_until_the_next_run(lab: Lab) -> None:
+    keys, aside = "/etc/ssh/ssh_host_*", "/run/aside-keys"
+    change = f"mkdir {aside}; mv {keys} {aside}; ssh-keygen -A; systemctl restart ssh"
+    unproved = ("-e", "ansible_ssh_extra_args='-o StrictHostKeyChecking=no'")  # the lab knows the colo by its old keys
+    lab.exec("colo", ["sh", "-ec", change])
+    try:
+        lab.readdress("dsl")
+        refused = "Host key verification failed."
+        wait_until(lambda: told(lab, "dsl").get("trouble") == refused, "the site knows why not")
+        run = playbook.run(lab, "--limit", "office", *unproved, inventory=INVENTORY)
+        assert run.code == 0, run.output
+        wait_until(lambda: known(lab, "dsl"), "the colo has heard")
+    finally:
+        lab.exec("colo", ["sh", "-ec", f"rm {keys}; mv {aside}/* /etc/ssh; rmdir {aside}; systemctl restart ssh"])
+    run = playbook.run(lab, "--limit", "office", inventory=INVENTORY)
+    assert run.code == 0, run.output
+
+
+@pytest.mark.short
+def test_a_link_that_is_given_an_address_of_ours_is_down_until_it_has_another(lab: Lab) -> None:
+    address = SITES["office"][2]
+    give = f"ip address flush dev cable0; ip address add {address}/24 dev cable0; extrude wan up cable0"
+    lab.exec("office", ["sh", "-ec", give])
+    assert status(lab, "cable")["reason"] == f"cable0 was given {address}, which is extruded or of a tunnel"
+    assert traffic.source_seen_outside(lab, "desk") == address
+    lab.exec("office", ["sh", "-c", "ifdown --force cable0; ifup cable0"], check=False, timeout=120)
+    wait_until(lambda: known(lab, "cable"), "the link is back")
+
+
+@pytest.mark.parametrize("address", ["203.0.113.10", "10.254.0.1"], ids=["extruded", "of a tunnel"])
+def test_a_provider_that_gives_an_address_of_ours_loses_its_link_until_it_gives_another(lab: Lab, address: str) -> None:
+    former = lab.given()["dsl"]
+    give = ["/lab/control", "address", "dsl"]
+    lab.exec("labvm", [*give, address])
+    try:
+        reason = f"ppp0 was given {address}, which is extruded or of a tunnel"
+        wait_until(lambda: status(lab, "dsl")["reason"] == reason, "the site knows why the link is down")
+        assert traffic.source_seen_outside(lab, "desk") == SITES["office"][2]
+        assert traffic.reaches(lab, "internet", SITES["office"][2])
+        assert known(lab, "cable"), "the other link carries all"
+    finally:
+        lab.exec("labvm", [*give, former])
+    wait_until(lambda: known(lab, "dsl"), "the link is back")
+
+
+# NetworkManager has no event for such a lease, dhclient and networkd tell of it
+@pytest.mark.parametrize("link", ["cable", "cable-branch", "cable-depot"])
+def test_a_gateway_that_alone_is_another_in_a_new_lease_is_the_one_that_is_used(lab: Lab, link: str) -> None:
+    old, new = "198.51.100.1", "198.51.100.254"
+    _offer(lab, link, before=old, now=new)
+    try:
+        wait_until(lambda: status(lab, link)["gateway"] == new, "the site knows the gateway")
+        wait_until(lambda: _gateway(lab, link) == new, "the link's table has it")
+        wait_until(lambda: known(lab, link), "the tunnel works")
+    finally:
+        _offer(lab, link, before=new, now=old)
+    wait_until(lambda: _gateway(lab, link) == old, "the former one is back")
+
+
+def _offer(lab: Lab, link: str, *, before: str, now: str) -> None:
+    """Have the provider name another router, which it is itself, in leases that have the address of before."""
+    device, file = f"{LINKS[link][0]}0", f"/lab/net/{link}.server"
+    edit = f"sed -i 's/router,{before}$/router,{now}/' {file}; ! ip -n isp-cable addr add {now}/32 dev {device} 2>&1"
+    lab.exec("labvm", ["sh", "-c", f"{edit}; /lab/control address {link} {lab.given()[link]}"])
+
+
+def _gateway(lab: Lab, link: str) -> str:
+    """By which router packets from a link's own address leave."""
+    name, _wan = LINKS[link]
+    asked = ["ip", "-j", "route", "get", "203.0.113.2", "from", lab.given()[link]]
+    (route,) = json.loads(lab.exec(name, asked).stdout)
+    return str(route.get("gateway"))
 
 
 # --- reboots --------------------------------------------------------------------------------------
@@ -345,6 +479,23 @@ def test_a_site_that_reboots_answers_as_soon_as_its_last_link_is_up(lab: Lab, ha
         f"{1000 * took:.0f} ms from the last hook to the first answer; programs take {slowness:.0f} times as long here"
     )
     assert took <= MOST_BOOT_SECONDS * slowness
+
+
+def test_a_colo_that_reboots_with_damaged_files_serves_the_other_customers(lab: Lab) -> None:
+    folder, aside = "/etc/extrude", "/var/lib/aside-states"
+    damage = f"cp -a {folder} {aside}; truncate --size=100 {folder}/globex.json {folder}/globex.json.last-good; sync"
+    lab.exec("colo", ["sh", "-ec", damage])
+    try:
+        lab.reboot("colo", hard=True)
+        wait_until(lambda: all(known(lab, link) for link in LINKS if "depot" not in link), "acme's tunnels work")
+        wait_until(lambda: traffic.reaches(lab, "internet", SITES["office"][2], 1), "the office answers")
+        said = lab.exec("colo", ["journalctl", "-b", "-u", "extrude.service", "-o", "cat"]).stdout
+        assert f"extrude: {folder}/globex.json is no list of states, mend it or remove it: " in said
+        assert lab.exec("colo", ["systemctl", "is-failed", "extrude.service"], check=False).stdout == "failed\n"
+    finally:
+        lab.exec("colo", ["sh", "-ec", f"cp -a {aside}/. {folder}; rm -r {aside}"])
+    extrude(lab, "colo", "apply")
+    wait_until(lambda: known(lab, "dsl-depot") and known(lab, "cable-depot"), "globex's tunnels work")
 
 
 @pytest.mark.short

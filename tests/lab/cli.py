@@ -64,28 +64,21 @@ def parser() -> argparse.ArgumentParser:
     add = _add(commands, "exec", _exec, "run a command in a host or namespace, past its network")
     add.add_argument("node")
     add.add_argument("command", nargs=argparse.REMAINDER)
-    add = _add(commands, "cut", _cut, "cut a link, or all links of a node")
-    add.add_argument("link")
+    add = _add(commands, "cut", _cut, "cut a link, or all links of a node", "link")
     add.add_argument("--blackhole", action="store_true", help="keep the carrier, lose every packet")
-    add = _add(commands, "heal", _heal, "bring a link back, or all links of a node")
-    add.add_argument("link")
-    add = _add(commands, "shape", _shape, "set what a link carries; what isn't given is as in the topology")
-    add.add_argument("link")
+    _add(commands, "heal", _heal, "bring a link back, or all links of a node", "link")
+    add = _add(commands, "shape", _shape, "set what a link carries; what isn't given is as in the topology", "link")
     add.add_argument("--toward", metavar="NODE", help="only the direction towards this end")
     add.add_argument("--off", action="store_true", help="as fast as it can, no delay")
     for option, unit in SHAPES.items():
         add.add_argument(f"--{option}", type=float, help=unit)
-    add = _add(commands, "readdress", _readdress, "make a provider give the customer of a link another address")
-    add.add_argument("link")
+    _add(commands, "rebind", _rebind, "make a node's NAT forget its flows: they go on from other ports", "node")
+    add = _add(commands, "readdress", _readdress, "make a provider give the customer of a link another address", "link")
     add.add_argument("address", nargs="?", help="default: the next one that is free")
-    add = _add(commands, "swap", _swap, "swap the addresses that the customers of two links are given")
-    add.add_argument("link")
-    add.add_argument("other")
-    add = _add(commands, "redial", _redial, "give a link up and bring it back, by the customer's own means")
-    add.add_argument("link")
+    _add(commands, "swap", _swap, "swap the addresses that the customers of two links are given", "link", "other")
+    add = _add(commands, "redial", _redial, "give a link up and bring it back, by the customer's own means", "link")
     add.add_argument("--device", metavar="pppN", help="what a PPPoE session comes back as")
-    add = _add(commands, "reboot", _reboot, "reboot a host and wait until it is back")
-    add.add_argument("host")
+    add = _add(commands, "reboot", _reboot, "reboot a host and wait until it is back", "host")
     add.add_argument("--hard", action="store_true", help="as a power cut")
     return top
 
@@ -95,9 +88,12 @@ def _add(
     name: str,
     function: Callable[[Lab, argparse.Namespace], int | None],
     text: str,
+    *words: str,
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=text)
     command.set_defaults(function=function)
+    for word in words:
+        command.add_argument(word)
     return command
 
 
@@ -144,6 +140,10 @@ def _shape(lab: Lab, arguments: argparse.Namespace) -> None:
         return
     changes = {key: getattr(arguments, key) for key in SHAPES if getattr(arguments, key) is not None}
     lab.shape(arguments.link, toward=arguments.toward, **changes)
+
+
+def _rebind(lab: Lab, arguments: argparse.Namespace) -> None:
+    lab.rebind(arguments.node)
 
 
 def _readdress(lab: Lab, arguments: argparse.Namespace) -> None:

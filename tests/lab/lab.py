@@ -180,6 +180,15 @@ class Lab:
         for port in self.topology.link(name).ports:
             self._shape_port(port, Shape())
 
+    # ---- NAT ----
+
+    def rebind(self, node: str) -> None:
+        """Make a node's NAT forget its flows: what goes on gets another port outside, answers to the old are lost."""
+        nats = self.topology.nats
+        if node not in nats:
+            raise LabError(f"{node} has no NAT; those that have: {', '.join(nats) or 'none'}")
+        self._control("rebind", node)
+
     # ---- links whose addresses come and go ----
 
     def given(self) -> dict[str, str]:

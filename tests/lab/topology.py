@@ -35,7 +35,7 @@ CLIENTS: dict[str, tuple[str, ...]] = {
 LOGINS = ("chap", "pap")
 RESERVED_NAMES = ("wires", "labvm", "mgmt", "lo")
 TOPOLOGIES = Path(__file__).parent / "topologies"
-DEFAULT, DYNAMIC = TOPOLOGIES / "default.toml", TOPOLOGIES / "dynamic.toml"
+DEFAULT, DYNAMIC, NAT = (TOPOLOGIES / f"{name}.toml" for name in ("default", "dynamic", "nat"))
 
 
 class TopologyError(Exception):
@@ -119,12 +119,21 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Nat:
+    """A node's NAT: all share the address of its device `outside`; flows silent for `udp_timeout` s are forgotten."""
+
+    outside: str
+    udp_timeout: int = 30
+
+
+@dataclass(frozen=True)
 class Node:
-    """A host or a namespace."""
+    """A host or a namespace. One with a NAT forwards too."""
 
     name: str
     kind: str
     forward: bool = False
+    nat: Nat | None = None
     services: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
 
@@ -146,6 +155,11 @@ class Topology:
     def namespaces(self) -> tuple[str, ...]:
         """Names of the nodes that are plain namespaces."""
         return tuple(node.name for node in self.nodes if node.kind == "namespace")
+
+    @property
+    def nats(self) -> tuple[str, ...]:
+        """Names of the nodes that have a NAT."""
+        return tuple(node.name for node in self.nodes if node.nat)
 
     @property
     def gateway(self) -> str:
@@ -241,6 +255,8 @@ def _node(name: str, data: Mapping[str, Any]) -> Node:
     record = dict(data)
     record["routes"] = tuple(_record(Route, route, f"{where}: route") for route in record.get("routes", ()))
     record["services"] = tuple(record.get("services", ()))
+    if record.get("nat") is not None:
+        record["nat"] = _record(Nat, record["nat"], f"{where}: nat")
     return _record(Node, {"name": name, **record}, where)
 
 
@@ -284,6 +300,17 @@ def _node_faults(topology: Topology) -> Iterable[str]:
         for service in node.services:
             if service not in SERVICES or node.kind == "host":
                 yield f"{where}: service {service!r} is not one of {', '.join(SERVICES)} in a namespace"
+        if node.nat:
+            yield from (f"{where}: nat: {fault}" for fault in _nat_faults(topology, node, node.nat))
+
+
+def _nat_faults(topology: Topology, node: Node, nat: Nat) -> Iterable[str]:
+    if node.kind == "host":
+        yield "only a namespace has one"
+    if nat.outside not in (end.device for _link_of, _index, end in topology.ends_of(node.name)):
+        yield f"outside is {nat.outside!r}, not a device of {node.name}"
+    if nat.udp_timeout < 1:
+        yield f"udp_timeout {nat.udp_timeout} is not above 0"
 
 
 def _link_faults(topology: Topology) -> Iterable[str]:

@@ -12,7 +12,7 @@ import ipaddress
 
 from .customer import customer_files
 from .provider import provider_batch, provider_files, provider_sysctls
-from .topology import STATIC, End, Link, Node, Route, Shape, Topology, gateway_device
+from .topology import STATIC, End, Link, Nat, Node, Route, Shape, Topology, gateway_device
 
 # Room for the queue of a shaped direction, in ms at its rate: about what a cheap router buffers.
 QUEUE_MS = 60
@@ -24,6 +24,7 @@ NAMESPACE_SYSCTLS = {
     "net/ipv4/conf/all/ignore_routes_with_linkdown": 1,
     "net/ipv6/conf/all/ignore_routes_with_linkdown": 1,
 }
+UDP_TIMEOUTS = ("net/netfilter/nf_conntrack_udp_timeout", "net/netfilter/nf_conntrack_udp_timeout_stream")
 
 
 def guest_files(topology: Topology) -> dict[str, str]:
@@ -98,12 +99,13 @@ def cable_files(topology: Topology, node: Node) -> dict[str, str]:
 
 
 def namespace_files(topology: Topology, node: Node) -> dict[str, str]:
-    """Return what configures a namespace: sysctls, addresses and routes, source filters, services."""
+    """Return what configures a namespace: sysctls, addresses and routes, NAT, source filters, services."""
     prefix = f"net/{node.name}"
     ends = [end for _link, _index, end in topology.ends_of(node.name)]
     provided = [link for link in topology.dynamic_links if link.provider.node == node.name]
-    sysctls = {**NAMESPACE_SYSCTLS, **(dict.fromkeys(FORWARDING, 1) if node.forward else {})}
+    sysctls = {**NAMESPACE_SYSCTLS, **(dict.fromkeys(FORWARDING, 1) if node.forward or node.nat else {})}
     sysctls |= provider_sysctls(provided)
+    sysctls |= dict.fromkeys(UDP_TIMEOUTS, node.nat.udp_timeout) if node.nat else {}
     batch = ["link set lo up", *(f"link set {end.device} up" for end in ends)]
     for end in static_ends(topology, node):
         batch += [f"addr add {address} dev {end.device}{_no_dad(address)}" for address in end.addresses]
@@ -115,9 +117,34 @@ def namespace_files(topology: Topology, node: Node) -> dict[str, str]:
         f"{prefix}.services": " ".join(node.services) + "\n",
         f"{prefix}.provided": " ".join(link.name for link in provided) + "\n",
     }
+    if node.nat:
+        files[f"{prefix}.nat"] = nat_rules(node.nat)
     if any(end.accept for end in ends):
         files |= {f"{prefix}.filter{version}": source_filter(ends, version) for version in (4, 6)}
     return files
+
+
+def nat_rules(nat: Nat) -> str:
+    """Return iptables-restore text of a NAT: it passes what has ports or is ICMP, and no answers that nobody asked for.
+
+    Each flow gets a port by chance, as at a provider's NAT: one that was forgotten comes back from another port.
+    """
+    return _lines(
+        "*nat",
+        f"-A POSTROUTING -o {nat.outside} -j MASQUERADE --random-fully",
+        "COMMIT",
+        "*filter",
+        ":outward - [0:0]",
+        "-A outward -m conntrack --ctstate INVALID -j DROP",
+        *(f"-A outward -p {protocol} -j RETURN" for protocol in ("tcp", "udp", "icmp")),
+        "-A outward -j DROP",
+        f"-A FORWARD -o {nat.outside} -j outward",
+        *(
+            f"-A {chain} -i {nat.outside} -m conntrack ! --ctstate ESTABLISHED,RELATED -j DROP"
+            for chain in ("FORWARD", "INPUT")
+        ),
+        "COMMIT",
+    )
 
 
 def source_filter(ends: list[End], version: int) -> str:

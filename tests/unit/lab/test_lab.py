@@ -112,6 +112,19 @@ def test_swapped_addresses_are_given_in_one_go(controlled: list[str]) -> None:
     assert controlled[0] == "address dsl 192.0.2.11 dsl-branch 192.0.2.10"
 
 
+def test_a_nat_forgets_its_flows_and_other_nodes_have_none(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[tuple[str, ...]] = []
+    monkeypatch.setattr(Lab, "_control", lambda _lab, *words: told.append(words))
+    write_state(cache, itself(), file=topology.NAT)
+    assert cli.main(["rebind", "cgnat"]) == 0
+    assert told == [("rebind", "cgnat")]
+    assert cli.main(["rebind", "core"]) == 1
+    assert "core has no NAT; those that have: cgnat, lte-router, kiosk-router" in capsys.readouterr().err
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize(
     ("command", "complaint"),
     [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.lab import topology
-from tests.lab.topology import Shape, TopologyError
+from tests.lab.topology import Nat, Shape, TopologyError
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -48,7 +48,17 @@ def test_links_of_the_dynamic_topology_come_with_each_client() -> None:
     assert {link.login for link in dynamic.dynamic_links if link.kind == "pppoe"} == {"chap", "pap"}
 
 
-@pytest.mark.parametrize("file", [topology.DEFAULT, topology.DYNAMIC])
+def test_everything_but_the_dsl_link_is_behind_two_nats() -> None:
+    nat = topology.load(topology.NAT)
+    assert nat.nats == ("cgnat", "lte-router", "kiosk-router")
+    assert {end.node for end in nat.link("cell").ends} == set(nat.nats)
+    assert {link.name for name in ("office", "kiosk") for link in nat.links_of(name)} == {
+        *("dsl", "lan"),
+        *(link.name for name in ("lte-router", "kiosk-router") for link in nat.links_of(name) if link.name != "cell"),
+    }
+
+
+@pytest.mark.parametrize("file", [topology.DEFAULT, topology.DYNAMIC, topology.NAT])
 def test_data_survives_a_round_trip(file: Path) -> None:
     parsed = topology.load(file)
     assert topology.parse(parsed.as_data()) == parsed
@@ -160,6 +170,31 @@ def test_a_dynamic_link_names_provider_and_customer() -> None:
 def test_faults_of_dynamic_links_are_named(change: Change, complaint: str) -> None:
     data = small_dynamic()
     change(data["links"]["line"])
+    with pytest.raises(TopologyError, match=complaint):
+        topology.parse(data)
+
+
+def test_a_nat_forgets_silent_flows_after_half_a_minute() -> None:
+    data = small()
+    data["nodes"]["isp"]["nat"] = {"outside": "eth0"}
+    parsed = topology.parse(data)
+    assert parsed.nats == ("isp",)
+    assert parsed.nodes[1].nat == Nat("eth0", udp_timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("node", "nat", "complaint"),
+    [
+        ("isp", {}, "node isp: nat: outside is missing"),
+        ("isp", {"outside": "eth0", "inside": "eth1"}, "node isp: nat: unknown key inside"),
+        ("isp", {"outside": "eth1"}, "node isp: nat: outside is 'eth1', not a device of isp"),
+        ("isp", {"outside": "eth0", "udp_timeout": 0}, "node isp: nat: udp_timeout 0 is not above 0"),
+        ("router", {"outside": "wan0"}, "node router: nat: only a namespace has one"),
+    ],
+)
+def test_faults_of_a_nat_are_named(node: str, nat: dict[str, Any], complaint: str) -> None:
+    data = small()
+    data["nodes"][node]["nat"] = nat
     with pytest.raises(TopologyError, match=complaint):
         topology.parse(data)
 

@@ -115,3 +115,38 @@ def test_static_links_of_a_dynamic_lab_are_as_ever(dynamic: dict[str, str], file
     lan = "files/office/etc/systemd/network/20-lan0.network"
     assert dynamic[lan] == files[lan]
     assert dynamic["net/transit-a.ip"] == files["net/transit-a.ip"]
+
+
+@pytest.fixture(scope="module")
+def nat() -> dict[str, str]:
+    return wiring.guest_files(topology.load(topology.NAT))
+
+
+def test_a_nat_forwards_and_keeps_udp_as_long_as_the_file_says(nat: dict[str, str], files: dict[str, str]) -> None:
+    sysctls = nat["net/cgnat.sysctl"].splitlines()
+    assert {
+        "net/ipv4/ip_forward 1",
+        "net/netfilter/nf_conntrack_udp_timeout 25",
+        "net/netfilter/nf_conntrack_udp_timeout_stream 25",
+    } <= set(sysctls)
+    assert "conntrack" not in files["net/core.sysctl"]
+
+
+def test_a_nat_drops_what_has_no_ports_and_what_nobody_asked_for(nat: dict[str, str]) -> None:
+    rules = nat["net/lte-router.nat"].splitlines()
+    assert "-A POSTROUTING -o cell0 -j MASQUERADE --random-fully" in rules
+    passed = [rule.split()[3] for rule in rules if rule.endswith("RETURN")]
+    assert passed == ["tcp", "udp", "icmp"]
+    assert rules.index("-A outward -j DROP") > max(n for n, rule in enumerate(rules) if rule.endswith("RETURN"))
+    for chain in ("FORWARD", "INPUT"):
+        assert f"-A {chain} -i cell0 -m conntrack ! --ctstate ESTABLISHED,RELATED -j DROP" in rules
+
+
+def test_only_a_nat_has_such_rules(nat: dict[str, str], files: dict[str, str]) -> None:
+    assert [name for name in nat if name.endswith(".nat")] == [
+        "net/cgnat.nat",
+        "net/lte-router.nat",
+        "net/kiosk-router.nat",
+    ]
+    assert not [name for name in files if name.endswith(".nat")]
+    assert nat["net/isp-dsl.filter4"] == files["net/isp-dsl.filter4"]

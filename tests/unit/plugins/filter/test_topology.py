@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.multihome.extrude.plugins.filter import topology as plugin
-from ansible_collections.multihome.extrude.plugins.module_utils._model import State
+from ansible_collections.multihome.extrude.plugins.module_utils._bind import bind
+from ansible_collections.multihome.extrude.plugins.module_utils._model import State, Tunnel
 from tests.unit.plugins.plugin_utils.samples import Vars, colo, office, shop
 
 ROOT = Path(__file__).parents[4]
@@ -104,8 +105,8 @@ def test_the_full_example_of_the_documentation_has_the_shares_that_it_names() ->
 
 def test_the_errors_of_the_documentation() -> None:
     hosts = full_example()
-    dsl = hosts["office"]["extrude_wans"][1]
-    dsl["gatway"] = dsl.pop("gateway")
+    fibre = hosts["office"]["extrude_wans"][0]
+    fibre["gatway"] = fibre.pop("gateway")
     for name, number in (("shop", 7), ("one", 1), ("two", 2)):
         hosts[name] = shop(extrude_colo="rack1", extrude_site_id=number)
         hosts[name]["extrude_addresses"] = [f"203.0.113.{30 + number}"]
@@ -278,14 +279,25 @@ def play(inventory: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(("name", "sites"), [("lab", 1), ("example", 3)])
+@pytest.mark.parametrize(("name", "sites"), [("lab", 1), ("lab-dynamic", 3), ("example", 3)])
 def test_the_inventories_that_we_ship(name: str, sites: int, tmp_path: Path) -> None:
     done = play(ROOT / "inventories" / name, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     assert len(result["sites"]) == sites
     for state in [*result["sites"].values(), *(state for states in result["colos"].values() for state in states)]:
-        State.parse(state)
+        made = State.parse(bind(state, links_up(state)))
+        assert len(made.of(Tunnel)) == len(state["tunnels"])
+
+
+def links_up(state: Vars) -> dict[str, str]:
+    """Return what stands for the placeholders of a state while all its links are up."""
+    values: dict[str, str] = {}
+    for number, tunnel in enumerate(state["tunnels"]):
+        near, far = f"192.0.2.{2 * number + 1}", f"192.0.2.{2 * number + 2}"
+        words = {"device": f"wan{number}", "address": near, "gateway": far, "network": f"{far}/32", "endpoint": near}
+        values |= {f"{tunnel['wan']}.{word}": value for word, value in words.items()}
+    return values
 
 
 VARIABLES = """

@@ -204,9 +204,9 @@ def test_the_gateway_that_a_client_has_learnt_is_remembered_until_the_link_goes(
     assert "default via 198.18.5.1 dev dsl5 table 4221" in ours()["routes"]
     assert "198.18.5.0/24 dev dsl5 table 4221 scope link" in ours()["routes"]
     assert run("wan up dsl5 --match isp") == 0
-    assert store.hints.load() == {"dsl": Hint("dsl5", "198.18.5.1")}
+    assert store.hints.load() == {"dsl": Hint("dsl5", "198.18.5.1", ("isp",))}
     assert run("wan down dsl5") == 0
-    assert store.hints.load() == {"dsl": Hint("dsl5", "198.18.5.1")}  # it has an address: the event came late
+    assert store.hints.load() == {"dsl": Hint("dsl5", "198.18.5.1", ("isp",))}  # it has an address: the event came late
     ip("addr flush dev dsl5")
     assert run("wan down dsl5") == 0
     assert store.hints.load() == {}

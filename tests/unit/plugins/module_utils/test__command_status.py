@@ -32,12 +32,13 @@ def test_the_status_for_people() -> None:
         "address": "",
         "gateway": "",
     }
+    tunnel = {"name": "ex-dsl", "link": "dsl", "up": True, "reason": ""}
     site = {
         "customer": "acme",
         "site": "office",
         "links": [{**up, "since": "2026-11-22T11:57:00+00:00"}, {**down, "since": None}],
         "tunnels": [
-            {"name": "ex-dsl", "link": "dsl", "up": True, "reason": "", "lives": True, "since": "12:44:57.502"},
+            {**tunnel, "lives": True, "since": "2026-11-22T11:58:00+00:00"},
             {"name": "ex-lte", "link": "lte", "up": False, "reason": "it is not there"},
         ],
     }
@@ -46,7 +47,7 @@ def test_the_status_for_people() -> None:
         "acme/office",
         "  link    dsl     up    ppp0 100.64.0.7 by 100.64.0.1, for 3 min",
         "  link    lte     down  there is no device wwan*",
-        "  tunnel  ex-dsl  up    lives since 12:44:57.502",
+        "  tunnel  ex-dsl  up    lives for 2 min",
         "  tunnel  ex-lte  down  it is not there",
         "to do: add rule 1",
         "problem: no",
@@ -86,6 +87,14 @@ def test_when_the_end_of_a_tunnel_was_reported() -> None:
     assert list(lines(status, NOW))[1] == "  tunnel  ex1-dsl  up  to 100.64.0.7, reported 2 h ago"
 
 
+def test_a_tunnel_that_is_dead_says_where_it_leads_too() -> None:
+    tunnel = {"name": "ex1-dsl", "link": "dsl", "up": False, "reason": "no way through: x", "endpoint": "100.64.0.7"}
+    site = {"customer": "a", "site": "b", "links": [], "tunnels": [{**tunnel, "reported": "2026-11-22T10:00:00+00:00"}]}
+    status = {"sites": [site], "drift": {"operations": [], "problems": []}}
+    row = "  tunnel  ex1-dsl  down  no way through: x, to 100.64.0.7, reported 2 h ago"
+    assert list(lines(status, NOW))[1] == row
+
+
 def test_a_bare_host_says_so() -> None:
     status = {"sites": [], "drift": {"operations": [], "problems": []}}
     assert list(lines(status, NOW)) == ["nothing is deployed on this host"]
@@ -95,9 +104,9 @@ def test_a_bare_host_says_so() -> None:
     ("sessions", "up", "reason"),
     [
         (None, True, ""),
-        ({"ex-dsl": Session("12:44:57", "Established", "")}, True, ""),
-        ({"ex-dsl": Session("12:44:57", "Idle", "Error: BFD session down")}, False, "no way through: BFD session down"),
-        ({"ex-dsl": Session("12:44:57", "Connect", "")}, False, "no way through: the far end has not answered yet"),
+        ({"ex-dsl": Session(NOW, "Established", "")}, True, ""),
+        ({"ex-dsl": Session(NOW, "Idle", "Error: BFD session down")}, False, "no way through: BFD session down"),
+        ({"ex-dsl": Session(NOW, "Connect", "")}, False, "no way through: the far end has not answered yet"),
         ({}, False, "no way through: BIRD has no session for it"),
     ],
 )

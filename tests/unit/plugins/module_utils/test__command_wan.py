@@ -3,7 +3,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.multihome.extrude.plugins.module_utils._command_wan import forgotten, is_concerned, learnt
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.module_utils._command_wan import (
+    _gateway,
+    forgotten,
+    is_concerned,
+    learnt,
+)
 from ansible_collections.multihome.extrude.plugins.module_utils._links import Hint, Wan
 
 DSL, LTE, CABLE = Wan("dsl", "ppp*", match="isp"), Wan("lte", "ppp*", match="lte"), Wan("cable", "eth1")
@@ -30,7 +37,7 @@ def test_what_an_event_can_mean_something_to() -> None:
 
 
 def test_an_event_tells_the_device_and_perhaps_the_gateway() -> None:
-    assert learnt("ppp3", ["isp"], "", WANS, {}) == {"dsl": Hint("ppp3")}
+    assert learnt("ppp3", ["isp"], "", WANS, {}) == {"dsl": Hint("ppp3", names=("isp",))}
     assert learnt("eth1", [], "198.51.100.1", WANS, {}) == {"cable": Hint("eth1", "198.51.100.1")}
     assert learnt("eth2", [], "", WANS, {}) == {}, "a static link has nothing to learn"
 
@@ -39,13 +46,35 @@ def test_an_event_without_a_gateway_leaves_the_one_that_is_known_for_the_device(
     hints = {"cable": Hint("eth1", "198.51.100.1"), "dsl": Hint("ppp0", "192.0.2.1")}
     assert learnt("eth1", [], "", WANS, hints) == {}
     assert learnt("eth1", [], "198.51.100.3", WANS, hints) == {"cable": Hint("eth1", "198.51.100.3")}
-    assert learnt("ppp1", ["isp"], "", WANS, hints) == {"dsl": Hint("ppp1")}
+    assert learnt("ppp1", ["isp"], "", WANS, hints) == {"dsl": Hint("ppp1", names=("isp",))}
+
+
+def test_an_event_without_names_leaves_those_that_are_known_for_the_device() -> None:
+    hints = {"cable": Hint("eth1", "198.51.100.1", ("Wired",))}
+    assert learnt("eth1", [], "198.51.100.3", WANS, hints) == {"cable": Hint("eth1", "198.51.100.3", ("Wired",))}
+
+
+def test_a_gateway_that_cannot_be_read_loses_no_event(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [_gateway(text) for text in ("198.51.100.1", "", "0.0.0.0")] == ["198.51.100.1", "", ""]
+    assert capsys.readouterr().err == ""
+    assert _gateway("router.example.com") == ""
+    said = "extrude: warning: --gateway 'router.example.com' is no IPv4 address, so it is passed over\n"
+    assert capsys.readouterr().err == said
 
 
 def test_a_device_that_comes_back_as_another_link_is_taken_from_the_first() -> None:
     hints = {"dsl": Hint("ppp0"), "lte": Hint("ppp1")}
-    assert learnt("ppp0", ["lte"], "", WANS, hints) == {"lte": Hint("ppp0"), "dsl": None}
+    assert learnt("ppp0", ["lte"], "", WANS, hints) == {"lte": Hint("ppp0", names=("lte",)), "dsl": None}
     assert learnt("ppp0", [], "", WANS, hints) == {}, "whose it is was not said"
+
+
+def test_without_a_match_another_session_takes_no_link_from_one_that_is_up() -> None:
+    any_ppp, hints = [Wan("dsl", "ppp*")], {"dsl": Hint("ppp0")}
+    assert learnt("ppp1", ["vpn"], "", any_ppp, hints, held=["ppp0", "ppp1"]) == {}
+    assert learnt("ppp1", ["isp"], "", any_ppp, hints, held=["ppp1"]) == {"dsl": Hint("ppp1", names=("isp",))}
+    assert learnt("ppp1", ["isp"], "", [DSL], {"dsl": Hint("ppp0")}, held=["ppp0"]) == {
+        "dsl": Hint("ppp1", names=("isp",))
+    }
 
 
 def test_a_device_that_goes_takes_its_hints_along() -> None:

@@ -33,9 +33,18 @@ def test_a_key_is_made_once_and_only_where_it_is_missing(tmp_path: Path) -> None
 
 def test_a_key_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "endpoint_key"
-    path.write_text("")
+    path.write_text("junk")
     with pytest.raises(EngineError, match=r"^ssh-keygen failed: "):
         site_key(path, check=False)
+
+
+def test_an_empty_key_as_a_power_cut_leaves_it_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "endpoint_key"
+    path.touch()
+    assert site_key(path, check=True) == (True, STAND_IN)
+    made, key = site_key(path, check=False)
+    assert made
+    assert key.startswith("ssh-ed25519 AAAA")
 
 
 def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *lines: str, code: int = 0) -> None:

@@ -108,7 +108,7 @@ def test_what_the_colo_knows(report: Report | None, known: bool) -> None:
     assert is_known(report, UP) is known
 
 
-SESSIONS = {"ex-dsl": Session("", "Idle", "BFD session down"), "ex-lte": Session("", "Established", "")}
+SESSIONS = {"ex-dsl": Session(None, "Idle", "BFD session down"), "ex-lte": Session(None, "Established", "")}
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,15 @@ def test_a_link_that_was_given_an_address_of_ours_does_not_have_it() -> None:
     assert _links.find([CABLE], {}, there, reserved)["cable"].address == "198.51.100.7"
 
 
+def test_a_link_that_was_given_an_address_in_the_network_of_a_lan_does_not_have_it() -> None:
+    there = kernel(Local("eth1", "192.168.10.50", 24), Local("eth2", "192.168.10.1", 24))
+    there = replace(there, gateways={"eth1": "192.168.10.254"})
+    found = _links.find([CABLE], {}, there, lans=["eth2"])["cable"]
+    reason = "eth1 was given 192.168.10.50, which is in the network of eth2, 192.168.10.0/24"
+    assert found == Link("eth1", reason=reason)
+    assert not _links.find([CABLE], {}, there, lans=["lan0"])["cable"].reason
+
+
 def test_a_link_is_not_its_own_gateway() -> None:
     there = kernel(Local("eth1", "198.51.100.7", 24), gateways={"eth1": "198.51.100.1"})
     found = _links.find([CABLE], {"cable": Hint("eth1", "198.51.100.7")}, there)["cable"]
@@ -133,6 +142,35 @@ def test_a_link_that_was_up_before_there_was_a_hook_is_found_by_its_name() -> No
     there = replace(kernel(), names={"ppp1": {"dsl"}, "ppp0": {"vpn"}})
     assert _links.find([DSL], {}, there)["dsl"].device == "ppp1"
     assert _links.find([DSL], {}, kernel())["dsl"].reason == "there is no device ppp* that came up as dsl"
+
+
+def test_a_session_that_is_being_dialled_takes_no_link_from_the_one_that_is_up() -> None:
+    there = kernel(Local("ppp1", "100.64.1.7", 32, "100.64.1.1"))
+    assert _links.find([VDSL], {}, there)["vdsl"].device == "ppp1"
+    named = replace(there, names={"ppp0": {"dsl"}, "ppp1": {"dsl"}})
+    assert _links.find([DSL], {}, named)["dsl"].device == "ppp1"
+
+
+@pytest.mark.parametrize(
+    ("hint", "names", "texts"),
+    [
+        (Hint(), {}, []),
+        (Hint("ppp0"), {}, []),
+        (Hint("ppp0", names=("dsl", "isp")), {}, []),
+        (Hint("ppp0", names=("isp",)), {"ppp0": {"dsl"}}, []),
+        (Hint("ppp0", names=("isp",)), {}, ["ppp0 came up as isp, not as dsl; it is not found when it comes up anew"]),
+        (
+            Hint("ppp0"),
+            {"ppp0": {"isp", "adsl"}},
+            ["ppp0 came up as adsl or isp, not as dsl; it is not found when it comes up anew"],
+        ),
+        (Hint(), {"ppp0": {"isp"}}, ["there is no device ppp* that came up as dsl: ppp0 came up as isp"]),
+        (Hint("ppp7", names=("isp",)), {}, []),
+    ],
+)
+def test_a_link_that_came_up_by_another_name_is_told(hint: Hint, names: dict[str, set[str]], texts: list[str]) -> None:
+    there = replace(kernel(Local("ppp0", "100.64.0.7", 32, "100.64.0.1")), names=names)
+    assert _links.misnamed([DSL, CABLE], {"dsl": hint}, there) == [f"link dsl: {text}" for text in texts]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -133,14 +134,14 @@ device1    Device     ---        up     12:43:50.817\x20\x20
 slot1v4_pipe Pipe       ---        up     12:43:50.817  live4 <=> slot1v4
 ex-dsl     BGP        ---        up     12:44:57.502  Established\x20
 ex-cable   BGP        ---        start  2026-11-21    Idle          Error: BFD session down
-ex-lte     BGP        ---        start  2026-11-21 09:01:02 Connect\x20
+ex-lte     BGP        ---        start  2026-11-21 09:01:02.500 Connect\x20
 """
 
 
 def test_the_sessions_of_the_daemon() -> None:
     assert _liveness.parse_sessions(PROTOCOLS) == {
-        "ex-dsl": _liveness.Session("12:44:57.502", "Established", ""),
-        "ex-cable": _liveness.Session("2026-11-21", "Idle", "Error: BFD session down"),
-        "ex-lte": _liveness.Session("2026-11-21 09:01:02", "Connect", ""),
+        "ex-dsl": _liveness.Session(None, "Established", ""),
+        "ex-cable": _liveness.Session(None, "Idle", "Error: BFD session down"),
+        "ex-lte": _liveness.Session(datetime(2026, 11, 21, 9, 1, 2, 500_000).astimezone(), "Connect", ""),
     }
     assert [session.up for session in _liveness.parse_sessions(PROTOCOLS).values()] == [True, False, False]

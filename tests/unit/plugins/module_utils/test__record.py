@@ -200,6 +200,13 @@ def test_a_second_run_waits_for_the_first(tmp_path: Path) -> None:
         thread.join()
 
 
+def test_nobody_else_can_lock(tmp_path: Path) -> None:
+    lock = tmp_path / ".lock"
+    lock.touch(0o644)
+    with Records(tmp_path).locked():
+        assert lock.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     with subprocess.Popen(
         python(HOLD, tmp_path), env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Address,
+    Chain,
     Current,
     Device,
     Dummy,
@@ -137,6 +138,11 @@ def test_operations_say_what_they_do() -> None:
     assert str(Operation("change", Dummy("extrude0", extra="down"), Dummy("extrude0"))) == (
         "change dummy extrude0 (extra: down -> unset)"
     )
+    rules = tuple(f"-s 192.0.2.{number} -j ACCEPT" for number in range(5))
+    chains = [Chain(4, "filter", "EXTRUDE-INPUT", "INPUT", some) for some in (rules, rules[1:], rules[::-1])]
+    chain = "change iptables chain EXTRUDE-INPUT in filter, 5 rules"
+    assert str(Operation("change", *chains[:2])) == f"{chain} (rules: 1 gone, 0 new)"
+    assert str(Operation("change", chains[0], chains[2])) == f"{chain} (rules: in another order)"
     rule = Rule(6, 4230, 254, None, "2001:db8::/32", "a0", "b0", 1, 255, 0, 4200)
     assert str(rule) == (
         "rule 4230: to 2001:db8::/32 iif a0 oif b0 fwmark 0x1/0xff lookup 254 suppress_prefixlength 0"

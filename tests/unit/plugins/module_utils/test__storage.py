@@ -82,6 +82,13 @@ def test_a_file_without_sites_goes_with_its_copy(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["zeta.json", "zeta.json.last-good"]
 
 
+def test_a_link_to_elsewhere_that_somebody_put_into_the_folder_is_not_followed(tmp_path: Path) -> None:
+    path, elsewhere = tmp_path / "acme.json", tmp_path / "elsewhere"
+    (tmp_path / ".acme.json.new").symlink_to(elsewhere)
+    write(path, "text")
+    assert (path.read_text(), path.is_symlink(), elsewhere.exists()) == ("text", False, False)
+
+
 def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "file"
     write(path, "old")

@@ -83,6 +83,20 @@ def test_what_a_state_lists_no_more_goes_without_a_trace(run: Run, folder: Path,
     assert not config.exists()
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_a_link_that_is_found_by_another_name_is_a_change(run: Run, check: bool) -> None:
+    link = {"wan": "dsl", "interface": "ppp*", "match": "isp"}
+    run("extrude_state", states=[{**STATE, "links": [link]}])
+    same = run("extrude_state", states=[{**STATE, "links": [link]}], check=check)
+    assert (same["changed"], same["diff"]) == (False, {"before": "", "after": ""})
+    result = run("extrude_state", states=[{**STATE, "links": [{**link, "match": "isp-dsl"}]}], check=check)
+    assert (result["changed"], texts(result)) == (True, [])
+    assert result["diff"] == {
+        "before": "links: acme/office name=dsl interface=ppp* match=isp\n",
+        "after": "links: acme/office name=dsl interface=ppp* match=isp-dsl\n",
+    }
+
+
 def test_a_file_is_written_where_the_option_says_and_its_lines_are_shown(run: Run, config: Path) -> None:
     config.mkdir()
     (config / "bird.conf").write_text("an administrator's\n")

@@ -13,6 +13,8 @@ from tests.unit.plugins.plugin_utils.samples import cable, dsl, noted, reader
 
 NAME = "1 to 8 of the characters a-z 0-9 -"
 DEVICE = "a network device: 1 to 15 of the characters A-Z a-z 0-9 _ . - and neither lo nor one of our tunnels (ex-*)"
+STATIC = f"{DEVICE}; a pattern is for links without address and gateway"
+UNLESS = "or neither address nor gateway where the provider gives them"
 LINK = "an IPv4 address, with the prefix length of the link where it has one"
 BYTE = "a whole number from 1 to 255"
 DEVICES = "a network device, or a pattern of devices such as ppp*: up to 15 of the characters A-Z a-z 0-9 _ . - and a *"
@@ -76,15 +78,15 @@ def test_a_gateway_may_lie_outside_the_links_network(address: str, gateway: str)
         ({"name": "a_b"}, f"name: 'a_b' does not fit; give {NAME}"),
         ({"name": ""}, f"name: '' does not fit; give {NAME}"),
         ({"name": 5}, f"name: 5 does not fit; give {NAME}"),
-        ({"interface": ...}, f"interface: is missing; give {DEVICE}"),
-        ({"interface": "ex-dsl"}, f"interface: 'ex-dsl' does not fit; give {DEVICE}"),
+        ({"interface": ...}, f"interface: is missing; give {STATIC}"),
+        ({"interface": "ex-dsl"}, f"interface: 'ex-dsl' does not fit; give {STATIC}"),
         ({"slot": 0}, "slot: 0 is out of range; give a whole number from 1 to 16"),
         ({"slot": 17}, "slot: 17 is out of range; give a whole number from 1 to 16"),
         ({"slot": "1"}, "slot: '1' is not a whole number; give a whole number from 1 to 16"),
-        ({"address": ...}, f"address: is missing; give {LINK}"),
-        ({"gateway": ...}, "gateway: is missing; give one IPv4 address"),
+        ({"address": ...}, f"address: is missing; give {LINK}, {UNLESS}"),
+        ({"gateway": ...}, f"gateway: is missing; give one IPv4 address, {UNLESS}"),
         ({"match": "isp"}, f"match: {MATCH}"),
-        ({"interface": "ppp*"}, f"interface: 'ppp*' does not fit; give {DEVICE}"),
+        ({"interface": "ppp*"}, f"interface: 'ppp*' does not fit; give {STATIC}"),
         ({"address": "192.0.2.300"}, f"address: '192.0.2.300' is not an IPv4 address; give {LINK}"),
         ({"address": "192.0.2.2/33"}, f"address: '192.0.2.2/33' has no prefix length from /1 to /32; give {LINK}"),
         (
@@ -147,19 +149,19 @@ def test_two_links_may_have_one_pattern_where_pppd_tells_them_apart() -> None:
     first, second = dynamic(interface="ppp*", match="a"), dynamic(name="b", interface="ppp*", match="b")
     assert problems(first, second) == []
     assert problems(first, {**second, "match": "a"}) == [
-        "office: extrude_wans[1].match: 'a' is also the match of extrude_wans[0]"
+        "office: extrude_wans[1].match: 'a' is also the match of extrude_wans[0]; give its own"
     ]
     assert problems(dynamic(interface="ppp*"), dynamic(name="b", interface="ppp*")) == [
-        "office: extrude_wans[1].interface: 'ppp*' is also the interface of extrude_wans[0]"
+        "office: extrude_wans[1].interface: 'ppp*' is also the interface of extrude_wans[0]; give its own"
     ]
 
 
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"name": "dsl"}, "name: 'dsl' is also the name of extrude_wans[0]"),
-        ({"interface": "dsl0"}, "interface: 'dsl0' is also the interface of extrude_wans[0]"),
-        ({"slot": 1}, "slot: 1 is also the slot of extrude_wans[0]"),
+        ({"name": "dsl"}, "name: 'dsl' is also the name of extrude_wans[0]; give its own"),
+        ({"interface": "dsl0"}, "interface: 'dsl0' is also the interface of extrude_wans[0]; give its own"),
+        ({"slot": 1}, "slot: 1 is also the slot of extrude_wans[0]; give its own"),
     ],
 )
 def test_what_two_links_have_in_common(changes: dict[str, Any], problem: str) -> None:
@@ -199,7 +201,8 @@ def test_a_wrong_rate_is_told_once() -> None:
 
 
 def test_a_slot_that_is_another_links_default() -> None:
-    assert problems(dsl(slot=2), cable()) == ["office: extrude_wans[1].slot: 2 is also the slot of extrude_wans[0]"]
+    text = "office: extrude_wans[1].slot: 2 is also the slot of extrude_wans[0]; give its own"
+    assert problems(dsl(slot=2), cable()) == [text]
 
 
 def many(count: int) -> list[dict[str, Any]]:

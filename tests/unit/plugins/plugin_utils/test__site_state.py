@@ -237,6 +237,7 @@ def test_the_whole_state() -> None:
                 ],
             },
         ],
+        "lans": ["lan0"],
         "links": [
             {"wan": "dsl", "interface": "dsl0", "address": "192.0.2.2"},
             {"wan": "cable", "interface": "cable0", "address": "198.51.100.2"},
