@@ -13,6 +13,7 @@ FAILED=()
 
 main() {
     local number=0 step names
+    trap 'wait; exit 130' INT # the steps clean up behind themselves
     (cd "$LOGS" && rm -f "${NAMES[@]/%/.log}")
     for step in "${STEPS[@]}"; do
         number=$((number + 1))
@@ -39,6 +40,7 @@ run_together() {
 # run_step NAME: run it with its output in a log, and keep how it ended and its seconds.
 run_step() {
     local start=$SECONDS status=0
+    trap - INT # what runs in the background would ignore it
     "tools/$1.sh" >"$LOGS/$1.log" 2>&1 </dev/null || status=$?
     echo "$status $((SECONDS - start))" >"$LOGS/$1.took"
 }
