@@ -13,6 +13,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Address,
     AnyObject,
     Chain,
+    Connection,
     Current,
     Delay,
     Device,
@@ -60,6 +61,7 @@ def _comparable(current: Current) -> list[Any]:
         current.chains,
         current.sysctls,
         current.files,
+        current.connections,
         current.delays,
     ]
 
@@ -84,6 +86,10 @@ def _step(current: Current, operation: Operation) -> Current:
     if isinstance(item, File):
         files = {place: file for place, file in current.files.items() if place != item.place}
         return replace(current, files={**files, **{file.place: file for file in _new(operation.after, File)}})
+    if isinstance(item, Connection):
+        others = {place: other for place, other in current.connections.items() if place != item.place}
+        new = {made.place: made for made in _new(operation.after, Connection)}
+        return replace(current, connections={**others, **new})
     return _plain(current, operation.before, operation.after)
 
 
@@ -106,6 +112,7 @@ def _is_there(current: Current, item: Object) -> bool:
         Rule: [rule.place for rule, _protocol in current.rules],
         Chain: current.chains,
         File: current.files,
+        Connection: current.connections,
         Delay: current.delays,
     }
     return item.place in places[type(item)]

@@ -61,6 +61,7 @@ def test_the_whole_state() -> None:
             },
         ],
         "dummies": [{"name": "extrude0"}],
+        "connections": [],
         "groups": [],
         "delays": [],
         "addresses": [

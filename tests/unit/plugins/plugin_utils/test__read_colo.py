@@ -26,6 +26,7 @@ def test_a_colo_with_its_defaults() -> None:
         prefixes=(IPNetwork("203.0.113.0/24"), IPNetwork("2001:db8:100::/48")),
         pool=IPNetwork("10.254.0.0/15"),
         pool6=IPNetwork("fd65:7874:7275::/48"),
+        ipsec_pool=IPNetwork("10.252.0.0/15"),
         numbers=Numbers(4200, 4200),
     )
 

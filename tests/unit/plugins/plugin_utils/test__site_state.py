@@ -74,6 +74,7 @@ def test_the_whole_state() -> None:
                 "device": "cable0",
             },
         ],
+        "connections": [],
         "groups": [{"device": "dsl0", "group": 4200}, {"device": "cable0", "group": 4200}],
         "delays": [],
         "addresses": [
