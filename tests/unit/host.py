@@ -37,9 +37,11 @@ def host() -> Iterator[Netns]:
         patch.setattr(_duplicate, "PAUSES", (0, 0))
         folder, real = Path(scratches, "extrude"), _files.Folder
         folders = {FOLDER: folder, str(_strongswan.FOLDER): Path(scratches, "swanctl")}
-        patch.setattr(
-            _files, "Folder", lambda path=FOLDER, *more, **named: real(folders.get(str(path), path), *more, **named)
-        )
+
+        def scratch_folder(path: str | Path = FOLDER, *more: Any, **named: Any) -> _files.Folder:
+            return real(folders.get(str(path), path), *more, **named)
+
+        patch.setattr(_files, "Folder", scratch_folder)
         patch.setattr(_strongswan, "installed", lambda: True)
         patch.setattr(_wire, "DUMMY", dummy_kind())
         output("sysctl", "-q", "net.ipv6.conf.default.addr_gen_mode=1")

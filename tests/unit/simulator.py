@@ -21,6 +21,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     File,
     Group,
     Object,
+    Place,
     Proxy,
     Route,
     Rule,
@@ -80,17 +81,22 @@ def _step(current: Current, operation: Operation) -> Current:
         group = 0 if operation.after is None else item.group
         device = replace(current.devices[item.device], group=group)
         return replace(current, devices={**current.devices, item.device: device})
+    return _kept(current, operation.after, item) or _plain(current, operation.before, operation.after)
+
+
+def _kept(current: Current, after: Object | None, item: Object) -> Current | None:
+    """The kinds that stand in dictionaries of their own."""
     if isinstance(item, Delay):
-        delays = {place: delay for place, delay in current.delays.items() if place != item.place}
-        return replace(current, delays={**delays, **{delay.place: delay for delay in _new(operation.after, Delay)}})
+        return replace(current, delays=_put(current.delays, item.place, _new(after, Delay)))
     if isinstance(item, File):
-        files = {place: file for place, file in current.files.items() if place != item.place}
-        return replace(current, files={**files, **{file.place: file for file in _new(operation.after, File)}})
+        return replace(current, files=_put(current.files, item.place, _new(after, File)))
     if isinstance(item, Connection):
-        others = {place: other for place, other in current.connections.items() if place != item.place}
-        new = {made.place: made for made in _new(operation.after, Connection)}
-        return replace(current, connections={**others, **new})
-    return _plain(current, operation.before, operation.after)
+        return replace(current, connections=_put(current.connections, item.place, _new(after, Connection)))
+    return None
+
+
+def _put(there: dict[Place, AnyObject], place: Place, new: list[AnyObject]) -> dict[Place, AnyObject]:
+    return {**{other: item for other, item in there.items() if other != place}, **{place: item for item in new}}
 
 
 def _need(true: bool, operation: Operation, why: str) -> None:
