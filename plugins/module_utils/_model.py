@@ -757,7 +757,7 @@ class State:
         return data
 
 
-_STATE = keys("schema customer site reserved renumber expects take_over links lans endpoints") | frozenset(KINDS)
+_STATE = keys("schema customer site reserved renumber expects take_over links lans endpoints secret") | frozenset(KINDS)
 _RESERVED = keys("tables priorities")
 _EXPECTED = keys("address device gateway network variable")
 _HOP = keys("device gateway weight")

@@ -16,14 +16,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from . import _apply, _dump, _host, _liveness
+from . import _apply, _dump, _host, _liveness, _strongswan
 from ._bind import Plain
 from ._conflict import Conflict
 from ._fields import Fields
 from ._links import Wan, wans_of
 from ._local import Store, bound, misnamed, name_of
 from ._model import PROTOCOL, Chain, Connection, Current, EngineError, File, Object, State, Sysctl, plain
-from ._needs import missing_packages, networkd_runs, stopped_units
+from ._needs import missing_for_ipsec, missing_packages, networkd_runs, stopped_units
 from ._record import Records
 from ._request import Operation, Part, Request
 from ._states import States
@@ -70,6 +70,7 @@ def run_info(module: AnsibleModule) -> None:
             applied=[state.plain() for state in recorded],
             drift=_drift(request),
             missing_packages=missing_packages(),
+            ipsec={"missing_packages": missing_for_ipsec(), "secrets": _strongswan.secrets_of()},
             stopped_units=stopped_units(),
             networkd_runs=networkd_runs(),
         )

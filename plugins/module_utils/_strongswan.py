@@ -28,12 +28,20 @@ SITE_END = "ex-"
 UNLOADED = "not in the daemon"
 """What is beyond the content of a file that a running daemon does not know, or knows otherwise."""
 
+_SECRETS = ".secrets.conf"
 _Change = tuple[Connection | None, Connection | None]
 
 
 def installed() -> bool:
     """Whether the daemon and its command are there."""
     return _programs.find("swanctl") is not None and _programs.find("charon-systemd") is not None
+
+
+def secrets_of() -> list[str]:
+    """The sites whose secrets this host keeps."""
+    return sorted(
+        path.name.removeprefix("extrude-").removesuffix(_SECRETS) for path in FOLDER.glob(f"extrude-*{_SECRETS}")
+    )
 
 
 # --- connections -------------------------------------------------------------------------------------
@@ -132,7 +140,7 @@ class Secrets:
 
     def apply(self, secrets: Sequence[Secret], check: bool) -> list[str]:
         """Keep these secrets, and return the sites whose secret changes; with *check* those whose secret would."""
-        found = self._folder.read(f"extrude-{secret.site}.secrets.conf" for secret in secrets)
+        found = self._folder.read(_secret_path(secret) for secret in secrets)
         loaded = _shared() if found and _vici.runs() else None
         changes = [change for secret in secrets if (change := _change(secret, found, loaded))]
         if changes and not check:
@@ -153,12 +161,16 @@ class Secrets:
             _call(daemon)
 
 
+def _secret_path(secret: Secret) -> str:
+    return f"extrude-{secret.site}{_SECRETS}"
+
+
 def _change(
     secret: Secret, found: Mapping[Place, File], loaded: Container[str] | None
 ) -> tuple[str, File | None, File | None] | None:
     """The file of a site's secret as it is and as it should be; None where it is as it should be."""
     name = f"ike-extrude-{secret.site.replace('.', '_')}"
-    before = found.get((path := f"extrude-{secret.site}.secrets.conf",))
+    before = found.get((path := _secret_path(secret),))
     if secret.secret is None:
         return (secret.site, before, None) if before else None
     # in hexadecimal, since there every character is one that the file can hold

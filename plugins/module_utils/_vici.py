@@ -74,7 +74,8 @@ def decode(data: bytes) -> Message:
         elif kind == _SECTION_END and len(sections) > 1:
             sections.pop()
         elif kind == _KEY_VALUE:
-            sections[-1][rest.name()] = rest.value()
+            name = rest.name()
+            sections[-1][name] = rest.value()
         elif kind == _LIST_START:
             items = []
             sections[-1][rest.name()] = items

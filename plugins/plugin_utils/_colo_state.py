@@ -17,7 +17,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._bird import col
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall import NOWHERE, colo_chains
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_input import colo_input
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_ipsec import protection
-from ansible_collections.multihome.extrude.plugins.plugin_utils._ipsec import colo_connections
+from ansible_collections.multihome.extrude.plugins.plugin_utils._ipsec import colo_connections, secret
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
     Plain,
     inside,
@@ -48,6 +48,7 @@ def colo_state(site: Site, colo: Colo) -> Plain:
         "take_over": site.take_over,
         "tunnels": [tunnel(site.colo_device(wan), *_ends(site, colo, wan), site, wan) for wan in site.wans],
         "dummies": [{"name": NOWHERE}],
+        "secret": secret(site),
         "connections": list(colo_connections(site, colo)),
         "groups": [],
         "delays": [

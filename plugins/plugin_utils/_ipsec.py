@@ -67,6 +67,11 @@ def household(site: Site) -> str:
     return f"{site.number}.{site.customer}.extrude"
 
 
+def secret(site: Site) -> Plain:
+    """Return what the secret of a site is called on both hosts, and the names that it stands for."""
+    return {"site": f"{site.customer}.{site.number}", "links": f"*.{household(site)}"}
+
+
 def _connection(name: str, site: Site, ends: Plain, child: Plain) -> Plain:
     settings = {
         "version": "2",

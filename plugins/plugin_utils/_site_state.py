@@ -16,7 +16,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._bird import fil
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall import site_chains
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_input import site_input
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_ipsec import protection
-from ansible_collections.multihome.extrude.plugins.plugin_utils._ipsec import site_connections
+from ansible_collections.multihome.extrude.plugins.plugin_utils._ipsec import secret, site_connections
 from ansible_collections.multihome.extrude.plugins.plugin_utils._marks import MASK, direct_mark
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
     Plain,
@@ -55,6 +55,7 @@ def site_state(site: Site, colo: Colo) -> Plain:
             {**tunnel(wan.tunnel, *_ends(site, colo, wan), site, wan), "device": wan.device}
             for wan in site.wans
         ],
+        "secret": secret(site),
         "connections": list(site_connections(site, colo)),
         "groups": [{"device": wan.device, "group": WAN_GROUP} for wan in site.wans],
         "delays": [

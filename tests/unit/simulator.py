@@ -96,7 +96,8 @@ def _kept(current: Current, after: Object | None, item: Object) -> Current | Non
 
 
 def _put(there: dict[Place, AnyObject], place: Place, new: list[AnyObject]) -> dict[Place, AnyObject]:
-    return {**{other: item for other, item in there.items() if other != place}, **{place: item for item in new}}
+    kept = {other: item for other, item in there.items() if other != place}
+    return kept | dict(zip((place,), new, strict=False))
 
 
 def _need(true: bool, operation: Operation, why: str) -> None:
