@@ -10,6 +10,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ SITE_END = "ex-"
 UNLOADED = "not in the daemon"
 """What is beyond the content of a file that a running daemon does not know, or knows otherwise."""
 
+_LINES = 50
 _SECRETS = ".secrets.conf"
 _Change = tuple[Connection | None, Connection | None]
 
@@ -117,6 +119,33 @@ def _sections(file: File | None) -> dict[str, _swanctl.Settings]:
     """The connections in a file; none in one that somebody has damaged."""
     found = _swanctl.section(file.content, "connections") if file else {}
     return {name: settings for name, settings in found.items() if isinstance(settings, dict)}
+
+
+# --- what has become of them -------------------------------------------------------------------------
+
+_TELLING = re.compile(r"error|failed|giving up|mismatch|not responding|no (?:shared key|matching|.*config) ?found")
+"""What the daemon's words have in them where they say why a connection is not up."""
+
+
+def peers() -> dict[str, str] | None:
+    """The connections that are up, each with the address of its far end; None where the daemon does not answer."""
+    try:
+        with _vici.Session() as daemon:
+            found = daemon.stream("list-sas", "list-sa")
+    except _vici.ViciError:
+        return None
+    associations = [(name, one) for message in found for name, one in message.items() if isinstance(one, dict)]
+    return {name: str(one.get("remote-host")) for name, one in associations if one.get("child-sas")}
+
+
+def trouble(name: str) -> str:
+    """The last that the daemon said on why a connection is not up; empty where it has said nothing of that."""
+    journalctl = _programs.find("journalctl")
+    if journalctl is None:
+        return ""
+    words = ["--quiet", "--boot", "--output=cat", f"--lines={_LINES}", f"IKE_SA_NAME={name}"]
+    said = _programs.run([journalctl, *words]).stdout.splitlines()
+    return next((line for line in reversed(said) if _TELLING.search(line)), "")
 
 
 # --- secrets -----------------------------------------------------------------------------------------

@@ -28,6 +28,8 @@ GRE_OVERHEAD = IP_HEADER + GRE_HEADER
 ESP_OVERHEAD, ESP_TRAILER, ESP_ALIGNMENT = 8 + 8 + 16, 2, 4
 """Bytes of ESP with AES-GCM or ChaCha20-Poly1305: header, initialization vector and tag (RFC 4106, RFC 7634); behind
 the packet its trailer, up to a multiple of the alignment (RFC 4303)."""
+BEET_HEADER = 8
+"""Bytes that Linux keeps free in BEET mode for the options of inner headers (net/ipv4/esp4.c, esp_init_state)."""
 UDP_HEADER = 8
 """Bytes around ESP behind NAT (RFC 3948)."""
 MAX_SLOT = 16
@@ -165,7 +167,7 @@ class Wan:
         """The MTU inside its tunnel."""
         if not self.ipsec:
             return self.mtu - GRE_OVERHEAD
-        encrypted = self.mtu - IP_HEADER - ESP_OVERHEAD - (UDP_HEADER if self.nat else 0)
+        encrypted = self.mtu - IP_HEADER - ESP_OVERHEAD - BEET_HEADER - (UDP_HEADER if self.nat else 0)
         return encrypted // ESP_ALIGNMENT * ESP_ALIGNMENT - ESP_TRAILER - GRE_HEADER
 
 
