@@ -178,7 +178,7 @@ def _told_words(link: Mapping[str, Any], now: datetime) -> Iterator[str]:
         since = f" for {_ago(told['since'], now)}" if told["since"] else ""
         yield f"the colo has not heard of it{since}: {told['trouble']}"
     elif told["heard"] != link["address"]:
-        yield f"the colo sees {told['heard']} instead: behind NAT, which tunnels do not pass"
+        yield f"the colo sees {told['heard']} instead: behind NAT, so the link takes nat: true"
     else:
         yield f"the colo heard of it {_ago(told['since'], now)} ago"
 

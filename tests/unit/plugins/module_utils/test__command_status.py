@@ -64,7 +64,7 @@ def test_the_status_for_people() -> None:
         ),
         (
             {"heard": "192.0.2.7", "since": "2026-11-22T11:58:00+00:00", "trouble": ""},
-            ", the colo sees 192.0.2.7 instead: behind NAT, which tunnels do not pass",
+            ", the colo sees 192.0.2.7 instead: behind NAT, so the link takes nat: true",
         ),
         (
             {"heard": None, "since": "2026-11-22T11:58:00+00:00", "trouble": "Connection refused"},
