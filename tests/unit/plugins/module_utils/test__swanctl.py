@@ -99,7 +99,10 @@ def test_no_text_is_taken_for_more_than_it_says(text: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "a b", "a\nb", "a\tb", "a{", "}", "#", "a=b", '"a"', "a\\", 5, None, True, [], ["a b"], ["a", "}"], [""], ["a", 5], ["a", ""]],
+    [
+        *("", "a b", "a\nb", "a\tb", "a{", "}", "#", "a=b", '"a"', "a\\", 5, None, True),
+        *([], ["a b"], ["a", "}"], [""], ["a", 5], ["a", ""]),
+    ],
 )
 def test_values_that_cannot_stand_there(value: Any) -> None:
     with pytest.raises(ValueError, match=r"^inner cannot be "):

@@ -184,9 +184,9 @@ def test_events_that_end_badly(tmp_path: Path, answers: bytes, problem: str) -> 
 
 def test_an_event_that_the_daemon_does_not_know(tmp_path: Path) -> None:
     charon = Charon(tmp_path / "vici", {"list-sas": response({})})
-    with charon, Session(charon.path) as session:
-        with pytest.raises(ViciError, match=r"^strongSwan's daemon knows no event list-sa$"):
-            session.stream("list-sas", "list-sa")
+    told = r"^strongSwan's daemon knows no event list-sa$"
+    with charon, Session(charon.path) as session, pytest.raises(ViciError, match=told):
+        session.stream("list-sas", "list-sa")
     assert charon.asked() == [("register", "list-sa")]
     assert NO_EVENT == _vici._NO_EVENT
 
@@ -195,9 +195,9 @@ def test_a_daemon_that_says_nothing_is_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_vici, "_SECONDS", 0.05)
-    with Charon(tmp_path / "vici", {}, silent=True) as charon, Session(charon.path) as session:
-        with pytest.raises(ViciError, match=r"^strongSwan's daemon does not answer: timed out$"):
-            session.request("version")
+    charon, told = Charon(tmp_path / "vici", {}, silent=True), r"^strongSwan's daemon does not answer: timed out$"
+    with charon, Session(charon.path) as session, pytest.raises(ViciError, match=told):
+        session.request("version")
 
 
 def test_a_daemon_that_has_gone(tmp_path: Path) -> None:
