@@ -28,8 +28,8 @@ Change: TypeAlias = tuple[File | None, File | None]
 class Folder:
     """Our files below one folder, and how to tell the daemon that reads them of changes: BIRD, unless it is another.
 
-    They have that *mode*. A *shared* folder holds files of others too, and stays when ours are gone. Errors are
-    EngineErrors that name the file.
+    They have that *mode*. A *shared* folder holds files of others too, and stays when ours are gone; where both are
+    ours, each kind has a *mark* of its own. Errors are EngineErrors that name the file.
     """
 
     def __init__(
@@ -38,12 +38,13 @@ class Folder:
         tell: Callable[[Sequence[Change]], None] | None = None,
         mode: int = 0o644,
         shared: bool = False,
+        mark: str = ".untold",
     ) -> None:
         self._folder = Path(folder)
         self._tells = tell or (lambda _changes: _liveness.reload(self._folder))
         self._mode = mode
         self._is_shared = shared
-        self._mark = self._folder / ".untold"
+        self._mark = self._folder / mark
         """Stands while files are written that the daemon has not been told of."""
 
     def read(self, paths: Iterable[str]) -> dict[Place, File]:

@@ -165,7 +165,7 @@ class Secrets:
     """The secrets of sites. Nobody but root reads their files, and no error shows what is in them."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        self._folder = _files.Folder(folder, self._tell, mode=0o600, shared=True)
+        self._folder = _files.Folder(folder, self._tell, mode=0o600, shared=True, mark=".untold-secrets")
 
     def apply(self, secrets: Sequence[Secret], check: bool) -> list[str]:
         """Keep these secrets, and return the sites whose secret changes; with *check* those whose secret would."""

@@ -40,10 +40,10 @@ def _lines(settings: Mapping[str, object], indent: str) -> Iterator[str]:
             yield from _lines(setting, f"{indent}  ")
             yield f"{indent}}}"
             continue
-        text = ",".join(setting) if isinstance(setting, list | tuple) else setting
-        if not isinstance(text, str) or not _VALUE.fullmatch(text):
+        texts = list(setting) if isinstance(setting, list | tuple) else [setting]
+        if not texts or not all(isinstance(text, str) and _VALUE.fullmatch(text) for text in texts):
             raise ValueError(f"{name} cannot be {setting!r}")
-        yield f"{indent}{name} = {text}"
+        yield f"{indent}{name} = {','.join(texts)}"
 
 
 def parse(text: str) -> Settings:

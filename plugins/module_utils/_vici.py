@@ -83,6 +83,8 @@ def decode(data: bytes) -> Message:
             items.append(rest.value())
         elif kind != _LIST_END:
             raise ViciError(f"strongSwan's daemon sent what is no message (element {kind})")
+    if len(sections) > 1:
+        raise ViciError("strongSwan's daemon sent less than a message")
     return top
 
 

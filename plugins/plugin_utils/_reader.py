@@ -131,18 +131,20 @@ class Reader:
         """
         known = tuple(name.removeprefix(PREFIX) for name in optional)
         for name in map(str, self._values):
+            if name in optional:
+                continue
             if name.startswith(PREFIX) and name.removeprefix(PREFIX) in of_links:
                 self.problem(name, f"is not a variable; give {name.removeprefix(PREFIX)} to each link of extrude_wans")
                 continue
             nearest = _nearest(name.removeprefix(PREFIX), known) if name.startswith(PREFIX) else ""
-            if nearest and name not in optional:
+            if nearest:
                 self.problem(name, f"is not known; the nearest known variable is {PREFIX}{nearest}")
 
     def _misspelt(self, key: str) -> str:
         """Return a hint where a key like `key` is there."""
-        others = [str(name) for name in self._values if name != key]
-        nearest = get_close_matches(key, others, 1, 0.85)
-        return f" ({nearest[0]} is there: a misspelling?)" if nearest else ""
+        others = {str(name).removeprefix(PREFIX): name for name in self._values if name != key}
+        nearest = get_close_matches(key.removeprefix(PREFIX), others, 1, 0.85)
+        return f" ({others[nearest[0]]} is there: a misspelling?)" if nearest else ""
 
 
 @lru_cache(maxsize=1000)
