@@ -133,8 +133,7 @@ def _encrypted(tunnel: Plain, state: Plain, peers: Mapping[str, str] | None) -> 
     peer = (peers or {}).get(name)
     if peer or tunnel["reason"] in (_DOWN, _ABSENT):
         return {**tunnel, "peer": peer}
-    said = "strongSwan does not run" if peers is None else _strongswan.trouble(name) or "IKE is not up"
-    return {**tunnel, "peer": None, "up": False, "reason": f"not encrypted: {said}"}
+    return {**tunnel, "peer": None, "up": False, "reason": f"not encrypted: {_strongswan.lack(name, peers)}"}
 
 
 def _drift(store: Store) -> Plain:

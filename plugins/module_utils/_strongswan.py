@@ -138,7 +138,21 @@ def peers() -> dict[str, str] | None:
     return {name: str(one.get("remote-host")) for name, one in associations if one.get("child-sas")}
 
 
-def trouble(name: str) -> str:
+def lack(name: str, peers_now: Mapping[str, str] | None) -> str:
+    """Why a connection is not among the *peers_now*; empty where it is."""
+    if peers_now is None:
+        return "strongSwan does not run"
+    return "" if name in peers_now else _trouble(name) or "IKE is not up"
+
+
+def lacking(names: Iterable[str]) -> dict[str, str]:
+    """Those of some tunnels that are to be encrypted and are not, each with why."""
+    asked = [name for name in names if (FOLDER / path_of(name)).exists()]
+    now = peers() if asked else {}
+    return {name: reason for name in asked if (reason := lack(name, now))}
+
+
+def _trouble(name: str) -> str:
     """The last that the daemon said on why a connection is not up; empty where it has said nothing of that."""
     journalctl = _programs.find("journalctl")
     if journalctl is None:

@@ -36,6 +36,11 @@ options:
         description:
           - The secret. Without it the site has none (any more).
         type: str
+  directory:
+    description:
+      - The folder of the files, which strongSwan reads when it starts.
+    type: path
+    default: /etc/swanctl/conf.d
 requirements:
   - strongSwan 5.9 with C(swanctl)
 extends_documentation_fragment:
@@ -69,17 +74,18 @@ sites:
   sample: [acme.1]
 """
 
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
-from ansible_collections.multihome.extrude.plugins.module_utils._strongswan import Secret, Secrets
+from ansible_collections.multihome.extrude.plugins.module_utils._strongswan import FOLDER, Secret, Secrets
 
 
 def run(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """The result for the options of the module; raises EngineError."""
-    sites = Secrets().apply([Secret(**entry) for entry in params["secrets"]], check)
+    sites = Secrets(Path(params["directory"])).apply([Secret(**entry) for entry in params["secrets"]], check)
     told = "".join(f"secret of {site}\n" for site in sites)
     return {"changed": bool(sites), "sites": sites, "diff": {"before": "", "after": told}}
 
@@ -92,7 +98,10 @@ def main() -> None:
         "secret": {"type": "str", "no_log": True},
     }
     # the sites' names are no secrets, whatever the option is called
-    options = {"secrets": {"type": "list", "elements": "dict", "options": entry, "required": True, "no_log": False}}
+    options = {
+        "secrets": {"type": "list", "elements": "dict", "options": entry, "required": True, "no_log": False},
+        "directory": {"type": "path", "default": str(FOLDER)},
+    }
     module = AnsibleModule(argument_spec=options, supports_check_mode=True)
     try:
         module.exit_json(**run(module.params, module.check_mode))

@@ -23,7 +23,9 @@ from ansible_collections.multihome.extrude.plugins.module_utils._strongswan impo
     Secret,
     Secrets,
     installed,
+    lacking,
     path_of,
+    peers,
 )
 from tests.unit.charon import Answer, Charon, event, response
 
@@ -484,3 +486,42 @@ def test_secrets_that_the_daemon_was_not_told_of_stay_so_when_connections_are_to
         assert shared() in charon.asked()
     assert names(folder) == [FILE, "extrude-ex-dsl.conf", "office.conf"]
     assert Secrets(folder).apply([secret()], check=False) == []
+
+
+# --- what has become of them -------------------------------------------------------------------------
+
+
+def association(name: str, host: str, **children: Any) -> bytes:
+    return event("list-sa", {name: {"remote-host": host, "child-sas": children}})
+
+
+def test_who_is_at_the_far_end(folder: Path) -> None:
+    up_and_not_yet = association("ex-dsl", "203.0.113.2", one={"mode": "BEET"}) + association("ex-lte", "203.0.113.2")
+    with daemon(folder, list_sas=up_and_not_yet + response({})):
+        assert peers() == {"ex-dsl": "203.0.113.2"}
+    assert peers() is None
+
+
+JOURNAL = """#!/bin/sh
+[ "$*" = "--quiet --boot --output=cat --lines=50 IKE_SA_NAME=ex-dsl" ] || exit
+echo "giving up after 3 retransmits"
+echo "parsed IKE_AUTH response 1 [ N(AUTH_FAILED) ]"
+echo "received AUTHENTICATION_FAILED notify error"
+echo "initiating IKE_SA ex-dsl[5] to 203.0.113.2"
+"""
+
+
+def test_why_tunnels_are_not_encrypted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder.parent / "journalctl").write_text(JOURNAL)
+    (folder.parent / "journalctl").chmod(0o755)
+    monkeypatch.setattr(_programs, "find", lambda program: str(folder.parent / program))
+    monkeypatch.setattr(_strongswan, "FOLDER", folder)
+    Connections(folder).apply([(None, DSL), (None, CABLE)])
+    asked = ["ex-dsl", "ex-cable", "ex-plain"]
+    refused, silent = "received AUTHENTICATION_FAILED notify error", "IKE is not up"
+    with daemon(folder):
+        assert lacking(asked) == {"ex-dsl": refused, "ex-cable": silent}
+    with daemon(folder, list_sas=association("ex-dsl", "203.0.113.2", one={}) + response({})):
+        assert lacking(asked) == {"ex-cable": silent}
+    assert lacking(asked) == dict.fromkeys(asked[:2], "strongSwan does not run")
+    assert lacking(["ex-plain"]) == {}
