@@ -40,8 +40,9 @@ def _lines(settings: Mapping[str, object], indent: str) -> Iterator[str]:
             yield from _lines(setting, f"{indent}  ")
             yield f"{indent}}}"
             continue
-        texts = list(setting) if isinstance(setting, list | tuple) else [setting]
-        if not texts or not all(isinstance(text, str) and _VALUE.fullmatch(text) for text in texts):
+        given = list(setting) if isinstance(setting, list | tuple) else [setting]
+        texts = [text for text in given if isinstance(text, str) and _VALUE.fullmatch(text)]
+        if not texts or len(texts) < len(given):
             raise ValueError(f"{name} cannot be {setting!r}")
         yield f"{indent}{name} = {','.join(texts)}"
 
