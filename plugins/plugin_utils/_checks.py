@@ -156,13 +156,15 @@ def _check_endpoints(sites: Sequence[Site], spans: Sequence[Span], colo: Colo, p
     starts = [(span.version, span.first) for span in spans]
     owners = {colo.address.first: f"the extrude_colo_address of {colo.name}"}
     for site in sites:
+        near: dict[int, str] = {}
         for wan in site.wans:
             value = int(wan.address.ip)
             if not value:
                 continue
             mine = f"that of {site.name} in {wan.path}"
-            # behind NAT many links may have the same one
-            owner = mine if wan.nat else owners.setdefault(value, mine)
+            owner = near.setdefault(value, mine)
+            if owner == mine and not wan.nat:  # behind NAT links of many sites may have the same one
+                owner = owners.setdefault(value, mine)
             before = bisect_right(starts, (4, value))
             if before and spans[before - 1].version == 4 and value <= spans[before - 1].last:
                 owner = f"extruded to {spans[before - 1].site}"
