@@ -43,7 +43,7 @@ def _lines(settings: Mapping[str, object], indent: str) -> Iterator[str]:
         texts = list(setting) if isinstance(setting, list | tuple) else [setting]
         if not texts or not all(isinstance(text, str) and _VALUE.fullmatch(text) for text in texts):
             raise ValueError(f"{name} cannot be {setting!r}")
-        yield f"{indent}{name} = {','.join(texts)}"
+        yield f"{indent}{name} = {','.join(map(str, texts))}"
 
 
 def parse(text: str) -> Settings:

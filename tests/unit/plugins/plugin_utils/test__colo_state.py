@@ -6,7 +6,7 @@ from typing import Any
 
 from ansible_collections.multihome.extrude.plugins.module_utils._bind import bind
 from ansible_collections.multihome.extrude.plugins.module_utils._model import State
-from tests.unit.plugins.plugin_utils.samples import Vars, cable, colo, dsl, office, run, shop
+from tests.unit.plugins.plugin_utils.samples import Vars, cable, colo, dsl, office, run, run_all, shop
 
 FILES = ["bird.conf", "bfd.d/acme.1.conf", "bird.d/acme.1.conf", "standby.d/acme.1.4"]
 BETWEEN = "-s 10.254.0.0/15 -d 10.254.0.0/15 -i ex+"
@@ -270,7 +270,7 @@ def test_ends_of_tunnels_and_connections_are_each_sites_own() -> None:
         "office": office(extrude_wans=[dsl(ipsec=True), cable(nat=True)], extrude_ipsec_psk=PSK),
         "shop": shop(extrude_wans=[dsl(address="192.0.2.2", nat=True)], extrude_ipsec_psk=PSK),
     }
-    states = run(**sites)["colos"]["rack"]
+    states = run_all(sites)["colos"]["rack"]
     for kind, key in (("connections", "name"), ("tunnels", "local"), ("tunnels", "remote"), ("addresses", "address")):
         values = [item[key] for found in states for item in found[kind]]
         assert len(set(values)) == len(values) > 0
