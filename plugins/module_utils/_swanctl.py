@@ -44,7 +44,7 @@ def _lines(settings: Mapping[str, object], indent: str) -> Iterator[str]:
         texts = [text for text in given if isinstance(text, str) and _VALUE.fullmatch(text)]
         if not texts or len(texts) < len(given):
             raise ValueError(f"{name} cannot be {setting!r}")
-        yield f"{indent}{name} = {','.join(texts)}"
+        yield f"{indent}{name} = {','.join(map(str, texts))}"
 
 
 def parse(text: str) -> Settings:

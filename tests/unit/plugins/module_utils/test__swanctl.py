@@ -111,7 +111,8 @@ def test_values_that_cannot_stand_there(value: Any) -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "a=", "a{", "ä", "a\n", "#a"])
 def test_names_that_cannot_stand_there(name: str) -> None:
-    for settings in ({name: "x"}, {name: {}}, {"outer": {name: "x"}}):
+    wrong: list[dict[str, object]] = [{name: "x"}, {name: {}}, {"outer": {name: "x"}}]
+    for settings in wrong:
         with pytest.raises(ValueError, match=r" is no name of a setting$"):
             render(settings)
 

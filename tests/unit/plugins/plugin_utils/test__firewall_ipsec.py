@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible_collections.multihome.extrude.plugins.module_utils._iptables import canonical
 from ansible_collections.multihome.extrude.plugins.module_utils._model import KINDS, Chain, State
-from tests.unit.plugins.plugin_utils.samples import Vars, cable, colo, dsl, office, run, shop
+from tests.unit.plugins.plugin_utils.samples import Vars, cable, colo, dsl, office, run, run_all, shop
 
 PSK = "correct horse battery staple"
 POOL = "10.252.0.0/15"
@@ -75,7 +75,7 @@ def test_more_sites_are_no_more_rules_at_the_colo() -> None:
         "office": office(extrude_ipsec=True, extrude_ipsec_psk=PSK),
         "shop": shop(extrude_wans=wans, extrude_ipsec_psk=PSK),
     }
-    first, second = run(**sites)["colos"]["rack"]
+    first, second = run_all(sites)["colos"]["rack"]
     assert raw(first) == raw(second) != []
 
 

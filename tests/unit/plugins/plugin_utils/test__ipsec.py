@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.multihome.extrude.plugins.module_utils import _swanctl
 from ansible_collections.multihome.extrude.plugins.module_utils._bind import bind
 from ansible_collections.multihome.extrude.plugins.module_utils._model import Connection, State
-from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, run, shop
+from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, run, run_all, shop
 
 PSK = "correct horse battery staple"
 SITE_DSL = {
@@ -185,7 +185,7 @@ def test_no_sites_pattern_matches_links_of_another() -> None:
             extrude_ipsec_psk=PSK,
         ),
     }
-    states = run(**sites)["sites"]
+    states = run_all(sites)["sites"]
     for name, state in states.items():
         suffix = state["secret"]["links"].removeprefix("*")
         matched = {other for other, found in states.items() for near, _far in ids(found) if near.endswith(suffix)}
