@@ -243,7 +243,7 @@ def test_an_encrypted_link_beside_a_plain_one() -> None:
     found = state(extrude_wans=[dsl(ipsec=True), cable()], extrude_ipsec_psk=PSK)
     plain = state()
     assert [(tunnel["local"], tunnel["remote"], tunnel["mtu"]) for tunnel in found["tunnels"]] == [
-        ("10.252.0.0", "10.252.0.1", 1438),
+        ("10.252.0.0", "10.252.0.1", 1430),
         ("203.0.113.2", "198.51.100.2", 1472),
     ]
     assert found["tunnels"][1] == plain["tunnels"][1]

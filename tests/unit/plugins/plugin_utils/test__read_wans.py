@@ -305,12 +305,12 @@ def on_the_wire(inner: int, nat: bool) -> int:
     ("keys", "mtu"),
     [
         ({}, 1472),
-        ({"ipsec": True}, 1438),
-        ({"nat": True}, 1430),
-        ({"ipsec": True, "mtu": 1492}, 1430),
-        ({"nat": True, "mtu": 1492}, 1422),
-        ({"ipsec": True, "mtu": 1503}, 1438),
-        ({"ipsec": True, "mtu": 1504}, 1442),
+        ({"ipsec": True}, 1430),
+        ({"nat": True}, 1422),
+        ({"ipsec": True, "mtu": 1492}, 1422),
+        ({"nat": True, "mtu": 1492}, 1414),
+        ({"ipsec": True, "mtu": 1503}, 1430),
+        ({"ipsec": True, "mtu": 1504}, 1434),
     ],
 )
 def test_what_fits_inside(keys: dict[str, Any], mtu: int) -> None:
@@ -324,11 +324,12 @@ def test_what_was_seen_on_the_wire() -> None:
 
 @given(st.integers(576, 9216), st.booleans())
 def test_an_encrypted_packet_fills_the_link_and_no_larger_one_fits(mtu: int, nat: bool) -> None:
-    largest = max(inner for inner in range(mtu) if on_the_wire(inner, nat) <= mtu)
+    spare = 8  # which Linux keeps free in BEET mode
+    largest = max(inner for inner in range(mtu) if on_the_wire(inner, nat) + spare <= mtu)
     assert inside_mtu(mtu=mtu, nat=nat, ipsec=True) == largest
 
 
-@pytest.mark.parametrize(("keys", "least"), [({}, 1308), ({"ipsec": True}, 1344), ({"nat": True}, 1352)])
+@pytest.mark.parametrize(("keys", "least"), [({}, 1308), ({"ipsec": True}, 1352), ({"nat": True}, 1360)])
 def test_what_a_link_needs_for_ipv6(keys: dict[str, Any], least: int) -> None:
     for mtu in (576, least - 1, least):
         one = reader({"extrude_wans": [dsl(mtu=mtu, **keys)]})

@@ -431,7 +431,7 @@ def test_an_encrypted_link_beside_a_plain_one() -> None:
     found = state(extrude_wans=[dsl(ipsec=True), cable()], extrude_ipsec_psk=PSK)
     plain = state()
     assert [(tunnel["local"], tunnel["remote"], tunnel["device"], tunnel["mtu"]) for tunnel in found["tunnels"]] == [
-        ("10.252.0.1", "10.252.0.0", "dsl0", 1438),
+        ("10.252.0.1", "10.252.0.0", "dsl0", 1430),
         ("198.51.100.2", "203.0.113.2", "cable0", 1472),
     ]
     assert found["tunnels"][1] == plain["tunnels"][1]
@@ -454,7 +454,7 @@ def test_an_encrypted_link_beside_a_plain_one() -> None:
 def test_segments_fit_the_smallest_of_the_tunnels() -> None:
     found = state(extrude_wans=[dsl(nat=True), cable()], extrude_ipsec_psk=PSK)
     sizes = {rule.rpartition(" ")[2] for chain in found["chains"] for rule in chain["rules"] if "--set-mss" in rule}
-    assert sizes == {str(1430 - 40)}
+    assert sizes == {str(1422 - 40)}
 
 
 def test_an_encrypted_dynamic_link_has_fixed_ends_and_reports_nothing() -> None:
