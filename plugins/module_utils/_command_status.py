@@ -131,7 +131,8 @@ def _encrypted(tunnel: Plain, state: Plain, peers: Mapping[str, str] | None) -> 
     if not any(connection.get("name") == name for connection in state.get("connections") or ()):
         return tunnel
     peer = (peers or {}).get(name)
-    if peer or tunnel["reason"] in (_DOWN, _ABSENT):
+    # one that lives is encrypted, if perhaps by what a daemon has left that was killed
+    if peer or tunnel["lives"] or tunnel["reason"] in (_DOWN, _ABSENT):
         return {**tunnel, "peer": peer}
     return {**tunnel, "peer": None, "up": False, "reason": f"not encrypted: {_strongswan.lack(name, peers)}"}
 
@@ -190,7 +191,10 @@ def _tunnel_row(tunnel: Mapping[str, Any], now: datetime) -> list[str]:
     words = [f"to {tunnel['endpoint']}"] if tunnel.get("endpoint") else []
     words += [f"reported {_ago(tunnel['reported'], now)} ago"] if tunnel.get("reported") else []
     words += [f"lives for {_ago(tunnel['since'], now)}"] if tunnel.get("lives") and tunnel["since"] else []
-    words += [f"encrypted, with {tunnel['peer']}"] if tunnel.get("peer") else []
+    if tunnel.get("peer"):
+        words.append(f"encrypted, with {tunnel['peer']}")
+    elif "peer" in tunnel and tunnel["lives"]:
+        words.append("encrypted")
     up = tunnel["up"]
     words = words if up else [tunnel["reason"], *words]
     return ["tunnel", tunnel["name"], "up" if up else "down", ", ".join(words)]

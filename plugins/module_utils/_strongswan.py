@@ -204,6 +204,17 @@ class Secrets:
             _call(daemon)
 
 
+def call() -> None:
+    """Have the connections of a site's router made that are not up.
+
+    The daemon tries by itself, but not always: after a refusal it waits for minutes, and while the kernel still has keys
+    of a daemon that was killed, nothing tells the next one that packets wait.
+    """
+    if any(FOLDER.glob(path_of(f"{SITE_END}*"))) and _vici.runs():
+        with _vici.Session() as daemon:
+            _call(daemon)
+
+
 def _secret_path(secret: Secret) -> str:
     return f"extrude-{secret.site}{_SECRETS}"
 
@@ -218,7 +229,12 @@ def _change(
         return (secret.site, before, None) if before else None
     # in hexadecimal, since there every character is one that the file can hold
     key = {"id": secret.links, "secret": f"0x{secret.secret.encode().hex()}"}
-    after = File(path, _swanctl.render({"secrets": {name: key}}))
+    try:
+        after = File(path, _swanctl.render({"secrets": {name: key}}))
+    except ValueError:  # whose words could show the secret
+        raise EngineError(
+            f"the secret of {secret.site} cannot be kept: its name or that of its links has blanks"
+        ) from None
     known = loaded is None or name in loaded
     return None if before == after and known else (secret.site, before, after)
 
@@ -244,8 +260,6 @@ def _shared() -> list[str]:
 
 
 def _call(daemon: _vici.Session) -> None:
-    """Have the site's connections made that are not up: a secret that has just come may be what they lacked, and after
-    a refusal the daemon itself waits for minutes."""
     up = {name for message in daemon.stream("list-sas", "list-sa") for name in message}
     for name in daemon.request("get-conns").get("conns") or ():
         if name.startswith(SITE_END) and name not in up:

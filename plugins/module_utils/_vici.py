@@ -122,26 +122,36 @@ class _Bytes:
 
 
 def runs() -> bool:
-    """Whether the daemon listens."""
-    return SOCKET.exists()
+    """Whether the daemon listens; one that was killed leaves its socket behind."""
+    try:
+        Session().close()
+    except ViciError:
+        return False
+    return True
 
 
 class Session:
     """A connection to the daemon. Errors are ViciErrors."""
 
-    def __init__(self, path: Path = SOCKET) -> None:
+    def __init__(self, path: Path | None = None) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(_SECONDS)
         try:
-            self._socket.connect(str(path))
+            self._socket.connect(str(path or SOCKET))
         except OSError as error:
             self._socket.close()
-            raise ViciError(f"strongSwan's daemon does not listen at {path}: {error.strerror or error}") from error
+            raise ViciError(
+                f"strongSwan's daemon does not listen at {path or SOCKET}: {error.strerror or error}"
+            ) from error
 
     def __enter__(self) -> Session:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
         self._socket.close()
 
     def request(self, command: str, message: Mapping[str, object] | None = None) -> Message:

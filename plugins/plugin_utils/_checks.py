@@ -117,7 +117,8 @@ def _check_numbers(sites: Sequence[Site], colo: Colo, problems: Problems) -> Non
 
 def _add_no_room(site: Site, colo: Colo, key: str, pool: IPNetwork, room: int, problems: Problems) -> None:
     held = f"room for site ids 1 to {room}" if room else "room for no site"
-    text = f"{site.number} has no inside addresses: {key} of {colo.name}, {pool}, has {held}"
+    what = "inside addresses" if "inside" in key else "addresses for encrypted tunnels"
+    text = f"{site.number} has no {what}: {key} of {colo.name}, {pool}, has {held}"
     problems.add(site.name, "extrude_site_id", text)
 
 

@@ -155,15 +155,23 @@ def test_whether_a_tunnel_is_encrypted(
     peers: dict[str, str] | None, up: bool, reason: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_programs, "find", lambda _program: None)
-    tunnel = {"name": "ex-dsl", "link": "dsl", "up": True, "reason": ""}
+    tunnel = {"name": "ex-dsl", "link": "dsl", "up": True, "reason": "", "lives": None, "since": None}
     told = _encrypted(tunnel, {"connections": [{"name": "ex-dsl"}]}, peers)
     assert (told["up"], told["reason"], told["peer"]) == (up, reason, (peers or {}).get("ex-dsl"))
     site = {"customer": "a", "site": "b", "links": [], "tunnels": [told]}
     assert list(lines({"sites": [site], "drift": {"operations": [], "problems": []}}, NOW))[1].endswith(words)
 
 
+def test_a_tunnel_that_lives_is_encrypted_whatever_the_daemon_knows() -> None:
+    tunnel = {"name": "ex-dsl", "link": "dsl", "up": True, "reason": "", "lives": True, "since": None}
+    told = _encrypted(tunnel, {"connections": [{"name": "ex-dsl"}]}, None)
+    assert told == {**tunnel, "peer": None}
+    site = {"customer": "a", "site": "b", "links": [], "tunnels": [told]}
+    assert list(lines({"sites": [site], "drift": {"operations": [], "problems": []}}, NOW))[1].endswith("up  encrypted")
+
+
 def test_a_plain_tunnel_has_nothing_to_say_of_that() -> None:
     tunnel = {"name": "ex-dsl", "link": "dsl", "up": True, "reason": ""}
     assert _encrypted(tunnel, {"connections": [{"name": "ex-cable"}]}, {}) == tunnel
-    absent = {**tunnel, "up": False, "reason": "it is not there"}
+    absent = {**tunnel, "up": False, "reason": "it is not there", "lives": None}
     assert _encrypted(absent, {"connections": [{"name": "ex-dsl"}]}, {}) == {**absent, "peer": None}

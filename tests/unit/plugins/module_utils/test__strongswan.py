@@ -22,6 +22,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._strongswan impo
     Connections,
     Secret,
     Secrets,
+    call,
     installed,
     lacking,
     path_of,
@@ -233,9 +234,10 @@ def test_a_daemon_that_takes_nothing_back_is_told_of_all_next_time(folder: Path)
 
 
 def test_nothing_is_sent_where_the_daemon_does_not_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never() -> None:
+    def never(*_words: object) -> None:
         raise AssertionError
 
+    monkeypatch.setattr(_vici, "runs", lambda: False)
     monkeypatch.setattr(_vici, "Session", never)
     Connections(folder).apply([(None, DSL)])
     assert Connections(folder).read(["ex-dsl"]) == {DSL.place: DSL}
@@ -397,6 +399,18 @@ def test_connections_of_the_site_that_are_not_up_are_made(folder: Path) -> None:
         Secrets(folder).apply([secret()], check=False)
         assert charon.asked()[-1] == ("initiate", {"child": "ex-dsl", "timeout": "-1"})
         assert [command for command, _message in charon.asked()] == []
+
+
+@pytest.mark.parametrize(("one", "made"), [(DSL, ["ex-dsl"]), (connection("ex7-dsl"), [])], ids=["site", "colo"])
+def test_a_sites_router_calls_what_is_not_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, one: Connection, made: list[str]
+) -> None:
+    monkeypatch.setattr(_strongswan, "FOLDER", folder)
+    Connections(folder).apply([(None, one)])
+    call()
+    with daemon(folder, knows=[one.name]) as charon:
+        call()
+        assert [message["child"] for command, message in charon.asked() if command == "initiate"] == made
 
 
 def test_one_that_cannot_be_made_keeps_no_other_from_it(folder: Path) -> None:

@@ -220,8 +220,10 @@ def test_nobody_listens(tmp_path: Path) -> None:
         Session(path)
 
 
-def test_the_daemon_runs_while_its_socket_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_daemon_runs_while_it_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_vici, "SOCKET", tmp_path / "vici")
     assert not _vici.runs()
     with Charon(tmp_path / "vici", {}):
         assert _vici.runs()
+    assert (tmp_path / "vici").exists()
+    assert not _vici.runs()

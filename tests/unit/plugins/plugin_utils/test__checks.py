@@ -155,7 +155,7 @@ PSK = "correct horse battery staple"
 )
 def test_a_pool_for_encrypted_tunnels_that_is_too_small(pool: str, held: str) -> None:
     site = shop(extrude_wans=[dsl(address="192.0.2.20", ipsec=True)], extrude_ipsec_psk=PSK)
-    problem = f"2 has no inside addresses: extrude_ipsec_pool of rack, {pool}, has {held}"
+    problem = f"2 has no addresses for encrypted tunnels: extrude_ipsec_pool of rack, {pool}, has {held}"
     assert problems(rack=colo(extrude_ipsec_pool=pool), shop=site) == [f"shop: extrude_site_id: {problem}"]
 
 
