@@ -207,8 +207,8 @@ class Secrets:
 def call() -> None:
     """Have the connections of a site's router made that are not up.
 
-    The daemon tries by itself, but not always: after a refusal it waits for minutes, and while the kernel still has keys
-    of a daemon that was killed, nothing tells the next one that packets wait.
+    The daemon tries by itself, but not always: after a refusal it waits for minutes, and while the kernel still has
+    keys of a daemon that was killed, nothing tells the next one that packets wait.
     """
     if any(FOLDER.glob(path_of(f"{SITE_END}*"))) and _vici.runs():
         with _vici.Session() as daemon:
