@@ -15,6 +15,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from . import _files, _programs, _swanctl, _vici
 from ._fields import EngineError
@@ -31,7 +32,7 @@ UNLOADED = "not in the daemon"
 
 _LINES = 50
 _SECRETS = ".secrets.conf"
-_Change = tuple[Connection | None, Connection | None]
+_Change: TypeAlias = tuple[Connection | None, Connection | None]
 
 
 def installed() -> bool:
