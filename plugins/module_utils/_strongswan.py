@@ -24,7 +24,6 @@ from ._model import Connection, File, Place
 FOLDER = Path("/etc/swanctl/conf.d")
 PACKAGES = ("strongswan-swanctl", "charon-systemd", "libstrongswan-standard-plugins")
 """Debian's, with the daemon as a unit of systemd, and AES-GCM and X25519."""
-UNIT = "strongswan.service"
 SITE_END = "ex-"
 """What the connections of a site's router start with, as its tunnels do; a colo's have a number there."""
 UNLOADED = "not in the daemon"
