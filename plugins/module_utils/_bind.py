@@ -24,7 +24,7 @@ UNHEARD = "127.0.0.2"
 
 _PLACEHOLDER = re.compile(r"\{([^\s/{}]{1,64}\.(?:device|address|gateway|network|endpoint))\}")
 _SETTING = re.compile(r"net/ipv[46]/(?:conf|neigh)/([^/]+)/")
-_HOST_ONLY = ("links", "lans", "endpoints", "only")
+_HOST_ONLY = ("links", "lans", "endpoints", "only", "secret")
 """Keys of a state that say how to bind and apply it; a bound one has them no more."""
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from . import _apply, _endpoint_tell
+from . import _apply, _endpoint_tell, _strongswan
 from ._bind import Plain
 from ._conflict import Conflict
 from ._fields import EngineError, HostError
@@ -52,6 +52,7 @@ def run(options: argparse.Namespace, store: Store) -> int:
     if not options.check:
         try:
             _endpoint_tell.follow(store)
+            _strongswan.call()
         except (EngineError, OSError) as error:
             problems.append(str(error))
     if problems:

@@ -15,13 +15,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from . import _command_apply, _endpoint_tell, _links, _liveness
+from . import _command_apply, _endpoint_tell, _links, _liveness, _strongswan
 from ._bind import UNHEARD, Plain
 from ._fields import EngineError
 from ._learned import endpoints_of
 from ._links import Kernel, Link
 from ._liveness import Session
 from ._local import Store, kernel_for, links_of, name_of
+
+_DOWN, _ABSENT = "it is down", "it is not there"
 
 
 def add(commands: Any) -> None:
@@ -48,6 +50,7 @@ def report(store: Store) -> Plain:
     states = store.states.load()
     kernel = kernel_for(states)
     sessions = _liveness.sessions()
+    peers = _strongswan.peers() if any(state.get("connections") for state in states) else None
     start = datetime.now(UTC) - timedelta(seconds=_links.uptime())
     return {
         "sites": [
@@ -59,7 +62,8 @@ def report(store: Store) -> Plain:
                     for name, link in links_of(state, store, kernel).items()
                 ],
                 "tunnels": [
-                    _watched(_tunnel(tunnel, state, store, kernel), sessions) for tunnel in state.get("tunnels") or ()
+                    _encrypted(_watched(_tunnel(tunnel, state, store, kernel), sessions), state, peers)
+                    for tunnel in state.get("tunnels") or ()
                 ],
             }
             for state in states
@@ -98,7 +102,7 @@ def _told(name: str, link: Link, state: Plain, store: Store) -> Plain | None:
 def _tunnel(tunnel: Plain, state: Plain, store: Store, kernel: Kernel) -> Plain:
     name, wan = str(tunnel.get("name")), str(tunnel.get("wan"))
     interface = kernel.devices.get(name)
-    reason = "" if interface and interface.up else "it is down" if interface else "it is not there"
+    reason = "" if interface and interface.up else _DOWN if interface else _ABSENT
     data = {"name": name, "link": wan, "up": not reason, "reason": reason}
     if wan not in endpoints_of(state):
         return data
@@ -119,6 +123,18 @@ def _watched(tunnel: Plain, sessions: Mapping[str, Session] | None) -> Plain:
     reason = "" if session.up else f"no way through: {dead}"
     since = session.since and session.since.isoformat(timespec="seconds")
     return {**tunnel, "up": session.up, "reason": reason, "lives": session.up, "since": since}
+
+
+def _encrypted(tunnel: Plain, state: Plain, peers: Mapping[str, str] | None) -> Plain:
+    """A tunnel with what strongSwan says of it; ``peer`` is where the far end is, null while nothing is encrypted."""
+    name = tunnel["name"]
+    if not any(connection.get("name") == name for connection in state.get("connections") or ()):
+        return tunnel
+    peer = (peers or {}).get(name)
+    # one that lives is encrypted, if perhaps by what a daemon has left that was killed
+    if peer or tunnel["lives"] or tunnel["reason"] in (_DOWN, _ABSENT):
+        return {**tunnel, "peer": peer}
+    return {**tunnel, "peer": None, "up": False, "reason": f"not encrypted: {_strongswan.lack(name, peers)}"}
 
 
 def _drift(store: Store) -> Plain:
@@ -162,7 +178,7 @@ def _told_words(link: Mapping[str, Any], now: datetime) -> Iterator[str]:
         since = f" for {_ago(told['since'], now)}" if told["since"] else ""
         yield f"the colo has not heard of it{since}: {told['trouble']}"
     elif told["heard"] != link["address"]:
-        yield f"the colo sees {told['heard']} instead: behind NAT, which tunnels do not pass"
+        yield f"the colo sees {told['heard']} instead: behind NAT, so the link takes nat: true"
     else:
         yield f"the colo heard of it {_ago(told['since'], now)} ago"
 
@@ -175,6 +191,10 @@ def _tunnel_row(tunnel: Mapping[str, Any], now: datetime) -> list[str]:
     words = [f"to {tunnel['endpoint']}"] if tunnel.get("endpoint") else []
     words += [f"reported {_ago(tunnel['reported'], now)} ago"] if tunnel.get("reported") else []
     words += [f"lives for {_ago(tunnel['since'], now)}"] if tunnel.get("lives") and tunnel["since"] else []
+    if tunnel.get("peer"):
+        words.append(f"encrypted, with {tunnel['peer']}")
+    elif "peer" in tunnel and tunnel["lives"]:
+        words.append("encrypted")
     up = tunnel["up"]
     words = words if up else [tunnel["reason"], *words]
     return ["tunnel", tunnel["name"], "up" if up else "down", ", ".join(words)]

@@ -68,7 +68,7 @@ def answer(code: int, output: str, errors: str) -> tuple[str, str]:
 def reported(state: Plain) -> list[Wan]:
     """The links of a site that the colo has to be told of."""
     has_config = any(file.get("path") == CONFIG for file in state.get("files") or ())
-    return [wan for wan in wans_of(state) if wan.address is None] if has_config else []
+    return [wan for wan in wans_of(state) if wan.address is None and not wan.encrypted] if has_config else []
 
 
 def is_known(report: Report | None, link: Link) -> bool:

@@ -9,7 +9,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -26,11 +26,25 @@ Change: TypeAlias = tuple[File | None, File | None]
 
 
 class Folder:
-    """The files below one folder, which holds nothing of anybody else. Errors are EngineErrors that name the file."""
+    """Our files below one folder, and how to tell the daemon that reads them of changes: BIRD, unless it is another.
 
-    def __init__(self, folder: str | Path = FOLDER) -> None:
+    They have that *mode*. A *shared* folder holds files of others too, and stays when ours are gone; where both are
+    ours, each kind has a *mark* of its own. Errors are EngineErrors that name the file.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path = FOLDER,
+        tell: Callable[[Sequence[Change]], None] | None = None,
+        mode: int = 0o644,
+        shared: bool = False,
+        mark: str = ".untold",
+    ) -> None:
         self._folder = Path(folder)
-        self._mark = self._folder / ".untold"
+        self._tells = tell or (lambda _changes: _liveness.reload(self._folder))
+        self._mode = mode
+        self._is_shared = shared
+        self._mark = self._folder / mark
         """Stands while files are written that the daemon has not been told of."""
 
     def read(self, paths: Iterable[str]) -> dict[Place, File]:
@@ -50,16 +64,17 @@ class Folder:
             for before, after in changes:
                 self._put(before, after)
                 done.append((before, after))
-            self._tell()
+            self._tell(done)
         except BaseException as error:
             self._put_back(done, error)
             raise
 
     def _put_back(self, done: Sequence[Change], error: BaseException) -> None:
         try:
-            for before, after in reversed(done):
-                self._put(after, before)
-            self._tell()
+            back = [(after, before) for before, after in reversed(done)]
+            for before, after in back:
+                self._put(before, after)
+            self._tell(back)
         except EngineError as second:
             raise EngineError(f"{error}; and putting back the files that stood before failed too: {second}") from error
 
@@ -69,8 +84,8 @@ class Folder:
         elif old is not None:
             self._remove(self._folder / old.path)
 
-    def _tell(self) -> None:
-        _liveness.reload(self._folder)
+    def _tell(self, changes: Sequence[Change]) -> None:
+        self._tells(changes)
         self._remove(self._mark)
 
     def _read(self, path: str) -> str | None:
@@ -82,7 +97,7 @@ class Folder:
                 return None
 
     def _write(self, path: Path, content: str) -> None:
-        """Replace a file in one step, on the disk before the old one goes; everybody may read it."""
+        """Replace a file in one step, on the disk before the old one goes."""
         temporary = path.with_name(f".{path.name}.new")
         with _named("write", path):
             for folder in (self._folder, path.parent):
@@ -91,7 +106,7 @@ class Folder:
                     folder.chmod(0o755)
             try:
                 with temporary.open("wb") as file:
-                    os.fchmod(file.fileno(), 0o644)
+                    os.fchmod(file.fileno(), self._mode)
                     file.write(content.encode(errors="surrogateescape"))
                     file.flush()
                     os.fsync(file.fileno())
@@ -101,9 +116,11 @@ class Folder:
                 raise
 
     def _remove(self, path: Path) -> None:
-        """Remove a file, and the folders that are empty then."""
+        """Remove a file, and the folders that are ours and empty then."""
         with _named("remove", path):
             path.unlink(missing_ok=True)
+        if self._is_shared:
+            return
         with suppress(OSError):
             path.parent.rmdir()
             self._folder.rmdir()

@@ -15,9 +15,21 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from . import _announce, _dump, _duplicate, _files, _gateway, _iptables, _liveness, _netlink, _sysctl, _yield
+from . import (
+    _announce,
+    _dump,
+    _duplicate,
+    _files,
+    _gateway,
+    _iptables,
+    _liveness,
+    _netlink,
+    _strongswan,
+    _sysctl,
+    _yield,
+)
 from ._conflict import Conflict
-from ._model import AnyObject, Chain, Current, Delay, EngineError, File, Proxy, Route, Rule, Sysctl
+from ._model import AnyObject, Chain, Connection, Current, Delay, EngineError, File, Proxy, Route, Rule, Sysctl
 from ._plan import merged_chains, plan
 from ._request import Operation, Request, default_of
 from ._signals import Signals
@@ -80,6 +92,7 @@ def read(request: Request) -> Current:
     delays, queues = _dump.queues(current.devices) if delayed else ([], {})
     chains = {**request.wanted(Chain), **request.had(Chain)} if Chain.KIND in request.kinds else {}
     files = {**request.wanted(File), **request.had(File)}
+    connections = {**request.wanted(Connection), **request.had(Connection)}
     return replace(
         current,
         delays={delay.place: delay for delay in delays},
@@ -87,6 +100,7 @@ def read(request: Request) -> Current:
         sysctls=_sysctl.read(sysctl_names(request)),
         chains=_iptables.read({chain.family for chain in chains.values()}),
         files=_files.Folder(request.folder).read(file.path for file in files.values()),
+        connections=_strongswan.Connections().read(connection.name for connection in connections.values()),
         # the stand-by rules may have come or gone between the two looks; they are the daemon's business then
         watched=watched or _liveness.watched(),
     )
@@ -155,8 +169,8 @@ def _batches(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
 
 
 def _parts(operations: list[Operation]) -> list[list[Operation]]:
-    """What is done or undone in one step: the chains or files of a batch together, all else one by one."""
-    together = operations[0].kind in (Chain.KIND, File.KIND)
+    """What is done or undone in one step: chains, files or connections of a batch together, all else one by one."""
+    together = operations[0].kind in (Chain.KIND, File.KIND, Connection.KIND)
     return [operations] if together else [[operation] for operation in operations]
 
 
@@ -166,6 +180,8 @@ def _apply_part(operations: list[Operation], writers: _Writers) -> None:
         _iptables.apply([_change(operation, Chain) for operation in operations])
     elif isinstance(first.item, File):
         writers.files.apply([_change(operation, File) for operation in operations])
+    elif isinstance(first.item, Connection):
+        _strongswan.Connections().apply([_change(operation, Connection) for operation in operations])
     elif not isinstance(first.item, Sysctl):
         writers.netlink.apply(first)
     elif isinstance(first.after, Sysctl):  # a deleted setting goes with its device

@@ -36,6 +36,8 @@ class Wan:
     interface: str
     match: str | None = None
     address: str | None = None
+    encrypted: bool = False
+    """Its tunnel tells the colo by itself where it comes from."""
 
     @classmethod
     def parse(cls, data: Fields) -> Wan:
@@ -44,8 +46,9 @@ class Wan:
             interface=data.text("interface", PATTERN),
             match=data.optional_text("match"),
             address=data.optional_address("address", 4),
+            encrypted=data.flag("encrypted", False),
         )
-        data.only(frozenset(("wan", "interface", "match", "address")))
+        data.only(frozenset(("wan", "interface", "match", "address", "encrypted")))
         return wan
 
     @property

@@ -16,7 +16,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar, dataclass_transform
 
-from . import _fields
+from . import _fields, _swanctl
 from ._fields import Fields, Form, family_of
 
 EngineError = _fields.EngineError
@@ -39,6 +39,7 @@ WAN = Form(r"[^\s/]{1,64}", "the name of a link: 1 to 64 characters without blan
 SYSCTL = Form(r"(?!.*\.\.)\w\S*/\S+", "the path of a setting below /proc/sys, such as net/ipv4/ip_forward")
 CHAIN = Form(r"EXTRUDE-[A-Z0-9-]{1,20}", "the name of a chain of ours: EXTRUDE- and 1 to 20 of A-Z, 0-9 and -")
 HOOK = Form(r"PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING", "a built-in chain such as FORWARD")
+CONNECTION = Form(r"ex[0-9]*-[a-z0-9-]{1,8}", "the name of a tunnel of ours")
 FILE = Form(
     r"([A-Za-z0-9][A-Za-z0-9._-]{0,99}/)?[A-Za-z0-9][A-Za-z0-9._-]{0,199}",
     f"the path of a file below {FOLDER}: at most one folder, and names of A-Z, a-z, 0-9, dot, _ and -",
@@ -550,15 +551,61 @@ class File:
         return f"file {self.path}"
 
 
-Object: TypeAlias = Tunnel | Dummy | Group | Delay | Address | Proxy | Route | Rule | Sysctl | Chain | File
+@value
+class Connection:
+    """A connection of strongSwan by which a tunnel is encrypted: settings of swanctl.conf(5), as the text of a file."""
 
-AnyObject = TypeVar("AnyObject", Tunnel, Dummy, Group, Delay, Address, Proxy, Route, Rule, Sysctl, Chain, File)
+    KIND: ClassVar[str] = "connections"
+    KEYS: ClassVar[frozenset[str]] = keys("name settings")
+    name: str
+    content: str
+    extra: str = ""
+    """What is beyond the content (that the daemon does not know it); never wanted by us."""
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Connection:
+        name, settings = data.text("name", CONNECTION), data.required("settings")
+        try:
+            connection = cls(name, _swanctl.render({"connections": {name: dict(settings)}}))
+        except (TypeError, ValueError) as error:
+            raise data.error("settings", str(error)) from error
+        data.only(cls.KEYS)
+        return connection
+
+    @property
+    def settings(self) -> _swanctl.Settings:
+        """What :meth:`parse` takes; nothing of a file that somebody has damaged."""
+        return _swanctl.section(self.content, "connections", self.name)
+
+    @property
+    def place(self) -> Place:
+        return (self.name,)
+
+    @property
+    def path(self) -> str:
+        """What a diff calls it."""
+        return str(self)
+
+    def __str__(self) -> str:
+        return f"connection {self.name}"
+
+
+Object: TypeAlias = Tunnel | Dummy | Group | Delay | Address | Proxy | Route | Rule | Sysctl | Chain | File | Connection
+
+AnyObject = TypeVar(
+    "AnyObject", Tunnel, Dummy, Group, Delay, Address, Proxy, Route, Rule, Sysctl, Chain, File, Connection
+)
 
 MODELS: dict[str, type[Object]] = {
-    model.KIND: model for model in (Tunnel, Dummy, Group, Delay, Address, Sysctl, Chain, Route, Rule, Proxy, File)
+    model.KIND: model
+    for model in (Connection, Tunnel, Dummy, Group, Delay, Chain, Address, Sysctl, Route, Rule, Proxy, File)
 }
 KINDS = tuple(MODELS)
-"""The kinds in the order in which they are added: what comes later stands on what comes before."""
+"""The kinds in the order in which they are added: what comes later stands on what comes before.
+
+What is encrypted is never sent in the clear: connections are there before tunnels and go after them, and the chains
+that drop what is not encrypted are there before the addresses that it goes between.
+"""
 
 
 # --- what a host holds ----------------------------------------------------------------------------
@@ -596,6 +643,7 @@ class Current:
     sysctls: dict[str, str | None] = field(default_factory=dict)
     chains: dict[Place, Chain] = field(default_factory=dict)
     files: dict[Place, File] = field(default_factory=dict)
+    connections: dict[Place, Connection] = field(default_factory=dict)
     watched: bool = False
 
 
@@ -709,7 +757,7 @@ class State:
         return data
 
 
-_STATE = keys("schema customer site reserved renumber expects take_over links lans endpoints") | frozenset(KINDS)
+_STATE = keys("schema customer site reserved renumber expects take_over links lans endpoints secret") | frozenset(KINDS)
 _RESERVED = keys("tables priorities")
 _EXPECTED = keys("address device gateway network variable")
 _HOP = keys("device gateway weight")
@@ -735,6 +783,9 @@ def plain(item: Object) -> dict[str, Any]:
     """One object as plain data, without what is not set."""
     data: dict[str, Any] = {entry.name: getattr(item, entry.name) for entry in fields(item)}
     data = {name: value for name, value in data.items() if value not in (None, "", ())}
+    if isinstance(item, Connection):
+        data["settings"] = item.settings
+        del data["content"]
     if isinstance(item, Tunnel):
         alias = data.pop("alias", "")  # one that was made by a run that was cut short has none yet
         data.update({"wan": alias.rpartition("/")[2]} if alias else {})

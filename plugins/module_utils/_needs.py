@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import _iptables, _liveness, _netlink, _programs
+from . import _iptables, _liveness, _netlink, _programs, _strongswan
 
 UNITS = (_liveness.UNIT, "extrude-links.path", "extrude-apply.timer")
 """Those that run, and will after a reboot."""
@@ -25,6 +25,11 @@ def missing_packages() -> list[str]:
         "bird2": _programs.find("bird") is None,
     }
     return [name for name, is_missing in missing.items() if is_missing]
+
+
+def missing_for_ipsec() -> list[str]:
+    """Debian packages that encrypted links need and the host lacks."""
+    return [] if _strongswan.installed() else list(_strongswan.PACKAGES)
 
 
 def stopped_units() -> list[str]:

@@ -18,6 +18,7 @@ from ._model import (
     Address,
     AnyObject,
     Chain,
+    Connection,
     Current,
     Delay,
     Dummy,
@@ -56,13 +57,14 @@ def plan(current: Current, request: Request, chains: Sequence[Chain] = ()) -> tu
     make: list[Operation] = []
     clean: list[Operation] = []
     for added, deleted in (
+        _connections(ground),
         _tunnels(ground),
         _dummies(ground),
         _groups(ground),
         _delays(ground),
+        _chains(ground, chains),
         _addresses(ground),
         _sysctls(ground),
-        _chains(ground, chains),
         _routes(ground),
         _rules(ground),
         _proxies(ground),
@@ -255,6 +257,10 @@ def _rules(ground: _Ground) -> Changes:
         wanted = {place: rule for place, rule in wanted.items() if not rule.standby}
     gone = sorted(ground.gone(Rule).values(), key=lambda rule: -rule.priority)
     return _compare(is_, wanted, [rule.place for rule in gone])
+
+
+def _connections(ground: _Ground) -> Changes:
+    return _compare(ground.current.connections, ground.wanted(Connection), ground.gone(Connection))
 
 
 def _files(ground: _Ground) -> Changes:

@@ -16,14 +16,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from . import _apply, _dump, _host, _liveness
+from . import _apply, _dump, _host, _liveness, _strongswan
 from ._bind import Plain
 from ._conflict import Conflict
 from ._fields import Fields
 from ._links import Wan, wans_of
 from ._local import Store, bound, misnamed, name_of
-from ._model import PROTOCOL, Chain, Current, EngineError, File, Object, State, Sysctl, plain
-from ._needs import missing_packages, networkd_runs, stopped_units
+from ._model import PROTOCOL, Chain, Connection, Current, EngineError, File, Object, State, Sysctl, plain
+from ._needs import missing_for_ipsec, missing_packages, networkd_runs, stopped_units
 from ._record import Records
 from ._request import Operation, Part, Request
 from ._states import States
@@ -70,6 +70,7 @@ def run_info(module: AnsibleModule) -> None:
             applied=[state.plain() for state in recorded],
             drift=_drift(request),
             missing_packages=missing_packages(),
+            ipsec={"missing_packages": missing_for_ipsec(), "secrets": _strongswan.secrets_of()},
             stopped_units=stopped_units(),
             networkd_runs=networkd_runs(),
         )
@@ -148,7 +149,7 @@ def _differing(before: Sequence[str], after: Sequence[str]) -> tuple[str, str]:
 
 
 def _given(wan: Wan) -> dict[str, Any]:
-    return {name: value for name, value in asdict(wan).items() if value is not None}
+    return {name: value for name, value in asdict(wan).items() if value not in (None, False)}
 
 
 def _held(current: Current) -> dict[str, Any]:
@@ -166,6 +167,7 @@ def _held(current: Current) -> dict[str, Any]:
             dummy for device in current.devices.values() if (dummy := device.dummy) and dummy.alias == dummy.ALIAS
         ),
         "files": current.files.values(),
+        "connections": current.connections.values(),
     }
     return {kind: [plain(item) for item in sorted(objects, key=str)] for kind, objects in listed.items()}
 
@@ -182,14 +184,14 @@ def _lines(objects: Iterable[Object | None]) -> str:
     """The lines of the objects, sorted; behind them those of files, in their order."""
     listed = [item for item in objects if item is not None]
     lines = sorted(line for item in listed for line in _diff_lines(item))
-    files = sorted((item.path, item.content) for item in listed if isinstance(item, File))
+    files = sorted((item.path, item.content) for item in listed if isinstance(item, File | Connection))
     lines += [f"{path}: {line}" for path, content in files for line in content.splitlines()]
     return "".join(f"{line}\n" for line in lines)
 
 
 def _diff_lines(item: Object) -> list[str]:
     """One line an object with all its fields; a chain has one for each rule, numbered to keep the order."""
-    if isinstance(item, File):
+    if isinstance(item, File | Connection):
         return []
     if isinstance(item, Chain):
         head = f"{'iptables' if item.family == 4 else 'ip6tables'} -t {item.table} {item.name}"

@@ -113,6 +113,21 @@ missing_packages:
   type: list
   elements: str
   sample: []
+ipsec:
+  description: What encrypted links need.
+  returned: when O(routes_of) is not given
+  type: dict
+  contains:
+    missing_packages:
+      description: Packages that the host lacks for them.
+      type: list
+      elements: str
+      sample: []
+    secrets:
+      description: Whose secrets the host keeps.
+      type: list
+      elements: str
+      sample: [acme.1]
 stopped_units:
   description: Units of the collection that do not run, or would not after a reboot.
   returned: when O(routes_of) is not given

@@ -181,6 +181,10 @@ tunnels:
     held:
       description: Whether it has the address O(tunnels[].local). Without that, a missing answer says nothing.
       type: bool
+    unencrypted:
+      description: Why a tunnel that is to be encrypted and does not work is not encrypted. Empty for all others.
+      type: str
+      sample: ""
     carrier:
       description: Whether O(tunnels[].link) is there, up, and has a carrier; V(true) without that option.
       type: bool
@@ -286,6 +290,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._probe import (
     packets,
     probe,
 )
+from ansible_collections.multihome.extrude.plugins.module_utils._strongswan import lacking
 
 TUNNEL = {
     "wan": {"type": "str"},
@@ -310,7 +315,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
         targets = [Target.parse(item) for item in options.items("tunnels")]
         links = [item["link"] for item in params["tunnels"]]
         results = with_delays(probe(targets, Pace.parse(options)))
-        return {"tunnels": with_carriers(with_held(results, targets), links)}
+        return {"tunnels": with_encryption(with_carriers(with_held(results, targets), links))}
     watches = [Watch.parse(item) for item in options.items("observe")]
     return {"observed": with_delays(observe(watches, duration(options, "seconds"), packets(options)))}
 
@@ -329,6 +334,12 @@ def with_held(results: list[dict[str, Any]], targets: list[Target]) -> list[dict
         {**result, "held": (target.device, target.local) in held}
         for result, target in zip(results, targets, strict=True)
     ]
+
+
+def with_encryption(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The results with why those tunnels that do not work are not encrypted, where they should be."""
+    why = lacking(result["device"] for result in results if not result["ok"])
+    return [{**result, "unencrypted": why.get(result["device"], "")} for result in results]
 
 
 def with_carriers(results: list[dict[str, Any]], links: list[str | None]) -> list[dict[str, Any]]:

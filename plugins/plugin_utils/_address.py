@@ -8,6 +8,7 @@ This plugin util is **PRIVATE** to the collection.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 try:
@@ -63,6 +64,7 @@ def overlap(one: IPNetwork, other: IPNetwork) -> bool:
     return bool(one.version == other.version and one.first <= other.last and other.first <= one.last)
 
 
+@lru_cache(maxsize=1000)
 def address(value: int, version: Version) -> str:
     """Write the address whose number is `value`."""
     return str(IPAddress(value, version))

@@ -100,7 +100,7 @@ def _check_numbers(sites: Sequence[Site], colo: Colo, problems: Problems) -> Non
     owners: dict[int, str] = {}
     taken = {site.number for site in sites}
     free = (str(number) for number in range(1, MAX_SITE_ID + 1) if number not in taken)
-    room, room6 = sites_in(colo.pool), sites_in(colo.pool6)
+    room, room6, encrypted = sites_in(colo.pool), sites_in(colo.pool6), sites_in(colo.ipsec_pool)
     for site in sites:
         if not site.number:
             continue
@@ -111,11 +111,14 @@ def _check_numbers(sites: Sequence[Site], colo: Colo, problems: Problems) -> Non
             _add_no_room(site, colo, "extrude_inside_pool", colo.pool, room, problems)
         if site.number > room6 and site.claimed(6):
             _add_no_room(site, colo, "extrude_inside_pool6", colo.pool6, room6, problems)
+        if site.number > encrypted and site.encrypted:
+            _add_no_room(site, colo, "extrude_ipsec_pool", colo.ipsec_pool, encrypted, problems)
 
 
 def _add_no_room(site: Site, colo: Colo, key: str, pool: IPNetwork, room: int, problems: Problems) -> None:
     held = f"room for site ids 1 to {room}" if room else "room for no site"
-    text = f"{site.number} has no inside addresses: {key} of {colo.name}, {pool}, has {held}"
+    what = "inside addresses" if "inside" in key else "addresses for encrypted tunnels"
+    text = f"{site.number} has no {what}: {key} of {colo.name}, {pool}, has {held}"
     problems.add(site.name, "extrude_site_id", text)
 
 
@@ -154,17 +157,22 @@ def _check_endpoints(sites: Sequence[Site], spans: Sequence[Span], colo: Colo, p
     starts = [(span.version, span.first) for span in spans]
     owners = {colo.address.first: f"the extrude_colo_address of {colo.name}"}
     for site in sites:
+        near: dict[int, str] = {}
         for wan in site.wans:
             value = int(wan.address.ip)
             if not value:
                 continue
             mine = f"that of {site.name} in {wan.path}"
-            owner = owners.setdefault(value, mine)
+            owner = near.setdefault(value, mine)
+            if owner == mine and not wan.nat:  # behind NAT links of many sites may have the same one
+                owner = owners.setdefault(value, mine)
             before = bisect_right(starts, (4, value))
             if before and spans[before - 1].version == 4 and value <= spans[before - 1].last:
                 owner = f"extruded to {spans[before - 1].site}"
             elif colo.pool.first <= value <= colo.pool.last:
                 owner = f"in the extrude_inside_pool of {colo.name}, {colo.pool}"
+            elif colo.ipsec_pool.first <= value <= colo.ipsec_pool.last:
+                owner = f"in the extrude_ipsec_pool of {colo.name}, {colo.ipsec_pool}"
             if owner != mine:
                 problems.add(site.name, f"{wan.path}.address", f"{wan.address.ip} is also {owner}; give the link's own")
 

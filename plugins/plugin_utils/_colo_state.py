@@ -16,10 +16,13 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._address import 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._bird import colo_files, file_name
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall import NOWHERE, colo_chains
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_input import colo_input
+from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_ipsec import protection
+from ansible_collections.multihome.extrude.plugins.plugin_utils._ipsec import colo_connections, secret
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
     Plain,
     inside,
     nexthop,
+    outside,
     route,
     slot_rules,
     tiers,
@@ -31,7 +34,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._sysctls import 
 if TYPE_CHECKING:
     from netaddr import IPNetwork
 
-    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site
+    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site, Wan
 
 
 def colo_state(site: Site, colo: Colo) -> Plain:
@@ -43,8 +46,10 @@ def colo_state(site: Site, colo: Colo) -> Plain:
         "site": site.name,
         "renumber": site.renumber,
         "take_over": site.take_over,
-        "tunnels": [tunnel(site.colo_device(wan), str(colo.address.ip), wan.endpoint, site, wan) for wan in site.wans],
+        "tunnels": [tunnel(site.colo_device(wan), *_ends(site, colo, wan), site, wan) for wan in site.wans],
         "dummies": [{"name": NOWHERE}],
+        "secret": secret(site),
+        "connections": list(colo_connections(site, colo)),
         "groups": [],
         "delays": [
             {"device": site.colo_device(wan), "delay": held.colo}
@@ -58,21 +63,29 @@ def colo_state(site: Site, colo: Colo) -> Plain:
         "sysctls": list(_sysctls(site, colo)),
         "chains": [
             *(chain for version in site.versions for chain in colo_chains(site, version)),
-            *(colo_input(colo, version) for version in sorted({4, *site.versions})),
+            *(colo_input(site, colo, version) for version in sorted({4, *site.versions})),
+            *protection(site, colo),
         ],
         "files": [
             *colo_files(site, colo),
             *standby_files(file_name(site), rules),
             *_endpoint.colo_files(site, file_name(site)),
         ],
-        "endpoints": [wan.name for wan in site.wans if wan.dynamic],
+        "endpoints": [wan.name for wan in site.reporting],
         "expects": [{"address": str(colo.address.ip)}, *_segments(site, colo)],
         "reserved": {"tables": colo.numbers.shared, "priorities": colo.numbers.priorities},
     }
 
 
+def _ends(site: Site, colo: Colo, wan: Wan) -> tuple[str, str]:
+    """The addresses between which a tunnel goes: the colo's, the site's."""
+    return outside(site, colo, wan) if wan.ipsec else (str(colo.address.ip), wan.endpoint)
+
+
 def _addresses(site: Site, colo: Colo) -> Iterator[Plain]:
-    """The colo's inside addresses."""
+    """The colo's ends of encrypted tunnels, and its inside addresses."""
+    for wan in site.encrypted:
+        yield {"device": "lo", "address": f"{outside(site, colo, wan)[0]}/32"}
     for wan in site.wans:
         device = site.colo_device(wan)
         yield {"device": device, "address": f"{inside(site, colo, wan, 4)[0]}/31"}

@@ -46,7 +46,7 @@ Host colo
 
 def reports(site: Site) -> bool:
     """Tell whether a site has links whose addresses it reports."""
-    return any(wan.dynamic for wan in site.wans)
+    return bool(site.reporting)
 
 
 def site_files(site: Site, colo: Colo) -> Iterator[Plain]:

@@ -21,25 +21,43 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import P
 if TYPE_CHECKING:
     from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site
 
+IKE_PORTS = (500, 4500)
+"""Of IKE, and of both IKE and ESP behind NAT (RFC 7296 section 2.23)."""
 ICMP = {4: "icmp", 6: "ipv6-icmp"}
 
 
 def site_input(site: Site, colo: Colo, version: int) -> Plain:
     """Return the chain of a site's router for one IP version."""
     block = inside_block(colo.pool if version == 4 else colo.pool6, site.number)
-    carrier = f"-s {colo.address.ip}/32 -p gre -j ACCEPT"
-    return _chain(version, [*([carrier] if version == 4 else []), *_inside(block, "ex-+", version)])
+    return _chain(
+        version, [*_carriers(f"-s {colo.address.ip}/32", site, colo, version), *_inside(block, "ex-+", version)]
+    )
 
 
-def colo_input(colo: Colo, version: int) -> Plain:
-    """Return the chain of a colo for one IP version: the same for all sites. The kernel knows the far ends."""
+def colo_input(site: Site, colo: Colo, version: int) -> Plain:
+    """Return the chain of a colo for one IP version: the same for all sites, but for those that encrypt nothing. The
+    kernel knows the far ends."""
     block = str(colo.pool if version == 4 else colo.pool6)
-    carrier = f"-d {colo.address.ip}/32 -p gre -j ACCEPT"
-    return _chain(version, [*([carrier] if version == 4 else []), *_inside(block, "ex+", version)])
+    return _chain(
+        version, [*_carriers(f"-d {colo.address.ip}/32", site, colo, version), *_inside(block, "ex+", version)]
+    )
 
 
 def _chain(version: int, rules: list[str]) -> Plain:
     return {"family": version, "table": "filter", "name": "EXTRUDE-INPUT", "hook": "INPUT", "rules": rules}
+
+
+def _carriers(far: str, site: Site, colo: Colo, version: int) -> Iterator[str]:
+    """What carries packets: GRE, or ESP, perhaps in UDP, with IKE; `far` matches where they come from or go to."""
+    if version == 6:
+        return
+    yield f"{far} -p gre -j ACCEPT"
+    if site.encrypted:
+        # the GRE that was in ESP comes by here once more
+        yield f"-s {colo.ipsec_pool} -p gre -m policy --dir in --pol ipsec -j ACCEPT"
+        yield f"{far} -p esp -j ACCEPT"
+        for port in IKE_PORTS:
+            yield f"{far} -p udp -m udp --dport {port} -j ACCEPT"
 
 
 def _inside(block: str, tunnels: str, version: int) -> Iterator[str]:

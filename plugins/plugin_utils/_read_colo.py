@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 INSIDE_POOL = "10.254.0.0/15"
 INSIDE_POOL6 = "fd65:7874:7275::/48"
+IPSEC_POOL = "10.252.0.0/15"
 
 # 253 to 255 are the kernel's own tables; 32766 is its rule for the main table, and ours have to come before it
 TABLE = _kinds.integer(256, 2**32 - 1 - TABLES_USED)
@@ -44,6 +45,7 @@ def read_colo(reader: Reader) -> Colo:
     address = reader.read("extrude_colo_address", _kinds.ADDRESS4) or _address.NOWHERE
     pool = _address.prefix(INSIDE_POOL)
     pool6 = _address.prefix(INSIDE_POOL6)
+    ipsec_pool = _address.prefix(IPSEC_POOL)
     colo = Colo(
         name=reader.host,
         address=address,
@@ -51,9 +53,11 @@ def read_colo(reader: Reader) -> Colo:
         prefixes=prefixes,
         pool=reader.read("extrude_inside_pool", _kinds.NETWORK4, pool) or pool,
         pool6=reader.read("extrude_inside_pool6", _kinds.NETWORK6, pool6) or pool6,
+        ipsec_pool=reader.read("extrude_ipsec_pool", _kinds.NETWORK4, ipsec_pool) or ipsec_pool,
         numbers=read_numbers(reader),
     )
     _check_pool(reader, "extrude_inside_pool", colo.pool, (*prefixes, address))
+    _check_pool(reader, "extrude_ipsec_pool", colo.ipsec_pool, (*prefixes, address, colo.pool))
     _check_pool(reader, "extrude_inside_pool6", colo.pool6, prefixes)
     return colo
 

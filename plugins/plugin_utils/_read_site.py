@@ -15,6 +15,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds, _
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_balance import read_balance
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_colo import read_numbers
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_endpoint import read_endpoint
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_ipsec import read_ipsec
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_wans import check_ipv6, read_wans
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import MAX_SITE_ID, Claim, Lan, Site, Wan
@@ -53,6 +54,7 @@ def read_site(reader: Reader, colos: Collection[str]) -> Site:
         held=tuple(held),
         balance=read_balance(reader, wans),
         endpoint=read_endpoint(reader),
+        proposals=read_ipsec(reader, wans),
         block=reader.read("extrude_when_down", WHEN_DOWN, "direct") == "block",
         renumber=reader.read("extrude_renumber", _kinds.FLAG, False),
         take_over=reader.read("extrude_take_over", _kinds.FLAG, False),
@@ -65,8 +67,6 @@ def _refuse_later(reader: Reader) -> None:
     for key, of_what in (("extrude_direct", "matches"), ("extrude_forwards", "forwards")):
         if reader.read(key, _kinds.items(of_what), []):
             reader.problem(key, LATER)
-    if not reader.lacks("extrude_ipsec_psk"):
-        reader.problem("extrude_ipsec_psk", LATER)
 
 
 def _read_claims(reader: Reader) -> tuple[Claim, ...]:

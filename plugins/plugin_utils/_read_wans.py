@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _address, _kinds
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
-from ansible_collections.multihome.extrude.plugins.plugin_utils._types import GRE_OVERHEAD, MAX_SLOT, Wan
+from ansible_collections.multihome.extrude.plugins.plugin_utils._types import MAX_SLOT, Wan
 
 if TYPE_CHECKING:
     from netaddr import IPNetwork
@@ -31,7 +31,7 @@ WEIGHT = _kinds.integer(1, 255)
 METRIC = _kinds.integer(1, 255)
 # 576 is what every IPv4 host has to take (RFC 791), 9216 the largest frame that network cards commonly carry
 MTU = _kinds.integer(576, 9216)
-MTU_IPV6 = 1280 + GRE_OVERHEAD
+MTU_IPV6 = 1280
 # three packets have to fit, and a minute is what nobody would wait for (RFC 5880 section 4.1 could do with more)
 DETECT = _kinds.integer(30, 60_000)
 HOLD_DOWN = _kinds.integer(1, 3600)
@@ -41,7 +41,8 @@ HOLD_DOWN_SECONDS, HOLD_DOWN_MAX_SECONDS = 2, 30
 def read_wans(reader: Reader) -> tuple[Wan, ...]:
     """Read the links of a site."""
     before = len(reader.problems)
-    wans = tuple(_read_wan(child, index) for index, child in reader.children("extrude_wans", "links"))
+    ipsec = reader.read("extrude_ipsec", _kinds.FLAG, False)
+    wans = tuple(_read_wan(child, index, ipsec) for index, child in reader.children("extrude_wans", "links"))
     if not wans and len(reader.problems) == before:
         reader.problem("extrude_wans", f"is empty; give 1 to {MAX_SLOT} links")
     if len(wans) > MAX_SLOT:
@@ -70,16 +71,16 @@ def _check_tier(reader: Reader, tier: Sequence[Wan]) -> None:
 def check_ipv6(reader: Reader, wans: tuple[Wan, ...]) -> None:
     """Note each link that is too small for IPv6 in its tunnel (RFC 8200 section 5: 1280)."""
     for wan in wans:
-        if 0 < wan.mtu < MTU_IPV6:
-            allowed = f"give {MTU_IPV6} or more, or extrude IPv4 only"
+        if wan.mtu and wan.tunnel_mtu < MTU_IPV6:
+            least = next(mtu for mtu in range(wan.mtu, 2 * MTU_IPV6) if replace(wan, mtu=mtu).tunnel_mtu >= MTU_IPV6)
+            allowed = f"give {least} or more, or extrude IPv4 only"
             reader.problem(f"{wan.path}.mtu", f"{wan.mtu} leaves IPv6 too little inside the tunnel; {allowed}")
 
 
-def _read_wan(reader: Reader, index: int) -> Wan:
-    """Read one link; its default slot is its position."""
+def _read_wan(reader: Reader, index: int, ipsec: bool) -> Wan:
+    """Read one link; its default slot is its position, and `ipsec` whether it is encrypted by default."""
     reader.only(KEYS)
-    _refuse(reader, "nat")
-    _refuse(reader, "ipsec")
+    nat = reader.read("nat", _kinds.FLAG, False)
     dynamic = reader.lacks("address") and reader.lacks("gateway")
     address, gateway = (None, None) if dynamic else _read_addresses(reader)
     hold_down, hold_down_max = _read_hold_down(reader)
@@ -93,6 +94,8 @@ def _read_wan(reader: Reader, index: int) -> Wan:
         address=address or _address.NOWHERE,
         gateway=gateway or _address.NOWHERE,
         mtu=reader.read("mtu", MTU, 1500),
+        ipsec=_read_ipsec(reader, ipsec, nat),
+        nat=nat,
         metric=reader.read("metric", METRIC, 1),
         weight=reader.read("weight", WEIGHT, 0) or None,
         up=reader.read("up", _kinds.RATE, None),
@@ -135,10 +138,13 @@ def _read_match(reader: Reader, dynamic: bool) -> str | None:
     return match
 
 
-def _refuse(reader: Reader, key: str) -> None:
-    """Note a key of the contract that this version can't do."""
-    if reader.read(key, _kinds.FLAG, False):
-        reader.problem(key, "true is not supported by this version yet; leave it out")
+def _read_ipsec(reader: Reader, default: bool, nat: bool) -> bool:
+    """Read whether a link is encrypted: always behind NAT, which knows no GRE."""
+    if reader.read("ipsec", _kinds.FLAG, default or nat):
+        return True
+    if nat:
+        reader.problem("ipsec", "false does not go with nat: GRE can't pass NAT without IPsec; leave out one of both")
+    return False
 
 
 def _once(reader: Reader, key: str, values: Iterable[tuple[Wan, str | int]]) -> None:

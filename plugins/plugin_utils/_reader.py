@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from difflib import get_close_matches
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar, cast
 
 from jinja2 import Undefined
@@ -129,17 +129,25 @@ class Reader:
         All the names begin with ``extrude_``, which says nothing about how alike they are. Those made of a key
         `of_links` are meant for a link.
         """
-        known = {name.removeprefix(PREFIX): name for name in optional}
+        known = tuple(name.removeprefix(PREFIX) for name in optional)
         for name in map(str, self._values):
+            if name in optional:
+                continue
             if name.startswith(PREFIX) and name.removeprefix(PREFIX) in of_links:
                 self.problem(name, f"is not a variable; give {name.removeprefix(PREFIX)} to each link of extrude_wans")
                 continue
-            nearest = get_close_matches(name.removeprefix(PREFIX), known, 1, 0.85) if name.startswith(PREFIX) else []
-            if nearest and name not in optional:
-                self.problem(name, f"is not known; the nearest known variable is {known[nearest[0]]}")
+            nearest = _nearest(name.removeprefix(PREFIX), known) if name.startswith(PREFIX) else ""
+            if nearest:
+                self.problem(name, f"is not known; the nearest known variable is {PREFIX}{nearest}")
 
     def _misspelt(self, key: str) -> str:
         """Return a hint where a key like `key` is there."""
-        others = [str(name) for name in self._values if name != key]
-        nearest = get_close_matches(key, others, 1, 0.85)
-        return f" ({nearest[0]} is there: a misspelling?)" if nearest else ""
+        others = {str(name).removeprefix(PREFIX): name for name in self._values if name != key}
+        nearest = get_close_matches(key.removeprefix(PREFIX), others, 1, 0.85)
+        return f" ({others[nearest[0]]} is there: a misspelling?)" if nearest else ""
+
+
+@lru_cache(maxsize=1000)
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    """Return the one of some names that is very like another; "" where none is. Hosts have the same names, mostly."""
+    return next(iter(get_close_matches(name, known, 1, 0.85)), "")

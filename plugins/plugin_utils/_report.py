@@ -105,7 +105,10 @@ def _doubt(tunnel: Mapping[str, Any]) -> str:
 
 
 def _path_faults(tunnel: Mapping[str, Any]) -> list[str]:
-    return [] if tunnel["ok"] else [tunnel["error"] or f"no answer through {tunnel['device']}"]
+    if tunnel["ok"]:
+        return []
+    unencrypted = [f"it is not encrypted: {why}"] if (why := tunnel.get("unencrypted")) else []
+    return [tunnel["error"] or f"no answer through {tunnel['device']}", *unencrypted]
 
 
 def _source_faults(tunnel: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:

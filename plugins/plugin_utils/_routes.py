@@ -29,6 +29,12 @@ def inside(site: Site, colo: Colo, wan: Wan, version: int) -> tuple[str, str]:
     return _numbers.inside(colo.pool if version == 4 else colo.pool6, site.number, wan.slot)
 
 
+def outside(site: Site, colo: Colo, wan: Wan) -> tuple[str, str]:
+    """Return the addresses of colo and site between which the packets of an encrypted tunnel go. IPsec knows no others,
+    and leaves them out on the wire."""
+    return _numbers.inside(colo.ipsec_pool, site.number, wan.slot)
+
+
 def tunnel(name: str, local: str, remote: str, site: Site, wan: Wan) -> Plain:
     """Return one end of the tunnel of a WAN."""
     return {

@@ -15,11 +15,14 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils import _endpoint
 from ansible_collections.multihome.extrude.plugins.plugin_utils._bird import file_name, site_files
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall import site_chains
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_input import site_input
+from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_ipsec import protection
+from ansible_collections.multihome.extrude.plugins.plugin_utils._ipsec import secret, site_connections
 from ansible_collections.multihome.extrude.plugins.plugin_utils._marks import MASK, direct_mark
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
     Plain,
     inside,
     nexthop,
+    outside,
     route,
     slot_rules,
     tiers,
@@ -41,7 +44,7 @@ UNBOUND = "0.0.0.0/32"
 
 def site_state(site: Site, colo: Colo) -> Plain:
     """Return the kernel objects that the router of a site should hold."""
-    base, rules = site.numbers, list(_rules(site))
+    base, rules = site.numbers, list(_rules(site, colo))
     return {
         "schema": 1,
         "customer": site.customer,
@@ -49,9 +52,11 @@ def site_state(site: Site, colo: Colo) -> Plain:
         "renumber": site.renumber,
         "tunnels": [
             # bound to the link: without a route of its own it must not leave by another provider
-            {**tunnel(wan.tunnel, wan.source, str(colo.address.ip), site, wan), "device": wan.device}
+            {**tunnel(wan.tunnel, *_ends(site, colo, wan), site, wan), "device": wan.device}
             for wan in site.wans
         ],
+        "secret": secret(site),
+        "connections": list(site_connections(site, colo)),
         "groups": [{"device": wan.device, "group": WAN_GROUP} for wan in site.wans],
         "delays": [
             {"device": wan.tunnel, "delay": held.site} for wan in site.wans if (held := site.held_back(wan)).site
@@ -64,6 +69,7 @@ def site_state(site: Site, colo: Colo) -> Plain:
         "chains": [
             *(chain for version in site.versions for chain in site_chains(site, version)),
             *(site_input(site, colo, version) for version in sorted({4, *site.versions})),
+            *protection(site, colo),
         ],
         "files": [
             *site_files(site, colo),
@@ -80,8 +86,16 @@ def site_state(site: Site, colo: Colo) -> Plain:
     }
 
 
+def _ends(site: Site, colo: Colo, wan: Wan) -> tuple[str, str]:
+    """The addresses between which a tunnel goes: the site's, the colo's."""
+    far, near = outside(site, colo, wan) if wan.ipsec else (str(colo.address.ip), wan.source)
+    return near, far
+
+
 def _addresses(site: Site, colo: Colo) -> Iterator[Plain]:
-    """The site's inside addresses, and the extruded ones that the router holds itself."""
+    """The site's ends of encrypted tunnels, its inside addresses, and extruded ones that the router holds itself."""
+    for wan in site.encrypted:
+        yield {"device": "lo", "address": f"{outside(site, colo, wan)[1]}/32"}
     for wan in site.wans:
         yield {"device": wan.tunnel, "address": f"{inside(site, colo, wan, 4)[1]}/31"}
         if 6 in site.versions:
@@ -91,8 +105,8 @@ def _addresses(site: Site, colo: Colo) -> Iterator[Plain]:
 
 
 def _link(wan: Wan) -> Plain:
-    """What the host needs to find a WAN."""
-    known = {"address": None if wan.dynamic else wan.source, "match": wan.match}
+    """What the host needs to find a WAN, and whether it is encrypted, so that nobody has to be told of its address."""
+    known = {"address": None if wan.dynamic else wan.source, "match": wan.match, "encrypted": wan.ipsec}
     return {"wan": wan.name, "interface": wan.interface, **{key: value for key, value in known.items() if value}}
 
 
@@ -139,19 +153,22 @@ def _extruded_routes(site: Site, colo: Colo) -> Iterator[Plain]:
             yield route(DEFAULT[version], numbers.last, [], type="unreachable")
 
 
-def _rules(site: Site) -> Iterator[Plain]:
+def _rules(site: Site, colo: Colo) -> Iterator[Plain]:
     """Which table a packet goes by, the first that matches (the last part of a priority says its job).
 
     10: to what main has a route for, but for the default and the WANs' own networks. 15: to hosts that own an extruded
-    address. 20: direct connections by their WAN. 30: from a WAN's own address by that WAN. 41 to 56: slots of packet
-    mode. 80 to 97: what belongs to the extruded space, in steps. All else keeps the way that main has, so that
-    addresses and uplinks that the inventory does not know go on working.
+    address. 20: direct connections by their WAN. 30: from a WAN's own address by that WAN, and from the end of its
+    tunnel where that is encrypted. 41 to 56: slots of packet mode. 80 to 97: what belongs to the extruded space, in
+    steps. All else keeps the way that main has, so that addresses and uplinks that the inventory does not know go on
+    working.
     """
     first = site.numbers.priority
     for wan in site.wans:
         by_wan = {"family": 4, "table": site.numbers.wan(wan.slot)}
         yield {**by_wan, "priority": first + 20, "mark": direct_mark(wan.slot), "mask": MASK}
         yield {**by_wan, "priority": first + 30, "source": f"{wan.source}/32"}
+        if wan.ipsec:
+            yield {**by_wan, "priority": first + 30, "source": f"{outside(site, colo, wan)[1]}/32"}
     for version in sorted({4, *site.versions}):
         main = {"family": version, "table": MAIN}
         yield {**main, "priority": first + 10, "suppress_prefixlength": 0, "suppress_ifgroup": WAN_GROUP}

@@ -20,8 +20,18 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._level import He
 if TYPE_CHECKING:
     from netaddr import IPNetwork
 
-GRE_OVERHEAD = 28
-"""Bytes that a tunnel adds: IPv4 header 20, GRE 4 (RFC 2784), key 4 (RFC 2890)."""
+IP_HEADER = 20
+GRE_HEADER = 8
+"""Bytes of GRE (RFC 2784) with a key (RFC 2890)."""
+GRE_OVERHEAD = IP_HEADER + GRE_HEADER
+"""Bytes that a tunnel adds."""
+ESP_OVERHEAD, ESP_TRAILER, ESP_ALIGNMENT = 8 + 8 + 16, 2, 4
+"""Bytes of ESP with AES-GCM or ChaCha20-Poly1305: header, initialization vector and tag (RFC 4106, RFC 7634); behind
+the packet its trailer, up to a multiple of the alignment (RFC 4303)."""
+BEET_HEADER = 8
+"""Bytes that Linux keeps free in BEET mode for the options of inner headers (net/ipv4/esp4.c, esp_init_state)."""
+UDP_HEADER = 8
+"""Bytes around ESP behind NAT (RFC 3948)."""
 MAX_SLOT = 16
 MAX_SITE_ID = 4095
 TABLES_USED = 36
@@ -91,12 +101,15 @@ class Colo:
     prefixes: tuple[IPNetwork, ...]
     pool: IPNetwork
     pool6: IPNetwork
+    ipsec_pool: IPNetwork
     numbers: Numbers
 
 
 @dataclass(frozen=True, slots=True)
 class Wan:
     """One link of a site. Rates are in Mbit/s; `address` has the prefix length of the link (32: none was given).
+
+    `ipsec`: its tunnel is encrypted, and then `nat` says that NAT is on its way to the colo.
 
     A `dynamic` one has neither address nor gateway, and its interface may be a pattern such as ``ppp*``; `match` is
     then what pppd calls the link. The host knows the rest: placeholders stand for it (module_utils/_bind.py).
@@ -114,6 +127,8 @@ class Wan:
     address: IPNetwork
     gateway: IPNetwork
     mtu: int
+    ipsec: bool
+    nat: bool
     metric: int
     weight: int | None
     up: float | None
@@ -150,7 +165,10 @@ class Wan:
     @property
     def tunnel_mtu(self) -> int:
         """The MTU inside its tunnel."""
-        return self.mtu - GRE_OVERHEAD
+        if not self.ipsec:
+            return self.mtu - GRE_OVERHEAD
+        encrypted = self.mtu - IP_HEADER - ESP_OVERHEAD - BEET_HEADER - (UDP_HEADER if self.nat else 0)
+        return encrypted // ESP_ALIGNMENT * ESP_ALIGNMENT - ESP_TRAILER - GRE_HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +204,15 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposals:
+    """The algorithms by which a site and its colo may encrypt, in strongSwan's words, the preferred ones first: of IKE,
+    which exchanges keys, and of ESP, which carries the packets."""
+
+    ike: tuple[str, ...]
+    esp: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """A site: its links, and what is extruded to it."""
 
@@ -199,6 +226,7 @@ class Site:
     held: tuple[IPNetwork, ...]
     balance: Balance
     endpoint: Endpoint | None
+    proposals: Proposals
     block: bool
     renumber: bool
     take_over: bool
@@ -249,6 +277,16 @@ class Site:
     def nat_interfaces(self) -> list[str]:
         """The interfaces of its LANs with NAT."""
         return list(dict.fromkeys(lan.interface for lan in self.lans if lan.mode == "nat"))
+
+    @property
+    def encrypted(self) -> list[Wan]:
+        """Its links whose tunnels are encrypted."""
+        return [wan for wan in self.wans if wan.ipsec]
+
+    @property
+    def reporting(self) -> list[Wan]:
+        """Its links whose addresses it has to report; an encrypted tunnel tells by itself where it comes from."""
+        return [wan for wan in self.wans if wan.dynamic and not wan.ipsec]
 
     def colo_device(self, wan: Wan) -> str:
         """The name of a link's tunnel at the colo."""

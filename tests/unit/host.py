@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _duplicate, _files, _wire
+from ansible_collections.multihome.extrude.plugins.module_utils import _duplicate, _files, _strongswan, _wire
 from ansible_collections.multihome.extrude.plugins.module_utils._model import FOLDER
 from tests.unit.netns import Netns, ip, output, scratch
 
@@ -36,7 +36,13 @@ def host() -> Iterator[Netns]:
     ):
         patch.setattr(_duplicate, "PAUSES", (0, 0))
         folder, real = Path(scratches, "extrude"), _files.Folder
-        patch.setattr(_files, "Folder", lambda path=FOLDER: real(folder if path == FOLDER else path))
+        folders = {FOLDER: folder, str(_strongswan.FOLDER): Path(scratches, "swanctl")}
+
+        def scratch_folder(path: str | Path = FOLDER, *more: Any, **named: Any) -> _files.Folder:
+            return real(folders.get(str(path), path), *more, **named)
+
+        patch.setattr(_files, "Folder", scratch_folder)
+        patch.setattr(_strongswan, "installed", lambda: True)
         patch.setattr(_wire, "DUMMY", dummy_kind())
         output("sysctl", "-q", "net.ipv6.conf.default.addr_gen_mode=1")
         ip(
@@ -97,13 +103,22 @@ def snapshot() -> dict[str, Any]:
         "sysctls": {
             str(path): path.read_text() for pattern in _SYSCTLS for path in Path("/proc/sys/net").glob(pattern)
         },
-        "files": {path: path.is_file() and path.read_text() for path in files().rglob("*")},
+        "files": {
+            path: path.is_file() and path.read_text()
+            for folder in (files(), connections())
+            for path in folder.rglob("*.conf")
+        },
     }
 
 
 def files() -> Path:
     """The folder of the files of requests that name no other."""
     return _files.Folder()._folder
+
+
+def connections() -> Path:
+    """The folder of strongSwan's connections."""
+    return _files.Folder(_strongswan.FOLDER)._folder
 
 
 _SYSCTLS = ("ipv4/conf/*/*", "ipv6/conf/*/proxy_ndp", "ipv4/neigh/*/proxy_delay", "ipv4/ip_forward")

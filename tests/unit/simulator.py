@@ -13,6 +13,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Address,
     AnyObject,
     Chain,
+    Connection,
     Current,
     Delay,
     Device,
@@ -20,6 +21,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     File,
     Group,
     Object,
+    Place,
     Proxy,
     Route,
     Rule,
@@ -60,6 +62,7 @@ def _comparable(current: Current) -> list[Any]:
         current.chains,
         current.sysctls,
         current.files,
+        current.connections,
         current.delays,
     ]
 
@@ -78,13 +81,23 @@ def _step(current: Current, operation: Operation) -> Current:
         group = 0 if operation.after is None else item.group
         device = replace(current.devices[item.device], group=group)
         return replace(current, devices={**current.devices, item.device: device})
+    return _kept(current, operation.after, item) or _plain(current, operation.before, operation.after)
+
+
+def _kept(current: Current, after: Object | None, item: Object) -> Current | None:
+    """The kinds that stand in dictionaries of their own."""
     if isinstance(item, Delay):
-        delays = {place: delay for place, delay in current.delays.items() if place != item.place}
-        return replace(current, delays={**delays, **{delay.place: delay for delay in _new(operation.after, Delay)}})
+        return replace(current, delays=_put(current.delays, item.place, _new(after, Delay)))
     if isinstance(item, File):
-        files = {place: file for place, file in current.files.items() if place != item.place}
-        return replace(current, files={**files, **{file.place: file for file in _new(operation.after, File)}})
-    return _plain(current, operation.before, operation.after)
+        return replace(current, files=_put(current.files, item.place, _new(after, File)))
+    if isinstance(item, Connection):
+        return replace(current, connections=_put(current.connections, item.place, _new(after, Connection)))
+    return None
+
+
+def _put(there: dict[Place, AnyObject], place: Place, new: list[AnyObject]) -> dict[Place, AnyObject]:
+    kept = {other: item for other, item in there.items() if other != place}
+    return kept | dict(zip((place,), new, strict=False))
 
 
 def _need(true: bool, operation: Operation, why: str) -> None:
@@ -106,6 +119,7 @@ def _is_there(current: Current, item: Object) -> bool:
         Rule: [rule.place for rule, _protocol in current.rules],
         Chain: current.chains,
         File: current.files,
+        Connection: current.connections,
         Delay: current.delays,
     }
     return item.place in places[type(item)]

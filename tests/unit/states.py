@@ -166,6 +166,19 @@ def route(draw: st.DrawFn, devices: Sequence[str]) -> Plain:
     return made
 
 
+CONNECTIONS = unique(
+    st.fixed_dictionaries(
+        {
+            "name": st.sampled_from(["ex-dsl", "ex-cable", "ex7-dsl"]),
+            "settings": st.sampled_from(
+                [{"mobike": "no"}, {"proposals": ["aes256gcm16-x25519"], "local": {"id": "a.b"}, "children": {}}]
+            ),
+        }
+    ),
+    "name",
+)
+
+
 @st.composite
 def plain_states(draw: st.DrawFn, tunnels: bool = True, owner: tuple[str, str] = ("acme", "office")) -> Plain:
     """A whole state as plain data; without *tunnels* every kernel can hold it."""
@@ -190,6 +203,7 @@ def plain_states(draw: st.DrawFn, tunnels: bool = True, owner: tuple[str, str] =
         "rules": draw(RULES),
         "proxies": draw(PROXIES),
         "files": draw(FILES),
+        "connections": draw(CONNECTIONS),
         "reserved": {"tables": list(TABLES), "priorities": [4200, 4299]},
     }
 
@@ -218,4 +232,5 @@ def elsewhere(state: Plain) -> Plain:
         ],
         "proxies": [{**p, "address": f"{p['address']}00"} for p in state["proxies"]],
         "files": [{**f, "path": f"other.{f['path'].replace('/', '.')}"} for f in state["files"]],
+        "connections": [{**c, "name": c["name"].replace("ex", "ex4")} for c in state["connections"]],
     }

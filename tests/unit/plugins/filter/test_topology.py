@@ -279,7 +279,7 @@ def play(inventory: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(("name", "sites"), [("lab", 1), ("lab-dynamic", 3), ("example", 3)])
+@pytest.mark.parametrize(("name", "sites"), [("lab", 1), ("lab-dynamic", 3), ("lab-nat", 2), ("example", 3)])
 def test_the_inventories_that_we_ship(name: str, sites: int, tmp_path: Path) -> None:
     done = play(ROOT / "inventories" / name, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils._command_status import _link, _watched, age, lines
+from ansible_collections.multihome.extrude.plugins.module_utils import _programs
+from ansible_collections.multihome.extrude.plugins.module_utils._command_status import (
+    _encrypted,
+    _link,
+    _watched,
+    age,
+    lines,
+)
 from ansible_collections.multihome.extrude.plugins.module_utils._dump import Interface
 from ansible_collections.multihome.extrude.plugins.module_utils._links import Kernel, Link
 from ansible_collections.multihome.extrude.plugins.module_utils._liveness import Session
@@ -64,7 +71,7 @@ def test_the_status_for_people() -> None:
         ),
         (
             {"heard": "192.0.2.7", "since": "2026-11-22T11:58:00+00:00", "trouble": ""},
-            ", the colo sees 192.0.2.7 instead: behind NAT, which tunnels do not pass",
+            ", the colo sees 192.0.2.7 instead: behind NAT, so the link takes nat: true",
         ),
         (
             {"heard": None, "since": "2026-11-22T11:58:00+00:00", "trouble": "Connection refused"},
@@ -134,3 +141,37 @@ def test_the_reason_that_helps_is_told(up: bool, carrier: bool, reason: str, tol
     kernel = Kernel({"eth1": Interface("eth1", 2, up, carrier)})
     link = _link("dsl", Link("eth1", reason=reason), kernel, NOW)
     assert (link["up"], link["reason"]) == (not told, told)
+
+
+@pytest.mark.parametrize(
+    ("peers", "up", "reason", "words"),
+    [
+        ({"ex-dsl": "203.0.113.2"}, True, "", "up  encrypted, with 203.0.113.2"),
+        ({}, False, "not encrypted: IKE is not up", "down  not encrypted: IKE is not up"),
+        (None, False, "not encrypted: strongSwan does not run", "down  not encrypted: strongSwan does not run"),
+    ],
+)
+def test_whether_a_tunnel_is_encrypted(
+    peers: dict[str, str] | None, up: bool, reason: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_programs, "find", lambda _program: None)
+    tunnel = {"name": "ex-dsl", "link": "dsl", "up": True, "reason": "", "lives": None, "since": None}
+    told = _encrypted(tunnel, {"connections": [{"name": "ex-dsl"}]}, peers)
+    assert (told["up"], told["reason"], told["peer"]) == (up, reason, (peers or {}).get("ex-dsl"))
+    site = {"customer": "a", "site": "b", "links": [], "tunnels": [told]}
+    assert list(lines({"sites": [site], "drift": {"operations": [], "problems": []}}, NOW))[1].endswith(words)
+
+
+def test_a_tunnel_that_lives_is_encrypted_whatever_the_daemon_knows() -> None:
+    tunnel = {"name": "ex-dsl", "link": "dsl", "up": True, "reason": "", "lives": True, "since": None}
+    told = _encrypted(tunnel, {"connections": [{"name": "ex-dsl"}]}, None)
+    assert told == {**tunnel, "peer": None}
+    site = {"customer": "a", "site": "b", "links": [], "tunnels": [told]}
+    assert list(lines({"sites": [site], "drift": {"operations": [], "problems": []}}, NOW))[1].endswith("up  encrypted")
+
+
+def test_a_plain_tunnel_has_nothing_to_say_of_that() -> None:
+    tunnel = {"name": "ex-dsl", "link": "dsl", "up": True, "reason": ""}
+    assert _encrypted(tunnel, {"connections": [{"name": "ex-cable"}]}, {}) == tunnel
+    absent = {**tunnel, "up": False, "reason": "it is not there", "lives": None}
+    assert _encrypted(absent, {"connections": [{"name": "ex-dsl"}]}, {}) == {**absent, "peer": None}

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _liveness
-from ansible_collections.multihome.extrude.plugins.module_utils._files import UNTOLD, Folder
+from ansible_collections.multihome.extrude.plugins.module_utils._files import UNTOLD, Change, Folder
 from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError, File
 
 MAIN, PART = File("bird.conf", "router id 192.0.2.1;\n"), File("bird.d/acme.office.conf", "# büro\n")
@@ -54,6 +55,53 @@ def test_everybody_may_read_them_whatever_the_mask_of_the_run(path: Path, told: 
         os.umask(former)
     modes = [stat.S_IMODE(place.stat().st_mode) for place in (path, path / "bird.d", path / PART.path)]
     assert modes == [0o755, 0o755, 0o644]
+
+
+def test_files_may_be_for_root_alone(path: Path, told: list[Path]) -> None:
+    former = os.umask(0)
+    try:
+        folder = Folder(path, mode=0o600)
+        folder.apply([(None, MAIN)])
+        folder.apply([(MAIN, File(MAIN.path, "more\n"))])
+    finally:
+        os.umask(former)
+    assert stat.S_IMODE((path / MAIN.path).stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == 0o755
+
+
+def test_a_folder_of_others_stays_when_ours_is_gone(path: Path, told: list[Path]) -> None:
+    folder = Folder(path, shared=True)
+    folder.apply([(None, MAIN), (None, PART)])
+    folder.apply([(MAIN, None), (PART, None)])
+    assert names(path) == ["bird.d"]
+
+
+def test_who_reads_the_files_is_told_of_what_has_changed_and_of_what_is_put_back(path: Path, told: list[Path]) -> None:
+    seen: list[list[Change]] = []
+
+    def tell(changes: Sequence[Change]) -> None:
+        seen.append(list(changes))
+        if any(after and "nonsense" in after.content for _before, after in changes):
+            raise EngineError("refused")
+
+    folder, bad = Folder(path, tell), File(MAIN.path, "nonsense")
+    folder.apply([(None, MAIN)])
+    with pytest.raises(EngineError, match=r"^refused$"):
+        folder.apply([(MAIN, bad), (None, PART)])
+    assert seen == [[(None, MAIN)], [(MAIN, bad), (None, PART)], [(PART, None), (bad, MAIN)]]
+    assert told == []
+
+
+def test_two_kinds_in_one_folder_have_a_mark_each(path: Path) -> None:
+    def refuse(_changes: Sequence[Change]) -> None:
+        raise EngineError("refused")
+
+    with pytest.raises(EngineError, match=r"^refused; and putting back"):
+        Folder(path, refuse, shared=True, mark=".one").apply([(None, MAIN)])
+    other = Folder(path, lambda _changes: None, shared=True, mark=".other")
+    other.apply([(None, PART)])
+    assert other.read([PART.path]) == {PART.place: PART}
+    assert names(path) == [".one", "bird.d", "bird.d/acme.office.conf"]
 
 
 def test_the_last_file_takes_its_folders_along(path: Path, told: list[Path]) -> None:

@@ -218,9 +218,9 @@ def test_what_somebody_has_changed_by_hand_is_put_right() -> None:
     (files() / "bird.d" / "acme.office.conf").unlink()
     assert [text.split(" (value")[0].split(" (rules")[0] for text in left(Request((whole,), (whole,)))] == [
         "change dummy extrude0 (extra: down -> unset)",
+        "change iptables chain EXTRUDE-FORWARD in filter, 2 rules",
         "add address 203.0.113.10/32 on lo",
         "change sysctl net/ipv4/conf/a0/rp_filter = 1",
-        "change iptables chain EXTRUDE-FORWARD in filter, 2 rules",
         "add unreachable route 0.0.0.0/0 table 4200 metric 9",
         "add route 203.0.113.0/24 table 4218 metric 0 dev extrude0 weight 1",
         "add rule 4290: lookup 4200 (IPv6)",
@@ -391,7 +391,7 @@ def test_what_cannot_be_undone_is_told_too(monkeypatch: pytest.MonkeyPatch) -> N
 
     request = Request((state(**WHOLE),))
     found = _host.survey(request)
-    monkeypatch.setattr(_host, "_apply_part", Failing(5, act))
+    monkeypatch.setattr(_host, "_apply_part", Failing(6, act))
     with pytest.raises(_host.NotUndone) as error:
         _host.apply(request, found)
     assert str(error.value).startswith("refused; and not all of it could be undone: refused")

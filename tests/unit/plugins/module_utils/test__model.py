@@ -232,7 +232,7 @@ def test_dummies_and_files_come_back_from_plain_data() -> None:
         ({"reserved": {"priorities": [1]}}, "reserved.priorities: takes the first and the last one"),
         ({"reserved": {"tables": ["x"]}}, "reserved.tables: ['x'] is no list of numbers"),
         ({"reserved": {"chains": []}}, "reserved.chains: is not known here"),
-        ({"tunnel": []}, "tunnel: is not known here; known are addresses, chains, customer"),
+        ({"tunnel": []}, "tunnel: is not known here; known are addresses, chains, connections, customer"),
         ({"routes": {}}, "routes: {} is no list"),
     ],
 )
@@ -297,7 +297,9 @@ def test_every_object_says_what_it_is_in_one_line(state: State) -> None:
 
 
 def test_kinds_are_in_the_order_of_what_stands_on_what() -> None:
-    assert " ".join(MODELS) == "tunnels dummies groups delays addresses sysctls chains routes rules proxies files"
+    assert " ".join(MODELS) == (
+        "connections tunnels dummies groups delays chains addresses sysctls routes rules proxies files"
+    )
 
 
 def test_hops_show_what_is_set() -> None:

@@ -131,18 +131,20 @@ WHOLE: Plain = {
     "rules": [{"priority": 4290, "table": 4200}, {"priority": 4210, "table": 4221, "source": "192.0.2.1/32"}],
     "proxies": [{"device": "a0", "address": "203.0.113.10"}],
     "files": [{"path": "bird.conf", "content": "router id 192.0.2.1;"}],
+    "connections": [{"name": "ex-a", "settings": {"mobike": "no"}}],
 }
 
 
 def test_adds_go_from_the_ground_up_and_deletes_back_down() -> None:
     operations = planned(HOST, Request((state(**WHOLE),)))
     kinds = [
+        "connections",
         "tunnels",
         "dummies",
         "groups",
+        "chains",
         "addresses",
         "sysctls",
-        "chains",
         "routes",
         "rules",
         "rules",

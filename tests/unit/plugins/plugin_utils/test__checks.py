@@ -146,6 +146,25 @@ def test_inside_pools_that_are_too_small(rack: Vars, problem: str) -> None:
     assert problems(rack=colo(**rack), shop=site) == [f"shop: extrude_site_id: {problem}"]
 
 
+PSK = "correct horse battery staple"
+
+
+@pytest.mark.parametrize(
+    ("pool", "held"),
+    [("10.252.0.0/27", "room for site ids 1 to 1"), ("10.252.0.0/28", "room for no site")],
+)
+def test_a_pool_for_encrypted_tunnels_that_is_too_small(pool: str, held: str) -> None:
+    site = shop(extrude_wans=[dsl(address="192.0.2.20", ipsec=True)], extrude_ipsec_psk=PSK)
+    problem = f"2 has no addresses for encrypted tunnels: extrude_ipsec_pool of rack, {pool}, has {held}"
+    assert problems(rack=colo(extrude_ipsec_pool=pool), shop=site) == [f"shop: extrude_site_id: {problem}"]
+
+
+def test_it_only_matters_to_sites_that_encrypt() -> None:
+    run(rack=colo(extrude_ipsec_pool="10.252.0.0/27"), shop=shop())
+    last = shop(extrude_wans=[dsl(address="192.0.2.20", ipsec=True)], extrude_ipsec_psk=PSK)
+    run(rack=colo(extrude_ipsec_pool="10.252.0.0/26"), shop=last)
+
+
 def test_the_ipv6_pool_only_matters_to_sites_with_ipv6() -> None:
     run(rack=colo(extrude_inside_pool6="fd00::/60"), shop=shop())
 
@@ -157,6 +176,7 @@ def test_the_ipv6_pool_only_matters_to_sites_with_ipv6() -> None:
         ("192.0.2.2", "192.0.2.2 is also that of office in extrude_wans[0]; give the link's own"),
         ("203.0.113.11/24", "203.0.113.11 is also extruded to office; give the link's own"),
         ("10.254.7.7/16", "10.254.7.7 is also in the extrude_inside_pool of rack, 10.254.0.0/15; give the link's own"),
+        ("10.252.7.7/16", "10.252.7.7 is also in the extrude_ipsec_pool of rack, 10.252.0.0/15; give the link's own"),
     ],
 )
 def test_links_with_somebody_elses_address(address: str, problem: str) -> None:
@@ -168,6 +188,42 @@ def test_two_links_of_one_site_with_one_address() -> None:
     found = problems(shop=shop(extrude_wans=[dsl(), cable(address="192.0.2.2")]))
     problem = "192.0.2.2 is also that of shop in extrude_wans[0]; give the link's own"
     assert found == [f"shop: extrude_wans[1].address: {problem}"]
+
+
+def behind_nat(address: str, **more: Any) -> Vars:
+    return dsl(address=address, nat=True, **more)
+
+
+def test_links_behind_nat_may_have_the_address_of_another_sites_link() -> None:
+    one = office(extrude_wans=[behind_nat("192.168.1.2/24"), cable()], extrude_ipsec_psk=PSK)
+    run(office=one, shop=shop(extrude_wans=[behind_nat("192.168.1.2/24")], extrude_ipsec_psk=PSK))
+    run(office=one, shop=shop(extrude_wans=[dsl(address="192.168.1.2/24")]))
+    run(office=office(), shop=shop(extrude_wans=[behind_nat("192.0.2.2")], extrude_ipsec_psk=PSK))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [({"nat": True}, {"nat": True}), ({"nat": True}, {}), ({}, {"nat": True}), ({}, {})]
+)
+def test_links_of_one_site_have_their_own_addresses_behind_nat_too(first: Vars, second: Vars) -> None:
+    wans = [dsl(**first), cable(address="192.0.2.2", **second)]
+    problem = "192.0.2.2 is also that of shop in extrude_wans[0]; give the link's own"
+    assert problems(shop=shop(extrude_wans=wans, extrude_ipsec_psk=PSK)) == [
+        f"shop: extrude_wans[1].address: {problem}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "owner"),
+    [
+        ("203.0.113.11", "extruded to office"),
+        ("10.254.7.7", "in the extrude_inside_pool of rack, 10.254.0.0/15"),
+        ("10.252.7.7", "in the extrude_ipsec_pool of rack, 10.252.0.0/15"),
+    ],
+)
+def test_nat_does_not_make_everything_a_links_address(address: str, owner: str) -> None:
+    site = shop(extrude_wans=[behind_nat(address)], extrude_ipsec_psk=PSK)
+    problem = f"{address} is also {owner}; give the link's own"
+    assert problems(office=office(), shop=site) == [f"shop: extrude_wans[0].address: {problem}"]
 
 
 def two_colos(**first: Any) -> tuple[Vars, dict[str, list[str]]]:

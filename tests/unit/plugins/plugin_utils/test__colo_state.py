@@ -6,7 +6,7 @@ from typing import Any
 
 from ansible_collections.multihome.extrude.plugins.module_utils._bind import bind
 from ansible_collections.multihome.extrude.plugins.module_utils._model import State
-from tests.unit.plugins.plugin_utils.samples import Vars, cable, colo, dsl, office, run, shop
+from tests.unit.plugins.plugin_utils.samples import Vars, cable, colo, dsl, office, run, run_all, shop
 
 FILES = ["bird.conf", "bfd.d/acme.1.conf", "bird.d/acme.1.conf", "standby.d/acme.1.4"]
 BETWEEN = "-s 10.254.0.0/15 -d 10.254.0.0/15 -i ex+"
@@ -61,6 +61,8 @@ def test_the_whole_state() -> None:
             },
         ],
         "dummies": [{"name": "extrude0"}],
+        "secret": {"site": "acme.1", "links": "*.1.acme.extrude"},
+        "connections": [],
         "groups": [],
         "delays": [],
         "addresses": [
@@ -232,3 +234,43 @@ def test_the_far_end_of_a_dynamic_link_is_what_the_site_reports() -> None:
     found = state(extrude_wans=[dsl(address=..., gateway=...), cable()])
     assert found["endpoints"] == ["dsl"]
     assert [tunnel["remote"] for tunnel in found["tunnels"]] == ["{dsl.endpoint}", "198.51.100.2"]
+
+
+PSK = "correct horse battery staple"
+
+
+def test_an_encrypted_link_beside_a_plain_one() -> None:
+    found = state(extrude_wans=[dsl(ipsec=True), cable()], extrude_ipsec_psk=PSK)
+    plain = state()
+    assert [(tunnel["local"], tunnel["remote"], tunnel["mtu"]) for tunnel in found["tunnels"]] == [
+        ("10.252.0.0", "10.252.0.1", 1430),
+        ("203.0.113.2", "198.51.100.2", 1472),
+    ]
+    assert found["tunnels"][1] == plain["tunnels"][1]
+    assert [connection["name"] for connection in found["connections"]] == ["ex1-dsl"]
+    assert found["addresses"] == [{"device": "lo", "address": "10.252.0.0/32"}, *plain["addresses"]]
+    chains = [(chain["table"], chain["hook"]) for chain in found["chains"] if chain["table"] == "raw"]
+    assert chains == [("raw", "PREROUTING"), ("raw", "OUTPUT")]
+    assert [chain["name"] for chain in found["chains"]][:-2] == [chain["name"] for chain in plain["chains"]]
+    same = ("dummies", "groups", "delays", "proxies", "routes", "rules", "sysctls", "endpoints", "expects", "secret")
+    assert {key: found[key] for key in same} == {key: plain[key] for key in same}
+
+
+def test_an_encrypted_dynamic_link_tells_by_itself_where_it_comes_from() -> None:
+    lte = dsl(name="lte", interface="wwan0", address=..., gateway=...)
+    wans = [dsl(address=..., gateway=..., nat=True), cable(), lte]
+    found = state(extrude_wans=wans, extrude_ipsec_psk=PSK)
+    assert found["endpoints"] == ["lte"]
+    assert [tunnel["remote"] for tunnel in found["tunnels"]] == ["10.252.0.1", "198.51.100.2", "{lte.endpoint}"]
+    assert "{dsl." not in str(found)
+
+
+def test_ends_of_tunnels_and_connections_are_each_sites_own() -> None:
+    sites = {
+        "office": office(extrude_wans=[dsl(ipsec=True), cable(nat=True)], extrude_ipsec_psk=PSK),
+        "shop": shop(extrude_wans=[dsl(address="192.0.2.2", nat=True)], extrude_ipsec_psk=PSK),
+    }
+    states = run_all(sites)["colos"]["rack"]
+    for kind, key in (("connections", "name"), ("tunnels", "local"), ("tunnels", "remote"), ("addresses", "address")):
+        values = [item[key] for found in states for item in found[kind]]
+        assert len(set(values)) == len(values) > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible_collections.multihome.extrude.plugins.module_utils._iptables import canonical
 from ansible_collections.multihome.extrude.plugins.module_utils._model import Chain, State
-from tests.unit.plugins.plugin_utils.samples import Vars, office, run, shop
+from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, run, shop
 
 BOTH = ["203.0.113.10", "2001:db8:100::10"]
 LANS = [{"interface": "lan0", "mode": "nat"}]
@@ -31,6 +31,32 @@ def test_what_carries_the_packets_comes_first() -> None:
     site, colo = both()
     assert rules(site, 4)[0] == "-s 203.0.113.2/32 -p gre -j ACCEPT"
     assert rules(colo, 4)[0] == "-d 203.0.113.2/32 -p gre -j ACCEPT"
+
+
+def encrypted() -> tuple[Vars, Vars]:
+    wans = [dsl(nat=True), cable()]
+    site = office(extrude_addresses=BOTH, extrude_lan=LANS, extrude_wans=wans, extrude_ipsec_psk="x" * 20)
+    made = run(office=site)
+    return made["sites"]["office"], made["colos"]["rack"][0]
+
+
+def test_of_encrypted_tunnels_ike_and_esp_and_what_was_in_it_are_let_in() -> None:
+    for state, far in zip(encrypted(), ("-s 203.0.113.2/32", "-d 203.0.113.2/32"), strict=True):
+        assert rules(state, 4)[:5] == [
+            f"{far} -p gre -j ACCEPT",
+            "-s 10.252.0.0/15 -p gre -m policy --dir in --pol ipsec -j ACCEPT",
+            f"{far} -p esp -j ACCEPT",
+            f"{far} -p udp -m udp --dport 500 -j ACCEPT",
+            f"{far} -p udp -m udp --dport 4500 -j ACCEPT",
+        ]
+        chains = [chain for chain in State.parse(state).of(Chain) if chain.name == "EXTRUDE-INPUT"]
+        assert set(canonical(chains)) == set(chains)
+
+
+def test_all_else_is_as_it_is_without_encryption() -> None:
+    for state, plain in zip(encrypted(), both(), strict=True):
+        assert rules(state, 6) == rules(plain, 6)
+        assert rules(state, 4)[5:] == rules(plain, 4)[1:]
 
 
 def test_a_site_speaks_for_its_own_inside_addresses_only() -> None:

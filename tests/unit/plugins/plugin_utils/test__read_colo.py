@@ -26,6 +26,7 @@ def test_a_colo_with_its_defaults() -> None:
         prefixes=(IPNetwork("203.0.113.0/24"), IPNetwork("2001:db8:100::/48")),
         pool=IPNetwork("10.254.0.0/15"),
         pool6=IPNetwork("fd65:7874:7275::/48"),
+        ipsec_pool=IPNetwork("10.252.0.0/15"),
         numbers=Numbers(4200, 4200),
     )
 
@@ -36,12 +37,14 @@ def test_a_colo_with_numbers_of_its_own() -> None:
             colo(
                 extrude_inside_pool="10.0.0.0/16",
                 extrude_inside_pool6="fd00::/48",
+                extrude_ipsec_pool="10.1.0.0/16",
                 extrude_table=300,
                 extrude_rule_priority=100,
             )
         )
     )
     assert (str(read.pool), str(read.pool6), read.numbers) == ("10.0.0.0/16", "fd00::/48", Numbers(300, 100))
+    assert str(read.ipsec_pool) == "10.1.0.0/16"
     assert read.numbers.priorities == [100, 199]
 
 
@@ -85,6 +88,27 @@ def test_a_colo_with_numbers_of_its_own() -> None:
             {"extrude_inside_pool6": "2001:db8::/32"},
             "extrude_inside_pool6: 2001:db8::/32 overlaps 2001:db8:100::/48 of the same colo; give a private prefix",
         ),
+        (
+            {"extrude_ipsec_pool": "fd00::/48"},
+            "extrude_ipsec_pool: 'fd00::' is not an IPv4 address; give an IPv4 prefix such as 10.254.0.0/15",
+        ),
+        (
+            {"extrude_ipsec_pool": "203.0.113.128/25"},
+            "extrude_ipsec_pool: 203.0.113.128/25 overlaps 203.0.113.0/24 of the same colo; give a private prefix",
+        ),
+        (
+            {"extrude_ipsec_pool": "198.18.0.0/15", "extrude_colo_address": "198.19.255.255"},
+            "extrude_ipsec_pool: 198.18.0.0/15 overlaps 198.19.255.255 of the same colo; give a private prefix",
+        ),
+        (
+            {"extrude_ipsec_pool": "10.255.0.0/16"},
+            "extrude_ipsec_pool: 10.255.0.0/16 overlaps 10.254.0.0/15 of the same colo; give a private prefix",
+        ),
+        (
+            {"extrude_inside_pool": "10.252.0.0/14"},
+            "extrude_ipsec_pool: 10.252.0.0/15 overlaps 10.252.0.0/14 of the same colo; give a private prefix",
+        ),
+        ({"extrude_inside_pool": "10.252.0.0/15", "extrude_ipsec_pool": "10.254.0.0/15"}, None),
         ({"extrude_table": 254}, "extrude_table: 254 is out of range; give a whole number from 256 to 4294967259"),
         (
             {"extrude_rule_priority": 32700},

@@ -63,6 +63,14 @@ def test_a_setting_of_links_is_no_variable() -> None:
         noted.raise_if_any()
 
 
+def test_but_whether_links_are_encrypted_is_one_too() -> None:
+    noted = Problems()
+    hosts = {"rack": colo(), "office": office(extrude_ipsec=True, extrude_ipsec_psk="x" * 20)}
+    found = read_inventory(hosts, {"extrude_colos": ["rack"], "extrude_sites": ["office"]}, noted)
+    noted.raise_if_any()
+    assert len(found.sites["office"].encrypted) == 2
+
+
 def test_other_variables_are_nobodys_business() -> None:
     noted = Problems()
     hosts = {"rack": colo(), "office": office(extrude_site_phone="1", lans="x", extrude_topology={})}

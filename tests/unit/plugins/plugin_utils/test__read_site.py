@@ -105,10 +105,6 @@ def test_a_list_of_one_colo_and_what_later_versions_use_left_empty() -> None:
             "extrude_direct: is not supported by this version yet; leave it out",
         ),
         (
-            {"extrude_ipsec_psk": "secret"},
-            "extrude_ipsec_psk: is not supported by this version yet; leave it out",
-        ),
-        (
             {"extrude_forwards": [{"port": 80}]},
             "extrude_forwards: is not supported by this version yet; leave it out",
         ),

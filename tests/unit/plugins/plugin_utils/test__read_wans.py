@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from netaddr import IPNetwork
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_wans import check_ipv6, read_wans
@@ -42,6 +44,8 @@ def test_a_link_with_its_defaults() -> None:
         address=IPNetwork("192.0.2.2/24"),
         gateway=IPNetwork("192.0.2.1/32"),
         mtu=1500,
+        ipsec=False,
+        nat=False,
         metric=1,
         weight=None,
         up=None,
@@ -111,8 +115,12 @@ def test_a_gateway_may_lie_outside_the_links_network(address: str, gateway: str)
         ({"detect": 29}, "detect: 29 is out of range; give a whole number from 30 to 60000"),
         ({"hold_down": 0}, "hold_down: 0 is out of range; give a whole number from 1 to 3600"),
         ({"hold_down": 9, "hold_down_max": 8}, "hold_down_max: 8 is less than hold_down, 9; give 9 or more"),
-        ({"nat": True}, "nat: true is not supported by this version yet; leave it out"),
-        ({"ipsec": True}, "ipsec: true is not supported by this version yet; leave it out"),
+        (
+            {"nat": True, "ipsec": False},
+            "ipsec: false does not go with nat: GRE can't pass NAT without IPsec; leave out one of both",
+        ),
+        ({"nat": "yes"}, "nat: 'yes' is not a truth value; give true or false"),
+        ({"ipsec": 1}, "ipsec: 1 is not a truth value; give true or false"),
         ({"ipsec": "no"}, "ipsec: 'no' is not a truth value; give true or false"),
         ({"gatway": 1}, "gatway: is not known; the nearest known key is gateway"),
         ({"wieght": 1}, "wieght: is not known; the nearest known key is weight"),
@@ -242,3 +250,89 @@ def test_ipv6_needs_1280_bytes_inside() -> None:
     check_ipv6(one, read_wans(one))
     problem = "1307 leaves IPv6 too little inside the tunnel; give 1308 or more, or extrude IPv4 only"
     assert noted(one) == [f"office: extrude_wans[1].mtu: {problem}"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "default", "encrypted", "behind_nat"),
+    [
+        ({}, None, False, False),
+        ({}, False, False, False),
+        ({}, True, True, False),
+        ({"ipsec": True}, None, True, False),
+        ({"ipsec": False}, True, False, False),
+        ({"ipsec": None}, True, True, False),
+        ({"nat": True}, None, True, True),
+        ({"nat": True}, False, True, True),
+        ({"nat": True, "ipsec": True}, False, True, True),
+        ({"nat": False}, True, True, False),
+        ({"nat": False, "ipsec": False}, True, False, False),
+    ],
+)
+@pytest.mark.parametrize("addresses", [{}, {"address": ..., "gateway": ...}])
+def test_which_links_are_encrypted(
+    keys: dict[str, Any], default: bool | None, encrypted: bool, behind_nat: bool, addresses: dict[str, Any]
+) -> None:
+    one = reader({"extrude_wans": [dsl(**keys, **addresses), cable(ipsec=False)], "extrude_ipsec": default})
+    wan, other = read_wans(one)
+    assert (wan.ipsec, wan.nat) == (encrypted, behind_nat)
+    assert (other.ipsec, other.nat) == (False, False)
+    assert noted(one) == []
+
+
+def test_a_default_that_is_no_truth_value_is_told_once() -> None:
+    one = reader({"extrude_wans": [dsl(), cable()], "extrude_ipsec": "yes"})
+    assert [wan.ipsec for wan in read_wans(one)] == [False, False]
+    assert noted(one) == ["office: extrude_ipsec: 'yes' is not a truth value; give true or false"]
+
+
+def test_a_link_behind_nat_is_encrypted_even_where_it_is_told_not_to_be_by_default() -> None:
+    text = "false does not go with nat: GRE can't pass NAT without IPsec; leave out one of both"
+    assert problems(dsl(nat=True, ipsec=False), cable(nat=True)) == [f"office: extrude_wans[0].ipsec: {text}"]
+
+
+def inside_mtu(**keys: Any) -> int:
+    (wan,) = read_wans(reader({"extrude_wans": [dsl(**keys)]}))
+    return wan.tunnel_mtu
+
+
+def on_the_wire(inner: int, nat: bool) -> int:
+    """Bytes of a packet of the link that carries *inner* bytes: IPv4, ESP header and IV, GRE with key, padding, tag."""
+    encrypted = 8 + inner + 2
+    return 20 + 8 + 8 + -(-encrypted // 4) * 4 + 16 + (8 if nat else 0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "mtu"),
+    [
+        ({}, 1472),
+        ({"ipsec": True}, 1430),
+        ({"nat": True}, 1422),
+        ({"ipsec": True, "mtu": 1492}, 1422),
+        ({"nat": True, "mtu": 1492}, 1414),
+        ({"ipsec": True, "mtu": 1503}, 1430),
+        ({"ipsec": True, "mtu": 1504}, 1434),
+    ],
+)
+def test_what_fits_inside(keys: dict[str, Any], mtu: int) -> None:
+    assert inside_mtu(**keys) == mtu
+
+
+def test_what_was_seen_on_the_wire() -> None:
+    """The table of docs/decisions/0008."""
+    assert (on_the_wire(1400, nat=False), on_the_wire(1400, nat=True)) == (1464, 1472)
+
+
+@given(st.integers(576, 9216), st.booleans())
+def test_an_encrypted_packet_fills_the_link_and_no_larger_one_fits(mtu: int, nat: bool) -> None:
+    spare = 8  # which Linux keeps free in BEET mode
+    largest = max(inner for inner in range(mtu) if on_the_wire(inner, nat) + spare <= mtu)
+    assert inside_mtu(mtu=mtu, nat=nat, ipsec=True) == largest
+
+
+@pytest.mark.parametrize(("keys", "least"), [({}, 1308), ({"ipsec": True}, 1352), ({"nat": True}, 1360)])
+def test_what_a_link_needs_for_ipv6(keys: dict[str, Any], least: int) -> None:
+    for mtu in (576, least - 1, least):
+        one = reader({"extrude_wans": [dsl(mtu=mtu, **keys)]})
+        check_ipv6(one, read_wans(one))
+        text = f"{mtu} leaves IPv6 too little inside the tunnel; give {least} or more, or extrude IPv4 only"
+        assert noted(one) == ([f"office: extrude_wans[0].mtu: {text}"] if mtu < least else [])

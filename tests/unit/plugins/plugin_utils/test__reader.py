@@ -58,6 +58,12 @@ def test_a_misspelt_variable_is_pointed_at() -> None:
     ]
 
 
+def test_a_variable_that_only_begins_like_another_is_no_misspelling() -> None:
+    one = reader({"extrude_ipsec": True})
+    one.read("extrude_ipsec_psk", _kinds.items("addresses"))
+    assert noted(one) == ["office: extrude_ipsec_psk: is missing; give a list of addresses"]
+
+
 def test_a_bad_value_gives_the_neutral_one() -> None:
     one = reader({"slot": 17})
     assert one.read("slot", SLOT) == 0

@@ -54,6 +54,13 @@ def test_a_dynamic_link_may_be_down(dynamic: list[str], present: bool, down: boo
     assert (verdict["ok"], verdict["down"], verdict["excused"], verdict["text"]) == (False, down, down, text)
 
 
+def test_a_tunnel_that_is_not_encrypted_says_why() -> None:
+    tunnel = {**TUNNEL, "ok": False, "rtt_ms": None, "unencrypted": "received AUTHENTICATION_FAILED notify error"}
+    (verdict,) = report([tunnel], [SEEN])
+    reason = "no answer through ex-dsl; it is not encrypted: received AUTHENTICATION_FAILED notify error"
+    assert verdict["text"] == f"dsl FAILED: {reason}"
+
+
 SILENT = {**TUNNEL, "wan": "cable", "ok": False, "error": "no answer", "rtt_ms": None}
 
 

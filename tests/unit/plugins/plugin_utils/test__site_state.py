@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils._bind import bind
 from ansible_collections.multihome.extrude.plugins.module_utils._model import State
-from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, run
+from tests.unit.plugins.plugin_utils.samples import Vars, cable, colo, dsl, office, run
 
 V6 = ["203.0.113.10", "203.0.113.16/28", "2001:db8:100::10", "2001:db8:100:1::/64"]
 LANS = [
@@ -74,6 +74,8 @@ def test_the_whole_state() -> None:
                 "device": "cable0",
             },
         ],
+        "secret": {"site": "acme.1", "links": "*.1.acme.extrude"},
+        "connections": [],
         "groups": [{"device": "dsl0", "group": 4200}, {"device": "cable0", "group": 4200}],
         "delays": [],
         "addresses": [
@@ -420,3 +422,58 @@ def test_the_inventory_may_have_the_last_word_on_gateways() -> None:
         {"device": "dsl0", "address": "192.0.2.2"},
         {"device": "cable0", "address": "198.51.100.2"},
     ]
+
+
+PSK = "correct horse battery staple"
+
+
+def test_an_encrypted_link_beside_a_plain_one() -> None:
+    found = state(extrude_wans=[dsl(ipsec=True), cable()], extrude_ipsec_psk=PSK)
+    plain = state()
+    assert [(tunnel["local"], tunnel["remote"], tunnel["device"], tunnel["mtu"]) for tunnel in found["tunnels"]] == [
+        ("10.252.0.1", "10.252.0.0", "dsl0", 1430),
+        ("198.51.100.2", "203.0.113.2", "cable0", 1472),
+    ]
+    assert found["tunnels"][1] == plain["tunnels"][1]
+    assert [connection["name"] for connection in found["connections"]] == ["ex-dsl"]
+    assert found["addresses"] == [{"device": "lo", "address": "10.252.0.1/32"}, *plain["addresses"]]
+    assert found["links"] == [
+        {"wan": "dsl", "interface": "dsl0", "address": "192.0.2.2", "encrypted": True},
+        {"wan": "cable", "interface": "cable0", "address": "198.51.100.2"},
+    ]
+    own = {"family": 4, "priority": 4230, "table": 4221, "source": "10.252.0.1/32"}
+    assert [rule for rule in found["rules"] if rule not in plain["rules"]] == [own]
+    assert [rule for rule in found["rules"] if rule != own] == plain["rules"]
+    chains = [(chain["table"], chain["hook"]) for chain in found["chains"] if chain["table"] == "raw"]
+    assert chains == [("raw", "PREROUTING"), ("raw", "OUTPUT")]
+    assert [chain["name"] for chain in found["chains"]][:-2] == [chain["name"] for chain in plain["chains"]]
+    same = ("groups", "delays", "proxies", "routes", "sysctls", "lans", "expects", "reserved", "secret")
+    assert {key: found[key] for key in same} == {key: plain[key] for key in same}
+
+
+def test_segments_fit_the_smallest_of_the_tunnels() -> None:
+    found = state(extrude_wans=[dsl(nat=True), cable()], extrude_ipsec_psk=PSK)
+    sizes = {rule.rpartition(" ")[2] for chain in found["chains"] for rule in chain["rules"] if "--set-mss" in rule}
+    assert sizes == {str(1422 - 40)}
+
+
+def test_an_encrypted_dynamic_link_has_fixed_ends_and_reports_nothing() -> None:
+    wans = [dsl(interface="ppp*", address=..., gateway=..., nat=True), cable()]
+    endpoint = {"key": "ssh-ed25519 AAAA", "port": 22, "host_keys": ["ssh-ed25519 AAAA"]}
+    found = state(extrude_wans=wans, extrude_ipsec_psk=PSK, extrude_endpoint=endpoint)
+    assert found["links"][0] == {"wan": "dsl", "interface": "ppp*", "encrypted": True}
+    assert (found["tunnels"][0]["local"], found["tunnels"][0]["remote"]) == ("10.252.0.1", "10.252.0.0")
+    assert found["tunnels"][0]["device"] == "{dsl.device}"
+    assert not [file["path"] for file in found["files"] if "endpoint" in file["path"]]
+
+
+def test_the_pool_of_the_colo_makes_the_ends_of_encrypted_tunnels() -> None:
+    site = office(extrude_wans=[dsl(ipsec=True, slot=3)], extrude_site_id=2, extrude_ipsec_psk=PSK)
+    found = run(rack=colo(extrude_ipsec_pool="10.9.0.0/16"), office=site)
+    ends = ("10.9.0.37", "10.9.0.36")  # 2 * (16 + 2), and the one after
+    (near,), (far,) = found["sites"]["office"]["tunnels"], found["colos"]["rack"][0]["tunnels"]
+    assert (near["local"], near["remote"]) == (far["remote"], far["local"]) == ends
+
+
+def test_no_state_holds_a_secret() -> None:
+    assert PSK not in str(state(extrude_wans=[dsl(ipsec=True)], extrude_ipsec_psk=PSK))

@@ -1,0 +1,36 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What keeps encrypted tunnels closed while they are not encrypted, in the words that iptables-save prints.
+
+Both ends of such a tunnel are addresses of a pool that is used for nothing else, so a few rules do for any number of
+them: what comes from the pool or goes to it without an IPsec policy is dropped, whether IKE is up, down, or not there.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain
+
+if TYPE_CHECKING:
+    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site
+
+CLEAR = "-m policy --dir {way} --pol none"
+
+
+def protection(site: Site, colo: Colo) -> Iterator[Plain]:
+    """Yield the chains of either end. They stand in the table raw, before whatever an admin lets through."""
+    if not site.encrypted:
+        return
+    pool = colo.ipsec_pool
+    comes, leaves = CLEAR.format(way="in"), CLEAR.format(way="out")
+    yield _chain("PREROUTING", [f"-s {pool} {comes} -j DROP", f"-d {pool} ! -i lo {comes} -j DROP"])
+    yield _chain("OUTPUT", [f"-d {pool} ! -o lo {leaves} -j DROP"])
+
+
+def _chain(hook: str, rules: list[str]) -> Plain:
+    return {"family": 4, "table": "raw", "name": f"EXTRUDE-{hook}", "hook": hook, "rules": rules}
