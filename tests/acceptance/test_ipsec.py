@@ -184,6 +184,13 @@ def test_without_the_daemon_nothing_leaves(lab: Lab, host: str) -> None:
     assert not is_clear(lab)
 
 
+@pytest.mark.parametrize("host", ["office", "colo"])
+def test_after_a_power_cut_all_comes_back_and_nothing_was_in_the_clear(lab: Lab, host: str) -> None:
+    lab.reboot(host, hard=True)
+    wait_until(lambda: all_up(lab), "all tunnels carry packets", 200)
+    assert not is_clear(lab)
+
+
 def test_a_nat_that_forgets_costs_one_link_a_moment(lab: Lab) -> None:
     lab.rebind("cgnat")
     wait_until(lambda: all_up(lab), "all tunnels carry packets")
