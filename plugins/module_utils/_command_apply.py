@@ -41,12 +41,14 @@ def add(commands: Any) -> None:
         " What cannot stand, since others have put something there, is left out and told.",
     )
     parser.add_argument("--check", action="store_true", help="only print what it would do")
+    lazy = "leave it to another apply that waits for its turn, if there is one; for callers that come often"
+    parser.add_argument("--lazy", action="store_true", help=lazy)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, store: Store) -> int:
     """Do it."""
-    operations, problems = apply(store, options.check)
+    operations, problems = apply(store, options.check, options.lazy)
     for operation in operations:
         sys.stdout.write(f"{operation}\n")
     if not options.check:
@@ -60,16 +62,16 @@ def run(options: argparse.Namespace, store: Store) -> int:
     return 0
 
 
-def apply(store: Store, check: bool = False) -> tuple[list[Operation], list[str]]:
-    """Bring the host to its states: what was done, and what hindered it.
+def apply(store: Store, check: bool = False, lazy: bool = False) -> tuple[list[Operation], list[str]]:
+    """Bring the host to its states: what was done, and what hindered it. A *lazy* call may leave it to another one.
 
     First what a run of the playbook has made so far and not purged yet, then all else.
     """
     done: list[Operation] = []
     problems: list[str] = []
     parts: tuple[Part, ...] = ("make", "")
-    with nullcontext() if check else store.records.locked():
-        states = store.states.load()
+    with nullcontext(True) if check else store.records.locked(lazy) as mine:
+        states = store.states.load() if mine else ()
         for part in parts:
             group = [state for state in states if state.get("only", "") == part]
             more, hindered = _apart(group, part, store, check) if group else ([], [])

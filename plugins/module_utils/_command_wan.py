@@ -54,7 +54,8 @@ def run(options: argparse.Namespace, store: Store) -> int:
         changed = {} if options.device in held else forgotten(options.device, hints)
     for wan, hint in changed.items():
         store.hints.store(wan, hint)
-    return _command_apply.run(argparse.Namespace(check=False), store)
+    # one that waits already sees what was just stored
+    return _command_apply.run(argparse.Namespace(check=False, lazy=True), store)
 
 
 # --- pure ------------------------------------------------------------------------------------------

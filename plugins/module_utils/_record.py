@@ -18,6 +18,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from ._bind import Plain
 from ._model import Rule, State, Sysctl
@@ -53,20 +54,27 @@ class Records:
         return self._files.lost
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """One run at a time changes this host; a second one waits.
-
-        Whoever can read the file can lock it (flock(2)), so only root may.
+    def locked(self, lazy: bool = False) -> Iterator[bool]:
+        """One run at a time changes this host; a second one waits. So does a *lazy* one, unless another lazy one waits
+        already: False then, without the lock. What both are about is left to that one, which has looked at nothing yet.
         """
-        try:
-            self._lock.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            lock = os.fdopen(os.open(self._lock, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w")
-            os.fchmod(lock.fileno(), 0o600)
-        except OSError as error:
-            raise cannot("write", self._lock, error) from error
-        with lock:
+        with _lock_file(self._lock) as lock:
+            if not lazy:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            elif not self._queued(lock):
+                yield False
+                return
+            yield True
+
+    def _queued(self, lock: TextIO) -> bool:
+        """Wait for the lock at the one place that there is for lazy ones; False where somebody has that place."""
+        with _lock_file(self._lock.with_name(f"{self._lock.name}.next")) as place:
+            try:
+                fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            return True
 
     def load(self) -> tuple[State, ...]:
         """The states of every owner on this host."""
@@ -94,6 +102,19 @@ class Records:
                 files[state.owner.customer][state.owner.site] = state.plain()
         with self._files.storing(files):
             yield
+
+
+@contextmanager
+def _lock_file(path: Path) -> Iterator[TextIO]:
+    """Whoever can read the file can lock it (flock(2)), so only root may."""
+    try:
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        lock = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w")
+        os.fchmod(lock.fileno(), 0o600)
+    except OSError as error:
+        raise cannot("write", path, error) from error
+    with lock:
+        yield lock
 
 
 def _same(one: State | None, other: State) -> bool:

@@ -54,6 +54,25 @@ def test_hosts_that_reboot_come_back_without_a_run(mended: Lab, reboots: list[tu
     wait_until(lambda: settled(mended), "no drift")
 
 
+def test_events_in_heaps_leave_one_unit_that_waits(mended: Lab) -> None:
+    """As on a host that is too busy to follow: here somebody else holds the lock."""
+    hold = ["flock", "/run/extrude/lock", "sh", "-c", "echo held; sleep 45"]
+    with mended.popen("office", hold) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        mended.exec("office", ["sh", "-c", "for n in 1 2 3 4 5 6; do /usr/lib/extrude/run apply --lazy; done"])
+        wait_until(lambda: len(_waiting(mended)) == 1, "one of six waits", 40)
+    wait_until(lambda: not _waiting(mended), "it has had its turn")
+    assert settled(mended)
+
+
+def _waiting(lab: Lab) -> list[str]:
+    """The units of hooks that have not ended."""
+    return lab.exec(
+        "office", ["systemctl", "list-units", "--plain", "--no-legend", "run-*.service"]
+    ).stdout.splitlines()
+
+
 FOREIGN = """[Unit]
 DefaultDependencies=no
 Before=extrude.service

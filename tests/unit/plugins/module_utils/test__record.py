@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -198,6 +199,33 @@ def test_a_second_run_waits_for_the_first(tmp_path: Path) -> None:
         first.communicate("go on\n")
         assert entered.wait(10)
         thread.join()
+
+
+def test_of_lazy_ones_one_waits_and_others_leave_it_to_that(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        python(HOLD, tmp_path), env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        turns: list[bool] = []
+
+        def lazy() -> None:
+            with Records(tmp_path).locked(lazy=True) as mine:
+                turns.append(mine)
+
+        threads = [threading.Thread(target=lazy) for _number in range(5)]
+        for thread in threads:
+            thread.start()
+        end = time.monotonic() + 10
+        while len(turns) < 4 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert turns == [False] * 4
+        first.communicate("go on\n")
+        for thread in threads:
+            thread.join(10)
+        assert turns == [False] * 4 + [True]
+    with Records(tmp_path).locked(lazy=True) as mine:
+        assert mine
 
 
 def test_nobody_else_can_lock(tmp_path: Path) -> None:
