@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Each command is a script in tools/ and runs as root or by sudo. Words for it: make units ARGS="-k routes"
 
-# What `make test` runs, in this order: each is a script in tools/ and a command of its own.
-STEPS := lint types units units-pyroute2 sanity ansible-lint docs-lint build molecule acceptance links stock
-# one lab uses one processor, and the last two have one each
-IN_TURN := $(filter-out links stock,$(STEPS)) links+stock
+# What `make test` runs, in this order: each is a script in tools/ and a command of its own. Those with a plus between them
+# run side by side: each has a lab, which uses one processor.
+IN_TURN := lint types ansible-lint docs-lint build units units-pyroute2 sanity molecule+stock acceptance
+STEPS := $(subst +, ,$(IN_TURN))
 
 RUN = @EXTRUDE_COMMAND="$(MAKECMDGOALS)" tools/as-root tools/$@.sh $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: bench lab-links help demo setup test clean fresh lock $(STEPS)
+.PHONY: bench links lab-links help demo setup test clean fresh lock $(STEPS)
 
 help: ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 18
@@ -57,10 +57,10 @@ bench: setup ## Measure the engine beside ip(8); leave the machine alone meanwhi
 acceptance: setup ## Run the acceptance tests in the lab: make acceptance ARGS="-k sources"
 	$(RUN)
 
-links: setup ## Run the short ones (pytest's marker) of make lab-links
+links: setup ## Run those of the acceptance tests that are of links that come and go, or are encrypted
 	$(RUN)
 
-stock: setup ## Run their core (pytest's marker) on the stock Debian kernel, with nftables-backed iptables
+stock: setup ## Run the core of the acceptance tests (pytest's marker) on the stock Debian kernel, with nftables-backed iptables
 	$(RUN)
 
 lab-links: setup ## Test links that come and go: real PPPoE and DHCP (an hour; make test has the short ones)

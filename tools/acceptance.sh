@@ -7,12 +7,12 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 need_setup
 
-# user-mode-linux uses one core; the order stays, since what needs bare hosts comes first
+# user-mode-linux uses one core; the order is that of conftest.py
 [ $# -gt 0 ] || set -- -n 2 --dist loadfile --no-loadscope-reorder
 
 # all of them, unless some are named: pytest needs a path to find its own options there
 tests=(tests/acceptance)
 for word in "$@"; do [[ $word != tests/acceptance/* ]] || tests=(); done
 
-# of two -m the last one counts: make lab-links, make links and make stock choose others
-python -m pytest -o cache_dir="$CACHE/pytest" -m "not dynamic" ${tests[@]+"${tests[@]}"} "$@"
+# of two -m the last one counts: make links, make lab-links and make stock choose others
+python -m pytest -o cache_dir="$CACHE/pytest" -m "not dynamic or short" ${tests[@]+"${tests[@]}"} "$@"

@@ -36,8 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What begins with bare hosts comes first."""
-    items.sort(key=lambda item: item.path.stem != "test_deployment")
+    """What has a lab of its own comes first, while no other is up; then what begins with bare hosts."""
+    items.sort(key=lambda item: (not item.get_closest_marker("dynamic"), item.path.stem != "test_deployment"))
 
 
 @pytest.fixture(scope="session")
