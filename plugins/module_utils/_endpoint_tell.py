@@ -32,7 +32,9 @@ UNIT = "extrude-endpoint@{}.service"
 
 _LONGEST = 60
 """Seconds between two attempts at most."""
-_ATTEMPT_SECONDS = 30
+_ATTEMPT_SECONDS = 60
+"""For one that got through: ssh itself notices within 10 s that a path is dead, and a colo may have many to hear."""
+_SYSTEMD_SECONDS = 30
 _SILENCE = 60
 """Seconds after a report in which its tunnel has to live. Else the colo is told again: it may have forgotten, as after
 its disk was restored, or somebody else has told it of this link."""
@@ -231,6 +233,6 @@ def _run(folder: str, wan: str, address: str) -> tuple[int, str, str]:
 
 
 def _systemctl(*words: str) -> None:
-    done = _programs.run([_programs.find("systemctl") or "systemctl", *words], _ATTEMPT_SECONDS)
+    done = _programs.run([_programs.find("systemctl") or "systemctl", *words], _SYSTEMD_SECONDS)
     if done.returncode:
         raise EngineError(f"the colo is not told: {_programs.words(done.stderr)}")
