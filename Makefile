@@ -10,7 +10,7 @@ STEPS := $(subst +, ,$(IN_TURN))
 RUN = @EXTRUDE_COMMAND="$(MAKECMDGOALS)" tools/as-root tools/$@.sh $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: bench links lab-links help demo setup test clean fresh lock $(STEPS)
+.PHONY: bench links long help demo setup test clean fresh lock $(STEPS)
 
 help: ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 18
@@ -63,7 +63,7 @@ links: setup ## Run those of the acceptance tests that are of links that come an
 stock: setup ## Run the core of the acceptance tests (pytest's marker) on the stock Debian kernel, with nftables-backed iptables
 	$(RUN)
 
-lab-links: setup ## Test links that come and go: real PPPoE and DHCP (an hour; make test has the short ones)
+long: setup ## Run the acceptance tests that take long, which make test leaves out: two hours
 	$(RUN)
 
 fresh: ## Prove a command in a fresh minimal Debian 12: make fresh ARGS="make test"

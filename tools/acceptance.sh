@@ -14,5 +14,5 @@ need_setup
 tests=(tests/acceptance)
 for word in "$@"; do [[ $word != tests/acceptance/* ]] || tests=(); done
 
-# of two -m the last one counts: make links, make lab-links and make stock choose others
-python -m pytest -o cache_dir="$CACHE/pytest" -m "not dynamic or short" ${tests[@]+"${tests[@]}"} "$@"
+# of two -m the last one counts: make links, make long and make stock choose others
+python -m pytest -o cache_dir="$CACHE/pytest" -m "not long" ${tests[@]+"${tests[@]}"} "$@"

@@ -141,8 +141,7 @@ def mended(deployed: Lab) -> Iterator[Lab]:
         deployed.heal(link)
     for host in HOSTS:
         deployed.exec(host, ["/lib/systemd/systemd-networkd-wait-online", "--quiet", "--timeout=30"])
-    failed = {host: result.message for host, result in modules.apply_all(deployed).items() if result.failed}
-    if failed:
+    if failed := modules.put_back(deployed):
         pytest.exit(f"the lab cannot be put back: {failed}", 1)
     sessions.wait_up(deployed)
 

@@ -103,6 +103,7 @@ def test_check_mode_says_what_a_run_would_do_and_does_nothing(deployed: Lab) -> 
     assert traces(deployed) == before
 
 
+@pytest.mark.long
 def test_the_last_live_link_is_drilled_only_when_told_so(mended: Lab) -> None:
     mended.cut("cable", black_hole=True)
     sessions.wait_down(mended, "office", "ex-cable")
@@ -172,6 +173,7 @@ def wait(lab: Lab, condition: str, seconds: float) -> float:
 GONE = f"! iptables-save | grep -q {CHAIN} && ! systemctl list-units --all | grep -q extrude-drill"
 
 
+@pytest.mark.long
 def test_a_killed_module_is_undone_by_the_timer_and_meanwhile_no_second_drill_begins(mended: Lab) -> None:
     sessions.wait_up(mended)
     before = traces(mended)["office"]
@@ -192,6 +194,7 @@ def test_a_killed_module_is_undone_by_the_timer_and_meanwhile_no_second_drill_be
     assert not snapshot.difference(before, traces(mended)["office"])
 
 
+@pytest.mark.long
 def test_a_controller_that_vanishes_leaves_no_black_hole(mended: Lab) -> None:
     sessions.wait_up(mended)
     before = traces(mended)["office"]
@@ -216,6 +219,7 @@ def _ends() -> dict[str, Any]:
 VERIFY = playbook.CHECKOUT / "tests" / "acceptance" / "playbooks" / "verify.yml"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("host", "change", "said"),
     [

@@ -17,7 +17,7 @@ from tests.acceptance.test_links import extrude, wait_until
 from tests.lab.lab import Lab
 from tests.lab.topology import NAT
 
-pytestmark = [pytest.mark.dynamic, pytest.mark.short]
+pytestmark = pytest.mark.dynamic
 
 INVENTORY = playbook.CHECKOUT / "inventories" / "lab-nat"
 ALL_AT_ONCE = ("-e", '{"extrude_batches": ["100%"]}')

@@ -12,7 +12,7 @@ import pytest
 from tests.acceptance.conftest import dynamic_lab
 from tests.lab.lab import Lab
 
-pytestmark = pytest.mark.dynamic
+pytestmark = [pytest.mark.dynamic, pytest.mark.long]
 
 OUTSIDE = "198.18.0.10"
 LINKS = {  # link -> its customer

@@ -138,7 +138,6 @@ def told(lab: Lab, link: str) -> dict[str, Any]:
 # --- the run --------------------------------------------------------------------------------------
 
 
-@pytest.mark.short
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_first_check_on_bare_hosts_says_what_the_run_does(first: First, host: str) -> None:
     assert first.check.code == 0, first.check.output
@@ -147,26 +146,22 @@ def test_the_first_check_on_bare_hosts_says_what_the_run_does(first: First, host
     assert run == check
 
 
-@pytest.mark.short
 def test_the_recap_says_that_all_tunnels_work(first: First) -> None:
     words = first.run.words()
     assert [text.split(":")[0] for text in words] == ["dsl ok", "cable ok"] * 3
 
 
-@pytest.mark.short
 @pytest.mark.parametrize("link", LINKS)
 def test_the_colo_knows_where_a_link_is(deployed: Lab, link: str) -> None:
     assert known(deployed, link)
     assert told(deployed, link)["heard"] == deployed.given()[link]
 
 
-@pytest.mark.short
 @pytest.mark.parametrize(("node", "name"), [("desk", "office"), ("till", "branch"), ("scanner", "depot")])
 def test_a_lan_leaves_as_its_extruded_address(deployed: Lab, node: str, name: str) -> None:
     assert traffic.source_seen_outside(deployed, node) == SITES[name][2]
 
 
-@pytest.mark.short
 def test_a_second_run_changes_nothing_and_one_with_a_link_down_says_so_in_words(lab: Lab) -> None:
     second = playbook.run(lab, "--limit", "office", inventory=INVENTORY)
     assert second.code == 0, second.output
@@ -180,7 +175,6 @@ def test_a_second_run_changes_nothing_and_one_with_a_link_down_says_so_in_words(
     assert cable.startswith("cable ok")
 
 
-@pytest.mark.short
 def test_a_match_that_is_not_what_pppd_calls_the_session_is_told(lab: Lab) -> None:
     wans = yaml.safe_load((INVENTORY / "host_vars" / "office.yml").read_text())["extrude_wans"]
     wans[0]["match"] = "isp-dsl"
@@ -195,6 +189,7 @@ def test_a_match_that_is_not_what_pppd_calls_the_session_is_told(lab: Lab) -> No
 # --- links that move ------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("turn", range(3))
 def test_a_link_that_is_dialled_anew_carries_traffic_at_once_and_the_other_loses_nothing(lab: Lab, turn: int) -> None:
     before, start = _tunnel(lab, "dsl")["ifindex"], moments.now(lab)
@@ -229,14 +224,12 @@ def test_a_link_that_is_dialled_anew_carries_traffic_at_once_and_the_other_loses
     assert through <= MOST_SECONDS * slowness
 
 
-@pytest.mark.short
 @pytest.mark.parametrize("link", LINKS)
 def test_whatever_program_brings_a_link_up_the_colo_hears_of_it(lab: Lab, link: str) -> None:
     new = lab.readdress(link)
     wait_until(lambda: known(lab, link), f"the colo knows that {link} is at {new}")
 
 
-@pytest.mark.short
 def test_a_session_that_comes_back_as_another_device(lab: Lab) -> None:
     lab.redial("dsl", device="ppp1")
     wait_until(lambda: known(lab, "dsl"), "the tunnel works")
@@ -244,6 +237,7 @@ def test_a_session_that_comes_back_as_another_device(lab: Lab) -> None:
     wait_until(lambda: known(lab, "dsl"), "the tunnel works")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("link", "other"), [("dsl", "dsl-branch"), ("cable", "cable-depot"), ("dsl-depot", "dsl")])
 def test_two_sites_that_swap_addresses_find_their_ways(lab: Lab, link: str, other: str) -> None:
     before = lab.given()
@@ -252,6 +246,7 @@ def test_two_sites_that_swap_addresses_find_their_ways(lab: Lab, link: str, othe
     assert (far_end(lab, link), far_end(lab, other)) == (before[other], before[link])
 
 
+@pytest.mark.long
 def test_a_colo_that_is_away_is_told_when_it_is_back(lab: Lab) -> None:
     lab.cut("rack")
     lab.readdress("dsl")
@@ -264,6 +259,7 @@ def test_a_colo_that_is_away_is_told_when_it_is_back(lab: Lab) -> None:
     assert told(lab, "dsl")["heard"] == lab.given()["dsl"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kept", "leads"), [("198.51.100.200",) * 2, ("{", "127.0.0.2")], ids=["restored", "damaged"])
 def test_a_colo_that_has_forgotten_where_a_link_is_is_told_again(lab: Lab, kept: str, leads: str) -> None:
     """As after its disk was restored from an older copy, or after a thief of the site's key has reported the link."""
@@ -276,6 +272,7 @@ def test_a_colo_that_has_forgotten_where_a_link_is_is_told_again(lab: Lab, kept:
     wait_until(lambda: known(lab, "dsl"), "the tunnel works")
 
 
+@pytest.mark.long
 def test_a_colo_with_a_full_disk_is_told_until_it_has_room(lab: Lab) -> None:
     folder = "/var/lib/extrude/endpoints"
     fill = f"mount -t tmpfs -o size=4k,mode=0755,uid=extrude none {folder} && echo full >{folder}/full"
@@ -288,7 +285,6 @@ def test_a_colo_with_a_full_disk_is_told_until_it_has_room(lab: Lab) -> None:
     wait_until(lambda: known(lab, "dsl"), "the colo has heard")
 
 
-@pytest.mark.short
 def test_a_site_with_a_full_disk_follows_its_links_and_writes_that_down_when_there_is_room(lab: Lab) -> None:
     folder, aside, spare = "/var/lib/extrude", "/run/aside", "/run/extrude/records"
     fill = f"cp -a {folder} {aside}; mount -t tmpfs -o size=1m,mode=0755 none {folder}; cp -a {aside}/. {folder}"
@@ -304,7 +300,6 @@ def test_a_site_with_a_full_disk_follows_its_links_and_writes_that_down_when_the
         lab.exec("office", ["sh", "-ec", f"cp -a {folder}/. {aside}; umount {folder}; cp -a {aside}/. {folder}"])
 
 
-@pytest.mark.short
 def test_a_site_whose_disk_is_read_only_follows_its_links_and_writes_that_down_later(lab: Lab) -> None:
     folder = "/var/lib/extrude"
     lab.exec("office", ["sh", "-ec", f"mount --bind {folder} {folder}; mount -o remount,bind,ro {folder}"])
@@ -319,7 +314,6 @@ def test_a_site_whose_disk_is_read_only_follows_its_links_and_writes_that_down_l
     assert extrude(lab, "office", "apply", "--check") == ""
 
 
-@pytest.mark.short
 def test_damaged_files_at_a_colo_keep_no_site_of_others_from_being_followed(lab: Lab) -> None:
     folder, aside = "/etc/extrude", "/run/aside-states"
     damage = "for file in globex.json globex.json.last-good stray.json notes; do echo '{' >$file; done"
@@ -337,6 +331,7 @@ def test_damaged_files_at_a_colo_keep_no_site_of_others_from_being_followed(lab:
     assert extrude(lab, "colo", "apply", "--check") == ""
 
 
+@pytest.mark.long
 def test_a_colo_whose_files_have_another_owner_says_so_and_is_mended_by_the_next_run(lab: Lab) -> None:
     """As after its disk was restored from a backup."""
     lab.exec("colo", ["chown", "-R", "root:root", "/var/lib/extrude/endpoints/acme"])
@@ -353,6 +348,7 @@ def test_a_colo_whose_files_have_another_owner_says_so_and_is_mended_by_the_next
 _TO_SSHD = "systemctl kill --kill-whom=main ssh --signal=SIG"  # its sessions may be older
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("harm", "mend", "trouble"),
     [
@@ -373,6 +369,7 @@ def test_an_sshd_that_does_not_answer_is_asked_until_it_does(lab: Lab, harm: str
     wait_until(lambda: known(lab, "dsl"), "the colo has heard")
 
 
+@pytest.mark.long
 def test_a_colo_with_other_host_keys_is_not_told_until_the_next_run(lab: Lab) -> None:
     keys, aside = "/etc/ssh/ssh_host_*", "/run/aside-keys"
     change = f"mkdir {aside}; mv {keys} {aside}; ssh-keygen -A; systemctl restart ssh"
@@ -391,7 +388,6 @@ def test_a_colo_with_other_host_keys_is_not_told_until_the_next_run(lab: Lab) ->
     assert run.code == 0, run.output
 
 
-@pytest.mark.short
 def test_a_link_that_is_given_an_address_of_ours_is_down_until_it_has_another(lab: Lab) -> None:
     address = SITES["office"][2]
     give = f"ip address flush dev cable0; ip address add {address}/24 dev cable0; extrude wan up cable0"
@@ -402,6 +398,7 @@ def test_a_link_that_is_given_an_address_of_ours_is_down_until_it_has_another(la
     wait_until(lambda: known(lab, "cable"), "the link is back")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("address", ["203.0.113.10", "10.254.0.1"], ids=["extruded", "of a tunnel"])
 def test_a_provider_that_gives_an_address_of_ours_loses_its_link_until_it_gives_another(lab: Lab, address: str) -> None:
     former = lab.given()["dsl"]
@@ -419,6 +416,7 @@ def test_a_provider_that_gives_an_address_of_ours_loses_its_link_until_it_gives_
 
 
 # NetworkManager has no event for such a lease, dhclient and networkd tell of it
+@pytest.mark.long
 @pytest.mark.parametrize("link", ["cable", "cable-branch", "cable-depot"])
 def test_a_gateway_that_alone_is_another_in_a_new_lease_is_the_one_that_is_used(lab: Lab, link: str) -> None:
     old, new = "198.51.100.1", "198.51.100.254"
@@ -450,6 +448,7 @@ def _gateway(lab: Lab, link: str) -> str:
 # --- reboots --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hard", [False, True], ids=["graceful", "power cut"])
 def test_a_colo_that_reboots_knows_all_links(lab: Lab, hard: bool) -> None:
     lab.readdress("cable")
@@ -460,12 +459,14 @@ def test_a_colo_that_reboots_knows_all_links(lab: Lab, hard: bool) -> None:
         wait_until(partial(traffic.reaches, lab, "internet", address, 1), f"{name} answers")
 
 
+@pytest.mark.long
 def test_a_link_that_moves_while_the_colo_reboots(lab: Lab) -> None:
     lab.readdress("cable", wait=False)
     lab.reboot("colo", hard=True)
     wait_until(lambda: known(lab, "cable"), "the colo knows the link")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hard", [False, True], ids=["graceful", "power cut"])
 def test_a_site_that_reboots_answers_as_soon_as_its_last_link_is_up(lab: Lab, hard: bool) -> None:
     with moments.pings(lab, "internet", SITES["office"][2], step=0.1) as answers:
@@ -481,6 +482,7 @@ def test_a_site_that_reboots_answers_as_soon_as_its_last_link_is_up(lab: Lab, ha
     assert took <= MOST_BOOT_SECONDS * slowness
 
 
+@pytest.mark.long
 def test_a_colo_that_reboots_with_damaged_files_serves_the_other_customers(lab: Lab) -> None:
     folder, aside = "/etc/extrude", "/var/lib/aside-states"
     damage = f"cp -a {folder} {aside}; truncate --size=100 {folder}/globex.json {folder}/globex.json.last-good; sync"
@@ -498,7 +500,6 @@ def test_a_colo_that_reboots_with_damaged_files_serves_the_other_customers(lab: 
     wait_until(lambda: known(lab, "dsl-depot") and known(lab, "cable-depot"), "globex's tunnels work")
 
 
-@pytest.mark.short
 @pytest.mark.parametrize("order", [("colo", "office"), ("office", "colo")], ids=" first, then ".join)
 def test_both_ends_lose_their_power(lab: Lab, order: tuple[str, str]) -> None:
     with ThreadPoolExecutor() as pool:
@@ -508,6 +509,7 @@ def test_both_ends_lose_their_power(lab: Lab, order: tuple[str, str]) -> None:
     wait_until(lambda: traffic.source_seen_outside(lab, "desk") == SITES["office"][2], "the LAN leaves by the tunnels")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("late", ["dsl", "cable"])
 def test_a_site_comes_up_with_one_link_and_takes_the_other_later(lab: Lab, late: str) -> None:
     lab.cut(late)
@@ -520,6 +522,7 @@ def test_a_site_comes_up_with_one_link_and_takes_the_other_later(lab: Lab, late:
 # --- trouble --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_hook_that_is_killed_half_way_is_run_again(lab: Lab) -> None:
     # the brackets keep it from finding itself
     found = "pid=$(pgrep -o -f '/usr/lib/extrude [w]an up ppp')"
@@ -531,6 +534,7 @@ def test_a_hook_that_is_killed_half_way_is_run_again(lab: Lab) -> None:
     assert "to do" not in extrude(lab, "office", "status")
 
 
+@pytest.mark.long
 def test_a_clock_that_is_wrong_changes_nothing(lab: Lab) -> None:
     """All hosts of the lab share one clock: it is set back in the middle of a change."""
     lab.exec("labvm", ["date", "-s", "-1 hour"])
@@ -543,6 +547,7 @@ def test_a_clock_that_is_wrong_changes_nothing(lab: Lab) -> None:
         lab.exec("office", ["sh", "-c", "ifdown --force cable0; ifup cable0"], check=False, timeout=120)
 
 
+@pytest.mark.long
 def test_many_redials_leave_nothing_behind(lab: Lab) -> None:
     before = {host: _counted(lab, host) for host in ("colo", "office")}
     for _turn in range(REDIALS):

@@ -13,6 +13,8 @@ from tests.acceptance import inventory, modules, playbook, sessions, stream, tra
 from tests.acceptance.inventory import Variables
 from tests.lab.lab import Lab
 
+pytestmark = pytest.mark.long
+
 FIRST = inventory.lab_host("office")["extrude_wans"]
 MORE = range(3, 17)
 """Slots of the links that the lab does not have."""

@@ -93,6 +93,7 @@ def test_ufw_reloaded_leaves_what_is_ours(mended: Lab) -> None:
         mended.exec("office", ["ufw", "disable"], timeout=60)
 
 
+@pytest.mark.long
 def test_what_flushes_the_firewall_is_healed_within_two_minutes_and_a_sound_host_is_left_alone(mended: Lab) -> None:
     for host in HOSTS:
         mended.exec(host, ["touch", HEALING])
@@ -130,6 +131,7 @@ def test_where_the_states_cannot_be_written_nothing_is_changed(mended: Lab) -> N
     assert snapshot.difference(before, after) == ""
 
 
+@pytest.mark.long
 def test_a_playbook_that_is_killed_is_put_right_by_the_next_run(mended: Lab) -> None:
     bare = modules.apply_all(mended, dict.fromkeys(HOSTS, NOTHING))
     assert not any(result.failed for result in bare.values())
