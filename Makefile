@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Each command is a script in tools/ and runs as root or by sudo. Words for it: make units ARGS="-k routes"
 
-# What `make test` runs, in this order: each is a script in tools/ and a command of its own. Those with a plus between them
-# run side by side: each has a lab, which uses one processor.
-IN_TURN := lint types ansible-lint docs-lint build units units-pyroute2 sanity molecule+stock acceptance
-STEPS := $(subst +, ,$(IN_TURN))
+# What `make test` runs, in this order: each is a script in tools/ and a command of its own. What stands on both sides of a
+# plus runs side by side: a lab uses one processor.
+IN_TURN := lint types ansible-lint docs-lint build units,units-pyroute2,sanity,molecule+stock acceptance
+comma := ,
+STEPS := $(subst $(comma), ,$(subst +, ,$(IN_TURN)))
 
 RUN = @EXTRUDE_COMMAND="$(MAKECMDGOALS)" tools/as-root tools/$@.sh $(ARGS)
 

@@ -6,6 +6,8 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
+ANSIBLE=12.3.0 # of which community.crypto is used, 3.0.5
+
 main() {
     exec 9>"$CACHE/setup.lock"
     flock 9 # two commands at once would both set up
@@ -13,6 +15,7 @@ main() {
     "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "$PYTHON is older than 3.11"
     make_venv
     link_collection
+    add_collections
 }
 
 install_packages() {
@@ -52,6 +55,23 @@ make_venv() {
     logged pip "$VENV/bin/pip" install --requirement tools/requirements.txt --constraint tools/constraints.txt ||
         fail "pip could not install tools/requirements.txt"
     echo "$wanted" >"$stamp"
+}
+
+# Ours needs one more, which comes out of Ansible's big package on the Python index.
+add_collections() {
+    local wheel=$CACHE/wheel folder=ansible_collections/community/crypto
+    if [ "$(cat "$CACHE/$folder/extrude-stamp" 2>/dev/null)" != "$ANSIBLE" ]; then
+        say "setup: fetching community.crypto out of ansible $ANSIBLE"
+        rm -rf "$wheel" "${CACHE:?}/$folder"
+        logged ansible "$VENV/bin/pip" download --no-deps --dest "$wheel" "ansible==$ANSIBLE" || fail "pip could not fetch ansible"
+        "$VENV/bin/python" -c 'import sys, zipfile; wheel = zipfile.ZipFile(sys.argv[1]); wheel.extractall(
+            sys.argv[2], [name for name in wheel.namelist() if name.startswith(sys.argv[3])])' \
+            "$wheel"/ansible-*.whl "$CACHE" "$folder/"
+        rm -rf "$wheel"
+        echo "$ANSIBLE" >"$CACHE/$folder/extrude-stamp"
+    fi
+    mkdir -p "$COLLECTIONS/${folder%/*}"
+    [ -e "$COLLECTIONS/$folder" ] || ln -sfn "$CACHE/$folder" "$COLLECTIONS/$folder"
 }
 
 link_collection() {

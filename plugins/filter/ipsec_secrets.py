@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,9 +22,15 @@ def ipsec_secrets(states: Any, hostvars: Any) -> list[dict[str, Any]]:
 
 
 def _secret(state: Mapping[str, Any], hostvars: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the secret of a site, and nothing in its place where no link is encrypted."""
+    """Return the secret of a site, and nothing in its place where it needs none."""
     made = dict(state["secret"])
-    return {**made, "secret": hostvars[state["site"]][PSK]} if state["connections"] else made
+    needed = state["connections"] and not state["certificate"]
+    return {**made, "secret": _own(hostvars[state["site"]][PSK], made["links"])} if needed else made
+
+
+def _own(secret: str, links: str) -> str:
+    """Return what the links of one site use: who has it cannot be another site that was given the same secret."""
+    return hmac.new(secret.encode(), links.encode(), "sha256").hexdigest()
 
 
 class FilterModule:

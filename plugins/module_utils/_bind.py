@@ -24,7 +24,7 @@ UNHEARD = "127.0.0.2"
 
 _PLACEHOLDER = re.compile(r"\{([^\s/{}]{1,64}\.(?:device|address|gateway|network|endpoint))\}")
 _SETTING = re.compile(r"net/ipv[46]/(?:conf|neigh)/([^/]+)/")
-_HOST_ONLY = ("links", "lans", "endpoints", "only", "secret")
+_HOST_ONLY = ("links", "lans", "endpoints", "only", "secret", "certificate")
 """Keys of a state that say how to bind and apply it; a bound one has them no more."""
 
 
@@ -101,7 +101,7 @@ def _network(text: str) -> ipaddress.IPv4Network | None:
         return None
 
 
-_ON_DEVICES = ("groups", "delays", "addresses", "proxies")
+_ON_DEVICES = ("groups", "delays", "shapers", "redirects", "addresses", "proxies")
 
 
 def _standing(bound: Plain, gone: Collection[str | None]) -> Plain:

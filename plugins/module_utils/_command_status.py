@@ -15,15 +15,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from . import _command_apply, _endpoint_tell, _links, _liveness, _strongswan
+from . import _certificate, _command_apply, _endpoint_tell, _links, _liveness, _strongswan
 from ._bind import UNHEARD, Plain
+from ._dump import Interface
 from ._fields import EngineError
 from ._learned import endpoints_of
 from ._links import Kernel, Link
 from ._liveness import Session
 from ._local import Store, kernel_for, links_of, name_of
 
-_DOWN, _ABSENT = "it is down", "it is not there"
+_SOON = timedelta(days=30)
+"""A certificate that expires in less time wants to be made anew."""
+_DOWN, _ABSENT, _CLEAR = "it is down", "it is not there", "not encrypted"
 
 
 def add(commands: Any) -> None:
@@ -52,24 +55,22 @@ def report(store: Store) -> Plain:
     sessions = _liveness.sessions()
     peers = _strongswan.peers() if any(state.get("connections") for state in states) else None
     start = datetime.now(UTC) - timedelta(seconds=_links.uptime())
-    return {
-        "sites": [
-            {
-                "customer": state["customer"],
-                "site": state["site"],
-                "links": [
-                    {**_link(name, link, kernel, start), "colo": _told(name, link, state, store)}
-                    for name, link in links_of(state, store, kernel).items()
-                ],
-                "tunnels": [
-                    _encrypted(_watched(_tunnel(tunnel, state, store, kernel), sessions), state, peers)
-                    for tunnel in state.get("tunnels") or ()
-                ],
-            }
-            for state in states
-        ],
-        "drift": _drift(store),
-    }
+    sites = [
+        {
+            "customer": state["customer"],
+            "site": state["site"],
+            "links": [
+                {**_link(name, link, kernel, start), "use": _use(name, state), "colo": _told(name, link, state, store)}
+                for name, link in links_of(state, store, kernel).items()
+            ],
+            "tunnels": [
+                _encrypted(_watched(_tunnel(tunnel, state, store, kernel), sessions), state, peers)
+                for tunnel in state.get("tunnels") or ()
+            ],
+        }
+        for state in states
+    ]
+    return {"sites": _explained(sites, peers), "certificate": _certificate_of(states), "drift": _drift(store)}
 
 
 def _link(name: str, link: Link, kernel: Kernel, start: datetime) -> Plain:
@@ -88,6 +89,11 @@ def _link(name: str, link: Link, kernel: Kernel, start: datetime) -> Plain:
     }
 
 
+def _use(name: str, state: Plain) -> str:
+    """What a link is for."""
+    return next(wan.use for wan in _links.wans_of(state) if wan.name == name) or "both"
+
+
 def _told(name: str, link: Link, state: Plain, store: Store) -> Plain | None:
     """What became of telling the colo the address of a link; None where there is nothing to tell."""
     if link.reason or name not in (wan.name for wan in _endpoint_tell.reported(state)):
@@ -103,7 +109,7 @@ def _tunnel(tunnel: Plain, state: Plain, store: Store, kernel: Kernel) -> Plain:
     name, wan = str(tunnel.get("name")), str(tunnel.get("wan"))
     interface = kernel.devices.get(name)
     reason = "" if interface and interface.up else _DOWN if interface else _ABSENT
-    data = {"name": name, "link": wan, "up": not reason, "reason": reason}
+    data = {"name": name, "link": wan, "up": not reason, "reason": reason, **_carried(interface)}
     if wan not in endpoints_of(state):
         return data
     endpoint = store.endpoints.read(state, wan)
@@ -112,6 +118,17 @@ def _tunnel(tunnel: Plain, state: Plain, store: Store, kernel: Kernel) -> Plain:
     when = store.endpoints.reported(state, wan)
     reported = None if when is None else datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
     return {**data, "endpoint": endpoint, "reported": reported}
+
+
+def _carried(interface: Interface | None) -> Plain:
+    """What a tunnel has received and sent since its device was made; null where there is none."""
+    if interface is None:
+        return {"received": None, "sent": None}
+    traffic = interface.traffic
+    return {
+        "received": {"bytes": traffic.received_bytes, "packets": traffic.received_packets},
+        "sent": {"bytes": traffic.sent_bytes, "packets": traffic.sent_packets},
+    }
 
 
 def _watched(tunnel: Plain, sessions: Mapping[str, Session] | None) -> Plain:
@@ -134,7 +151,24 @@ def _encrypted(tunnel: Plain, state: Plain, peers: Mapping[str, str] | None) -> 
     # one that lives is encrypted, if perhaps by what a daemon has left that was killed
     if peer or tunnel["lives"] or tunnel["reason"] in (_DOWN, _ABSENT):
         return {**tunnel, "peer": peer}
-    return {**tunnel, "peer": None, "up": False, "reason": f"not encrypted: {_strongswan.lack(name, peers)}"}
+    return {**tunnel, "peer": None, "up": False, "reason": _CLEAR}
+
+
+def _explained(sites: Sequence[Plain], peers: Mapping[str, str] | None) -> list[Plain]:
+    """Sites whose tunnels say why they are not encrypted where they should be; the journal is read once for all."""
+    clear = [tunnel["name"] for site in sites for tunnel in site["tunnels"] if tunnel["reason"] == _CLEAR]
+    told = {name: f"{_CLEAR}: {why}" for name, why in _strongswan.lacks(clear, peers).items()}
+    return [
+        {**site, "tunnels": [{**one, "reason": told.get(one["name"], one["reason"])} for one in site["tunnels"]]}
+        for site in sites
+    ]
+
+
+def _certificate_of(states: Iterable[Plain]) -> Plain | None:
+    """Until when the host's certificate is good; None where no link uses one, or that cannot be told."""
+    is_used = any(state.get("certificate") for state in states)
+    until = _certificate.until(_certificate.present()) if is_used else None
+    return None if until is None else {"until": until.isoformat(timespec="seconds")}
 
 
 def _drift(store: Store) -> Plain:
@@ -158,16 +192,32 @@ def lines(status: Plain, now: datetime | None = None) -> Iterator[str]:
         yield name_of(site)
         rows = [_link_row(link, now) for link in site["links"]]
         rows += [_tunnel_row(tunnel, now) for tunnel in site["tunnels"]]
+        rows += [] if site["links"] else _sum_rows(site["tunnels"])  # at a colo, which has no links of its own
         yield from _table(rows)
+    if certificate := status.get("certificate"):
+        yield _certificate_line(datetime.fromisoformat(certificate["until"]), now)
     drift = status["drift"]
     yield from (f"to do: {operation}" for operation in drift["operations"])
     yield from (f"problem: {problem}" for problem in drift["problems"])
 
 
+def _certificate_line(until: datetime, now: datetime) -> str:
+    if until <= now:
+        return f"certificate expired on {until.date()}: run the playbook"
+    if until - now < _SOON:
+        return f"certificate expires on {until.date()}, in {age(until - now)}: run the playbook"
+    return f"certificate  until {until.date()}"
+
+
 def _link_row(link: Mapping[str, Any], now: datetime) -> list[str]:
     via = f"{link['device']} {link['address']}" + (f" by {link['gateway']}" if link["gateway"] else "")
     words = [via, *([f"for {_ago(link['since'], now)}"] if link["since"] else []), *_told_words(link, now)]
-    return ["link", link["name"], "up" if link["up"] else "down", ", ".join(words) if link["up"] else link["reason"]]
+    words = [*(words if link["up"] else [link["reason"]]), *_USES.get(str(link.get("use")), [])]
+    return ["link", link["name"], "up" if link["up"] else "down", ", ".join(words)]
+
+
+_USES = {"direct": ["for direct traffic only"], "extruded": ["not for direct traffic"]}
+"""What a link is not for."""
 
 
 def _told_words(link: Mapping[str, Any], now: datetime) -> Iterator[str]:
@@ -200,10 +250,26 @@ def _tunnel_row(tunnel: Mapping[str, Any], now: datetime) -> list[str]:
     return ["tunnel", tunnel["name"], "up" if up else "down", ", ".join(words)]
 
 
+def _sum_rows(tunnels: Iterable[Mapping[str, Any]]) -> Iterator[list[str]]:
+    """What the tunnels of a site have carried together, if any of them is there."""
+    counted = [tunnel for tunnel in tunnels if tunnel.get("received")]
+    if counted:
+        received, sent = (sum(tunnel[way]["bytes"] for tunnel in counted) for way in ("received", "sent"))
+        yield ["sum", "", "", f"{size(received)} received, {size(sent)} sent"]
+
+
 def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  " + "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
+
+
+_PREFIXES = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
+
+
+def size(count: int) -> str:
+    """Bytes in one unit: 17 B, 1.2 kB, 340.0 MB."""
+    return next((f"{count / unit:.1f} {name}" for unit, name in _PREFIXES if count >= unit), f"{count} B")
 
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))

@@ -17,6 +17,7 @@ from typing import Any
 
 from . import _command_apply, _dump, _links
 from ._bind import Plain, devices_of
+from ._learned import Hints
 from ._links import Hint, Wan
 from ._local import Store
 
@@ -42,20 +43,26 @@ def run(options: argparse.Namespace, store: Store) -> int:
     """Do it."""
     names = [name for name in options.match if name]
     states = store.states.load()
-    hints = store.hints.load()
     wans = [wan for state in states for wan in _links.wans_of(state)]
-    if not is_concerned(options.device, names, states, wans, hints):
+    if not is_concerned(options.device, names, states, wans, store.hints.load()):
         return 0
-    held = {local.device for local in _dump.interfaces()[1]}
-    if options.event == "up":
-        changed = learnt(options.device, names, _gateway(options.gateway), wans, hints, held)
-    else:
-        # it is up again where the events came in the wrong order
-        changed = {} if options.device in held else forgotten(options.device, hints)
-    for wan, hint in changed.items():
-        store.hints.store(wan, hint)
+    _note(options, names, wans, store.hints)
     # one that waits already sees what was just stored
     return _command_apply.run(argparse.Namespace(check=False, lazy=True), store)
+
+
+def _note(options: argparse.Namespace, names: Collection[str], wans: Iterable[Wan], hints: Hints) -> None:
+    """Keep what the event tells, by what the kernel and other events have told at that moment."""
+    with hints.locked():
+        known = hints.load()
+        held = {local.device for local in _dump.interfaces()[1]}
+        if options.event == "up":
+            changed = learnt(options.device, names, _gateway(options.gateway), wans, known, held)
+        else:
+            # it is up again where the events came in the wrong order
+            changed = {} if options.device in held else forgotten(options.device, known)
+        for wan, hint in changed.items():
+            hints.store(wan, hint)
 
 
 # --- pure ------------------------------------------------------------------------------------------
@@ -82,8 +89,8 @@ def learnt(
 ) -> dict[str, Hint | None]:
     """The hints that an event tells, by link; None: one that it refutes, since its device is another link's by now.
 
-    *held*: the devices that have an address. Without a ``match`` that tells them apart, another session takes no link
-    from one that has.
+    *held*: the devices that have an address. From one of them another takes no link where no ``match`` tells them
+    apart, or while it has no address itself: a session of the same name may be dialled while the former one lives.
     """
     meant = [
         wan.name
@@ -101,9 +108,9 @@ def learnt(
 
 
 def _is_held(wan: Wan, device: str, hints: Mapping[str, Hint], held: Collection[str]) -> bool:
-    """Whether a link that any session could be is up on another device."""
+    """Whether a link is up on another device, and this one cannot be it."""
     former = hints[wan.name].device if wan.name in hints else ""
-    return wan.match is None and former not in ("", device) and former in held
+    return (wan.match is None or device not in held) and former not in ("", device) and former in held
 
 
 def forgotten(device: str, hints: Mapping[str, Hint]) -> dict[str, Hint | None]:

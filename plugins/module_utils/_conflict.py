@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ._model import (
     PROTOCOL,
     Address,
+    AddressSet,
     Chain,
     Current,
     Delay,
@@ -28,8 +29,11 @@ from ._model import (
     Owner,
     Place,
     Proxy,
+    Redirect,
+    Resolver,
     Route,
     Rule,
+    Shaper,
     State,
     Sysctl,
     Tunnel,
@@ -86,16 +90,19 @@ def collisions(current: Current, request: Request) -> list[Collision]:
         *_foreign_devices(current, request),
         *_foreign_groups(current, request),
         *_foreign_queues(current, request),
+        *_foreign_shapes(current, request),
         *_foreign_routes(current, request),
         *_foreign_rules(current, request),
         *_own_addresses(current, request),
         *_missing_sysctls(current, request),
+        *_missing_resolver(current, request),
+        *_missing_ipset(current, request),
     ]
 
 
 # --- what is asked for ----------------------------------------------------------------------------
 
-_SHARED = (Rule, Sysctl, Group, Chain, Dummy, File)
+_SHARED = (Rule, Sysctl, Group, AddressSet, Chain, Dummy, File)
 """Kinds of which several owners may hold the same object."""
 
 
@@ -154,6 +161,8 @@ def _told(state: State) -> str:
 def _may_share(item: Object, owner: Owner, other: Object, other_owner: Owner) -> bool:
     if isinstance(item, Chain):  # each owner has rules of its own in it
         return owner != other_owner and isinstance(other, Chain) and item.hook == other.hook
+    if isinstance(item, Shaper):  # a new rate comes with one owner first; the others follow
+        return owner != other_owner and owner.customer == other_owner.customer
     return isinstance(item, _SHARED) and item == other
 
 
@@ -204,6 +213,8 @@ def _foreign_devices(current: Current, request: Request) -> list[Collision]:
         tunnel, label = device.tunnel, f" (alias {device.alias})" if device.alias else ""
         ours = tunnel is not None and request.owns(tunnel)
         shared = device.dummy is not None and request.shares(device.dummy)
+        if device.dummy and (asked := dummies.get(device.dummy.place)):
+            shared = shared and asked.kind == device.dummy.kind
         if ((device.name,) in wanted and not ours) or ((device.name,) in dummies and not shared):
             problem = f"device {device.name} is there already and is not ours: kind {device.kind or 'physical'}{label}"
             kind = Tunnel.KIND if (device.name,) in wanted else Dummy.KIND
@@ -238,6 +249,34 @@ def _foreign_queues(current: Current, request: Request) -> list[Collision]:
         )
         for place, delay in request.wanted(Delay).items()
         if delay.device in current.queues
+    ]
+
+
+def _foreign_shapes(current: Current, request: Request) -> list[Collision]:
+    """Links that somebody else shapes already, and all where the kernel cannot."""
+    wanted: list[Shaper | Redirect] = [*request.wanted(Shaper).values(), *request.wanted(Redirect).values()]
+    if not current.shapes:
+        return _unshaped(request, wanted)
+    found = []
+    for item in wanted:
+        others = (current.queues if isinstance(item, Shaper) else current.filtered).get(item.device)
+        if others:
+            problem = f"{item.device} has a queueing discipline of somebody else's, {others}"
+            found.append(Collision(item.KIND, item.place, f"{item.variable or item}: {problem}"))
+    return found
+
+
+def _unshaped(request: Request, wanted: Sequence[Shaper | Redirect]) -> list[Collision]:
+    """All that would be shaped, and the devices that are there for it: a kernel may lack these too."""
+    told = {
+        item.device: f"{item.variable or item}: {item.device} cannot be shaped: this kernel has no CAKE (module"
+        " sch_cake), or lacks ifb, sch_ingress, cls_u32 or act_mirred"
+        for item in reversed(wanted)
+    }
+    dummies = [dummy for dummy in request.wanted(Dummy).values() if dummy.kind == "ifb" and dummy.name in told]
+    return [
+        *(Collision(item.KIND, item.place, told[item.device]) for item in wanted),
+        *(Collision(dummy.KIND, dummy.place, told[dummy.name]) for dummy in dummies),
     ]
 
 
@@ -381,6 +420,28 @@ def _missing_sysctls(current: Current, request: Request) -> list[Collision]:
         Collision(Sysctl.KIND, place, f"{sysctl}: this kernel has no such setting")
         for place, sysctl in request.wanted(Sysctl).items()
         if not sysctl.optional and not is_known(sysctl, current, request)
+    ]
+
+
+def _missing_resolver(current: Current, request: Request) -> list[Collision]:
+    """Domains are asked for, and nobody would learn their addresses."""
+    text = "domains need dnsmasq, which learns their addresses, as the name server of the LANs, and it is not installed"
+    return [
+        Collision(resolver.KIND, resolver.place, f"{state.owner.site}: extrude_direct: {text} on this host")
+        for state in request.desired
+        for resolver in state.of(Resolver)
+        if not current.resolves and Resolver.KIND in request.kinds
+    ]
+
+
+def _missing_ipset(current: Current, request: Request) -> list[Collision]:
+    """Sets that a host is to stand with although ipset is gone. A run installs it first, or says so as it makes one."""
+    text = "domains need ipset, and it is not installed on this host"
+    return [
+        Collision(AddressSet.KIND, one.place, f"{state.owner.site}: extrude_direct: {text}")
+        for state in request.desired
+        for one in state.of(AddressSet)
+        if request.yields and not current.looks_up and AddressSet.KIND in request.kinds
     ]
 
 

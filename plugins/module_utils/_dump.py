@@ -19,11 +19,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from . import _wire
 from ._fields import HostError
-from ._model import MAIN_TABLE, PROTOCOL, Current, Delay, Device, Route
+from ._model import MAIN_TABLE, PROTOCOL, Current, Delay, Device, Redirect, Route, Shaper
 
 Item = TypeVar("Item")
 
-_GETLINK, _GETADDR, _GETROUTE, _GETNEIGH, _GETRULE, _GETQDISC = 18, 22, 26, 30, 34, 38
+_GETLINK, _GETADDR, _GETROUTE, _GETNEIGH, _GETRULE, _GETQDISC, _GETTFILTER = 18, 22, 26, 30, 34, 38, 46
+_RECEIVED, _SENT = 0xFFFFFFF2, 0xFFFFFFF3
+"""Where the filters of what a device receives and sends stand (include/uapi/linux/pkt_sched.h, TC_H_CLSACT)."""
 _SOL_NETLINK, _GET_STRICT_CHK = 270, 12
 _REQUEST_DUMP = 0x301
 _DATAGRAM = 1 << 16
@@ -58,13 +60,52 @@ def read(tables: Iterable[int]) -> Current:
     )
 
 
-def queues(devices: Mapping[str, Device]) -> tuple[list[Delay], dict[str, str]]:
-    """Our delays, and by device the queueing disciplines of somebody else's."""
+class Queues(NamedTuple):
+    """Our delays, shapers and redirects; by device, the queueing disciplines of somebody else's: for what the device
+    sends, and for what it receives."""
+
+    delays: list[Delay]
+    shapers: list[Shaper]
+    redirects: list[Redirect]
+    others: dict[str, str]
+    filtered: dict[str, str]
+
+
+def queues(devices: Mapping[str, Device]) -> Queues:
+    """What devices make packets wait by."""
+    names = {device.index: name for name, device in devices.items()}
     with closing(_open()) as channel:
-        payloads = _dump(channel, _GETQDISC, bytes(20))
-    found = _each(_wire.queue, payloads, {device.index: name for name, device in devices.items()})
-    delays = [item for item in found if isinstance(item, Delay)]
-    return delays, dict(item for item in found if isinstance(item, tuple))
+        found = _each(_wire.queue, _dump(channel, _GETQDISC, bytes(20)), names)
+        entries = {item: _redirects(channel, item, names) for item in found if item.entry}
+    ours = [item.ours for item in found if item.ours]
+    return Queues(
+        delays=[item for item in ours if isinstance(item, Delay)],
+        shapers=[item for item in ours if isinstance(item, Shaper)],
+        redirects=[redirect for redirects in entries.values() for redirect in redirects or ()],
+        others={item.device: item.words for item in found if not item.entry and not item.ours},
+        filtered={entry.device: entry.words for entry, redirects in entries.items() if redirects is None},
+    )
+
+
+def _redirects(channel: socket.socket, entry: _wire.Queue, names: Mapping[int, str]) -> list[Redirect] | None:
+    """What the filters on a clsact do, which has no name of its own: it is ours by its only filter in a direction.
+
+    None: somebody else has filters there. One without filters does nothing, and is nobody's: a redirect to "". So is an
+    ingress with a filter of ours: it has one direction only, and is replaced.
+    """
+    is_old = entry.words.startswith("ingress ")
+    sides = {False: _RECEIVED} if is_old else {False: _RECEIVED, True: _SENT}
+    targets = {sent: _targets(channel, entry.number, side, names) for sent, side in sides.items()}
+    if any(len(found) > 1 or "" in found for found in targets.values()):
+        return None
+    redirects = [Redirect(entry.device, to, sent) for sent, found in targets.items() for to in found]
+    return [Redirect(entry.device, "")] if is_old or not redirects else redirects
+
+
+def _targets(channel: socket.socket, index: int, side: int, names: Mapping[int, str]) -> list[str]:
+    """Where the filters on one side of a device send packets; empty texts for those that are none of ours."""
+    header = struct.pack("=BxxxiIII", 0, index, 0, side, 0)
+    return _each(_wire.redirect, _dump(channel, _GETTFILTER, header), names)
 
 
 def our_routes() -> list[Route]:
@@ -99,6 +140,7 @@ class Interface(NamedTuple):
     up: bool
     carrier: bool = True
     arp: bool = True
+    traffic: _wire.Traffic = _wire.Traffic()
 
 
 class Local(NamedTuple):

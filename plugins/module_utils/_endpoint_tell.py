@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,7 +38,12 @@ _ATTEMPT_SECONDS = 60
 _SYSTEMD_SECONDS = 30
 _SILENCE = 60
 """Seconds after a report in which its tunnel has to live. Else the colo is told again: it may have forgotten, as after
-its disk was restored, or somebody else has told it of this link."""
+its disk was restored, or somebody else has told it of this link. The next time it is twice as long, since a colo whose
+BIRD is off has thousands of links to hear of."""
+_DOUBLINGS = 4
+"""Up to 16 minutes."""
+BUSY = 75
+"""The exit code of the colo where another report of this site took too long (EX_TEMPFAIL of sysexits.h)."""
 _HEARD = "heard "
 """What the colo's answer starts with; the address that it saw follows."""
 
@@ -64,13 +70,17 @@ def answer(code: int, output: str, errors: str) -> tuple[str, str]:
     if code == 0 and said.startswith(_HEARD):
         return said.removeprefix(_HEARD), ""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    return "", lines[-1] if lines else f"ssh ended with {code} and said nothing"
+    if lines:
+        return "", lines[-1]
+    said_nothing = f"ssh ended with {code} and said nothing"
+    return "", "the colo was busy with another report of this site" if code == BUSY else said_nothing
 
 
 def reported(state: Plain) -> list[Wan]:
     """The links of a site that the colo has to be told of."""
     has_config = any(file.get("path") == CONFIG for file in state.get("files") or ())
-    return [wan for wan in wans_of(state) if wan.address is None and not wan.encrypted] if has_config else []
+    unknown = [wan for wan in wans_of(state) if wan.address is None and not wan.encrypted and wan.use != "direct"]
+    return unknown if has_config else []
 
 
 def is_known(report: Report | None, link: Link) -> bool:
@@ -84,7 +94,12 @@ def is_silent(report: Report | None, tunnels: Collection[str], sessions: Mapping
         return False
     # the clock may have been set meanwhile, to either side
     waited = abs((now - datetime.fromisoformat(report.since)).total_seconds())
-    return waited > _SILENCE and not any(name in sessions and sessions[name].up for name in tunnels)
+    return waited > _SILENCE * 2 ** min(report.again, _DOUBLINGS) and not lives(tunnels, sessions)
+
+
+def lives(tunnels: Iterable[str], sessions: Mapping[str, Session]) -> bool:
+    """Whether something comes through one of these tunnels."""
+    return any(name in sessions and sessions[name].up for name in tunnels)
 
 
 def tunnels_by_link(states: Iterable[Plain]) -> dict[str, list[str]]:
@@ -124,19 +139,22 @@ def follow(store: Store) -> None:
 def _living(store: Store) -> set[str]:
     """The links through whose tunnels something comes."""
     sessions = _liveness.sessions() or {}
-    up = {name for name, session in sessions.items() if session.up}
-    return {wan for wan, tunnels in tunnels_by_link(store.states.load()).items() if up.intersection(tunnels)}
+    return {wan for wan, tunnels in tunnels_by_link(store.states.load()).items() if lives(tunnels, sessions)}
 
 
 def _forget_silent(store: Store) -> None:
-    """Forget the reports of links through whose tunnels nothing comes: they are made anew."""
+    """Have the reports of links through whose tunnels nothing comes made anew, each time later."""
     sessions = _liveness.sessions()
     if sessions is None:
         return
     now = datetime.now(UTC)
     for wan, tunnels in tunnels_by_link(store.states.load()).items():
-        if is_silent(store.reports.read(wan), tunnels, sessions, now):
-            store.reports.store(wan, None)
+        report = store.reports.read(wan)
+        if report and is_silent(report, tunnels, sessions, now):
+            since = now.isoformat(timespec="seconds")
+            store.reports.store(wan, Report(report.address, since, again=report.again + 1))
+        elif report and report.again and lives(tunnels, sessions):
+            store.reports.store(wan, replace(report, again=0))
 
 
 def start(store: Store, due: Mapping[str, Link]) -> None:
@@ -205,7 +223,7 @@ def _attempt(store: Store, wan: str, address: str) -> bool:
     if trouble and trouble != begun.trouble:  # all that ssh says, once, for the journal
         sys.stderr.write(f"extrude: {wan}: the colo has not heard of it: {errors.strip() or trouble}\n")
     since = _now() if heard else begun.since
-    store.reports.store(wan, Report(address, since, heard, trouble))
+    store.reports.store(wan, replace(begun, since=since, heard=heard, trouble=trouble))
     return bool(heard)
 
 

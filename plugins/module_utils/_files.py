@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -105,8 +106,9 @@ class Folder:
                     folder.mkdir(parents=True)
                     folder.chmod(0o755)
             try:
-                with temporary.open("wb") as file:
-                    os.fchmod(file.fileno(), self._mode)
+                temporary.unlink(missing_ok=True)  # of a run that was cut short
+                with open(temporary, "xb", opener=partial(os.open, mode=self._mode)) as file:
+                    os.fchmod(file.fileno(), self._mode)  # whatever the umask is
                     file.write(content.encode(errors="surrogateescape"))
                     file.flush()
                     os.fsync(file.fileno())

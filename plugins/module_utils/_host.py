@@ -17,19 +17,38 @@ from typing import NamedTuple
 
 from . import (
     _announce,
+    _dnsmasq,
     _dump,
     _duplicate,
     _files,
     _gateway,
+    _ipset,
     _iptables,
     _liveness,
     _netlink,
+    _shape,
     _strongswan,
     _sysctl,
     _yield,
 )
 from ._conflict import Conflict
-from ._model import AnyObject, Chain, Connection, Current, Delay, EngineError, File, Proxy, Route, Rule, Sysctl
+from ._model import (
+    AddressSet,
+    AnyObject,
+    Chain,
+    Connection,
+    Current,
+    Delay,
+    EngineError,
+    File,
+    Proxy,
+    Redirect,
+    Resolver,
+    Route,
+    Rule,
+    Shaper,
+    Sysctl,
+)
 from ._plan import merged_chains, plan
 from ._request import Operation, Request, default_of
 from ._signals import Signals
@@ -60,7 +79,7 @@ def survey(request: Request) -> Survey:
     left = _yield.left(current, request) if request.yields else _yield.NOTHING
     asked = left.out_of(request)
     chains = merged_chains(asked, current.chains)
-    if _iptables.installed():  # without it there are no chains yet, so nothing to compare with
+    if _iptables.can_check(chains):  # what it takes is not there yet, so neither is anything to compare with
         chains = _iptables.canonical(chains, current.chains)
     planned = plan(left.hidden(current), asked, chains)
     operations = tuple(operation for operation in planned if not left.has(operation.item))
@@ -88,22 +107,41 @@ def read(request: Request) -> Current:
     """What the host holds of the kinds and tables that the request touches."""
     watched = _liveness.watched()
     current = _dump.read(_tables(request))
-    delayed = request.wanted(Delay) or request.had(Delay)
-    delays, queues = _dump.queues(current.devices) if delayed else ([], {})
+    queued = [request.wanted(Delay), request.wanted(Shaper), request.wanted(Redirect)]
+    queued += [request.had(Delay), request.had(Shaper), request.had(Redirect)]
+    queues = _dump.queues(current.devices) if any(queued) else _dump.Queues([], [], [], {}, {})
+    shapers = {shaper.place: shaper for shaper in queues.shapers}
     chains = {**request.wanted(Chain), **request.had(Chain)} if Chain.KIND in request.kinds else {}
     files = {**request.wanted(File), **request.had(File)}
     connections = {**request.wanted(Connection), **request.had(Connection)}
+    sets = {**request.wanted(AddressSet), **request.had(AddressSet)}
+    resolvers = {**request.wanted(Resolver), **request.had(Resolver)}
     return replace(
         current,
-        delays={delay.place: delay for delay in delays},
-        queues=queues,
+        delays={delay.place: delay for delay in queues.delays},
+        shapers=shapers,
+        redirects={redirect.place: redirect for redirect in queues.redirects},
+        queues=queues.others,
+        filtered=queues.filtered,
+        shapes=_shapes(request, queues),
         sysctls=_sysctl.read(sysctl_names(request)),
         chains=_iptables.read({chain.family for chain in chains.values()}),
         files=_files.Folder(request.folder).read(file.path for file in files.values()),
         connections=_strongswan.Connections().read(connection.name for connection in connections.values()),
+        sets=_ipset.read(one.name for one in sets.values()),
+        resolvers=_dnsmasq.Resolvers().read(resolver.name for resolver in resolvers.values()),
+        looks_up=not request.wanted(AddressSet) or _ipset.installed(),
+        resolves=not request.wanted(Resolver) or _dnsmasq.installed(),
         # the stand-by rules may have come or gone between the two looks; they are the daemon's business then
         watched=watched or _liveness.watched(),
     )
+
+
+def _shapes(request: Request, queues: _dump.Queues) -> bool:
+    """Whether the kernel can do what is wanted of shaping. It isn't asked where it does so already, nor for nothing."""
+    by_others = bool(request.wanted(Redirect))
+    does = queues.shapers and (not by_others or any(redirect.to for redirect in queues.redirects))
+    return bool(does) or not request.wanted(Shaper) or _shape.works(by_others)
 
 
 def _tables(request: Request) -> set[int]:
@@ -169,8 +207,8 @@ def _batches(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
 
 
 def _parts(operations: list[Operation]) -> list[list[Operation]]:
-    """What is done or undone in one step: chains, files or connections of a batch together, all else one by one."""
-    together = operations[0].kind in (Chain.KIND, File.KIND, Connection.KIND)
+    """What is done or undone in one step: chains and files of a batch together, all else one by one."""
+    together = operations[0].kind in (Chain.KIND, File.KIND, Connection.KIND, Resolver.KIND)
     return [operations] if together else [[operation] for operation in operations]
 
 
@@ -182,6 +220,12 @@ def _apply_part(operations: list[Operation], writers: _Writers) -> None:
         writers.files.apply([_change(operation, File) for operation in operations])
     elif isinstance(first.item, Connection):
         _strongswan.Connections().apply([_change(operation, Connection) for operation in operations])
+    elif isinstance(first.item, Resolver):
+        _dnsmasq.Resolvers().apply([_change(operation, Resolver) for operation in operations])
+    elif isinstance(first.item, AddressSet):
+        _ipset.apply(*_change(first, AddressSet))
+    elif isinstance(first.item, Shaper | Redirect):
+        _shape.apply(first)
     elif not isinstance(first.item, Sysctl):
         writers.netlink.apply(first)
     elif isinstance(first.after, Sysctl):  # a deleted setting goes with its device

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from . import _programs
+from . import _ipset, _programs
 from ._fields import HostError
 from ._model import Chain, EngineError
 
@@ -143,6 +143,11 @@ def installed() -> bool:
     return _programs.find("iptables-save") is not None
 
 
+def can_check(chains: Iterable[Chain]) -> bool:
+    """Whether this host has what :func:`canonical` takes for these chains."""
+    return installed() and (_ipset.installed() or not any(chain.sets for chain in chains))
+
+
 def read(families: Iterable[int]) -> dict[Place, Chain]:
     """Our chains as they stand, by place. Where iptables or its tables are not there, none are."""
     chains: dict[Place, Chain] = {}
@@ -163,7 +168,8 @@ def canonical(chains: Sequence[Chain], others: Collection[Place] = ()) -> tuple[
 
     The rules are loaded into a scratch network namespace and read back, so that they compare exactly
     with what stands whatever the version of iptables, and the host's own tables stay untouched.
-    *others* are chains of ours that stand beside these; the rules may jump to them.
+    *others* are chains of ours that stand beside these; the rules may jump to them. Sets that they look into are made
+    there, empty.
     Raises EngineError that names chain and rule where iptables does not take a rule.
     """
     printed: dict[Place, Chain] = {}
@@ -228,10 +234,19 @@ def _put_back(changes: Sequence[Change], error: EngineError) -> None:
         raise EngineError(f"{error}; and putting back what stood before failed too: {second}") from error
 
 
+_IN_SCRATCH = """\
+save=$1 seconds=$2 ipset=$3
+shift $(($# < 3 ? $# : 3))
+for name; do "$ipset" -exist create "$name" hash:ip || exit; done
+"$0" -w "$seconds" && exec "$save"
+"""
+
+
 def _load_in_scratch(family: int, chains: Sequence[Chain]) -> subprocess.CompletedProcess[str]:
     """Load chains into a network namespace that ends with the process, and print its tables."""
     restore, save = (_installed(f"{PROGRAMS[family]}-{verb}") for verb in ("restore", "save"))
-    command = ["sh", "-c", '"$0" -w "$2" && exec "$1"', restore, save, str(LOCK_SECONDS)]
+    sets = sorted(name for chain in chains for name in chain.sets)
+    command = ["sh", "-c", _IN_SCRATCH, restore, save, str(LOCK_SECONDS), *([_ipset.program(), *sets] if sets else [])]
     done = _run([_installed("unshare"), "--net", "--", *command], restore_text([(None, chain) for chain in chains]))
     if done.returncode and done.stderr.startswith("unshare:"):
         raise EngineError(

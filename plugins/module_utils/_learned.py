@@ -9,18 +9,19 @@ Each is a small file, so that one writer needs no other's content. This module u
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import json
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from ._bind import UNHEARD, Plain
 from ._links import Hint
-from ._storage import cannot, write
+from ._storage import cannot, lock_file, write
 
 HINTS = "/run/extrude/links"
 REPORTS = "/run/extrude/reports"
@@ -41,6 +42,8 @@ class Report:
     """The address that the colo saw; empty: it has not heard it yet."""
     trouble: str = ""
     """Why not."""
+    again: int = 0
+    """How often it was told anew since anything came through the link's tunnel."""
 
 
 class Hints:
@@ -48,6 +51,13 @@ class Hints:
 
     def __init__(self, folder: str | Path = HINTS) -> None:
         self._folder = Path(folder)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One event at a time: what it tells depends on what others have told."""
+        with lock_file(self._folder / ".lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def load(self) -> dict[str, Hint]:
         """The hints by link; a file that is no hint is as good as none."""
@@ -149,7 +159,8 @@ def _keep(path: Path, item: Hint | Report | None) -> None:
 
 def _report(data: dict[str, object]) -> Report:
     address, since, heard, trouble = (str(data.get(key) or "") for key in ("address", "since", "heard", "trouble"))
-    return Report(str(ipaddress.IPv4Address(address)), datetime.fromisoformat(since).isoformat(), heard, trouble)
+    again = int(str(data.get("again") or 0))
+    return Report(str(ipaddress.IPv4Address(address)), datetime.fromisoformat(since).isoformat(), heard, trouble, again)
 
 
 def _hint(path: Path) -> Hint:

@@ -38,6 +38,8 @@ class Wan:
     address: str | None = None
     encrypted: bool = False
     """Its tunnel tells the colo by itself where it comes from."""
+    use: str | None = None
+    """The one thing that it is for: ``direct`` traffic, and then it has no tunnel, or what is ``extruded``."""
 
     @classmethod
     def parse(cls, data: Fields) -> Wan:
@@ -47,8 +49,9 @@ class Wan:
             match=data.optional_text("match"),
             address=data.optional_address("address", 4),
             encrypted=data.flag("encrypted", False),
+            use=data.choice("use", ("direct", "extruded"), None),
         )
-        data.only(frozenset(("wan", "interface", "match", "address", "encrypted")))
+        data.only(frozenset(("wan", "interface", "match", "address", "encrypted", "use")))
         return wan
 
     @property
@@ -112,23 +115,30 @@ def find(
     reserved: Collection[ipaddress.IPv4Network] = (),
     lans: Collection[str] = (),
 ) -> dict[str, Link]:
-    """Each link by its name. One that has been given an address in *reserved* networks, or in that of one of the *lans*
-    (devices), does not have it."""
+    """Each link by its name. One that has been given an address in *reserved* networks, in that of one of the *lans*
+    (devices), or that of another link, does not have it: by its source the host tells which link a packet leaves by."""
     listed = list(wans)
     taken = {wan.interface for wan in listed} | {hints[wan.name].device for wan in listed if wan.name in hints}
     links = {}
     foreign = [*((network, _OURS) for network in reserved), *_lan_networks(kernel, lans)]
+    foreign += [_others(wan.name, wan.address) for wan in listed if wan.address is not None]
     for wan in listed:
         hint = hints.get(wan.name, Hint())
         device = _device(wan, hint, kernel, taken)
         taken.add(device)
-        links[wan.name] = _link(wan, device, hint, kernel, foreign)
+        links[wan.name] = link = _link(wan, device, hint, kernel, foreign)
+        if wan.address is None and not link.reason:
+            foreign.append(_others(wan.name, link.address))
     return links
 
 
 _Foreign: TypeAlias = tuple[ipaddress.IPv4Network, str]
 """A network in which no link may have an address, and why, in words."""
 _OURS = "is extruded or of a tunnel"
+
+
+def _others(name: str, address: str) -> _Foreign:
+    return ipaddress.IPv4Network(address), f"is also that of link {name}"
 
 
 def _lan_networks(kernel: Kernel, lans: Collection[str]) -> Iterator[_Foreign]:

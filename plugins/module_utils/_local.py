@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
-from . import _links
+from . import _links, _post_quantum
 from ._bind import Plain, bind, devices_of, hold_sources, is_open, reserved
 from ._learned import Endpoints, Hints, Reports
 from ._links import Kernel, Link
@@ -51,7 +51,7 @@ def bound(states: Iterable[Plain], store: Store, patient: bool = False) -> tuple
     left out, and so is the source of routes that has not; a static link without its address counts as down.
     Others get an error for these, but for static links that this host had before and that are out now.
     """
-    listed = list(states)
+    listed = _post_quantum.offered(states)
     linked = any(map(_links.wans_of, listed))
     kernel = kernel_for(listed) if patient or linked else Kernel()
     places = (name_of(state) if patient else f"states[{number}]" for number, state in enumerate(listed))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar, dataclass_transform
@@ -38,6 +38,8 @@ SITE = Form(r"[^\s/]{1,64}", "the name of a site: 1 to 64 characters without bla
 WAN = Form(r"[^\s/]{1,64}", "the name of a link: 1 to 64 characters without blank and slash")
 SYSCTL = Form(r"(?!.*\.\.)\w\S*/\S+", "the path of a setting below /proc/sys, such as net/ipv4/ip_forward")
 CHAIN = Form(r"EXTRUDE-[A-Z0-9-]{1,20}", "the name of a chain of ours: EXTRUDE- and 1 to 20 of A-Z, 0-9 and -")
+SET = Form(r"EXTRUDE-[a-z0-9._-]{1,23}", "the name of a set of ours: EXTRUDE- and 1 to 23 of a-z, 0-9, dot, _ and -")
+RESOLVER = Form(r"[a-z0-9][a-z0-9.-]{0,63}", "the name of an owner in that of a file")
 HOOK = Form(r"PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING", "a built-in chain such as FORWARD")
 CONNECTION = Form(r"ex[0-9]*-[a-z0-9-]{1,8}", "the name of a tunnel of ours")
 FILE = Form(
@@ -134,21 +136,26 @@ class Tunnel:
         return f"tunnel {self.name} {self.local} -> {self.remote}{key}"
 
 
+DUMMY_KINDS = ("dummy", "ifb")
+
+
 @value
 class Dummy:
-    """A device of kind dummy, which is up and sends nothing anywhere. Several owners may share it."""
+    """A device with no wire behind it, which is up: one of kind dummy sends nothing anywhere, one of kind ifb lets
+    what others have received queue (ip-link(8)). Several owners may share it."""
 
     KIND: ClassVar[str] = "dummies"
-    KEYS: ClassVar[frozenset[str]] = keys("name")
+    KEYS: ClassVar[frozenset[str]] = keys("name kind")
     ALIAS: ClassVar[str] = f"{LABEL}dummy"
     name: str
     alias: str = ALIAS
     extra: str = ""
     """What the kernel reports beyond the above (down); never wanted by us."""
+    kind: str = "dummy"
 
     @classmethod
     def parse(cls, data: Fields, owner: str) -> Dummy:
-        dummy = cls(data.device("name"))
+        dummy = cls(data.device("name"), kind=data.choice("kind", DUMMY_KINDS, "dummy"))
         data.only(cls.KEYS)
         return dummy
 
@@ -157,7 +164,7 @@ class Dummy:
         return (self.name,)
 
     def __str__(self) -> str:
-        return f"dummy {self.name}"
+        return f"{self.kind} {self.name}"
 
 
 @value
@@ -208,6 +215,78 @@ class Delay:
 
     def __str__(self) -> str:
         return f"delay of {self.delay} ms on {self.device}"
+
+
+@value
+class Shaper:
+    """CAKE on all that a device sends (tc-cake(8)): at most *rate* kbit/s, without a queue that others wait in.
+
+    ``received``: what comes by it has come in by the link already, and so has what is dropped here (for an ifb).
+    Several owners of one customer may share it.
+    """
+
+    KIND: ClassVar[str] = "shapers"
+    KEYS: ClassVar[frozenset[str]] = keys("device rate received variable")
+    MOST: ClassVar[int] = 100_000_000
+    device: str
+    rate: int
+    received: bool = False
+    extra: str = ""
+    """What the kernel reports beyond the above (options that are others than ours); never wanted by us."""
+    variable: str = field(default="", compare=False)
+    """Host and variable of the inventory that ask for it."""
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Shaper:
+        shaper = cls(
+            device=data.device("device"),
+            rate=data.integer("rate", 1, cls.MOST),
+            received=data.flag("received", False),
+            variable=data.optional_text("variable") or "",
+        )
+        data.only(cls.KEYS)
+        return shaper
+
+    @property
+    def place(self) -> Place:
+        return (self.device,)
+
+    def __str__(self) -> str:
+        return f"shaper of {self.rate} kbit/s on {self.device}"
+
+
+@value
+class Redirect:
+    """All that a device receives goes by the queue of another one, an ifb, before anything else (tc-mirred(8)).
+
+    ``sent``: so goes what it sends, before its own queue.
+    """
+
+    KIND: ClassVar[str] = "redirects"
+    KEYS: ClassVar[frozenset[str]] = keys("device to sent variable")
+    device: str
+    to: str
+    sent: bool = False
+    variable: str = field(default="", compare=False)
+    """Host and variable of the inventory that ask for it."""
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Redirect:
+        redirect = cls(
+            device=data.device("device"),
+            to=data.device("to"),
+            sent=data.flag("sent", False),
+            variable=data.optional_text("variable") or "",
+        )
+        data.only(cls.KEYS)
+        return redirect
+
+    @property
+    def place(self) -> Place:
+        return (self.device, self.sent)
+
+    def __str__(self) -> str:
+        return f"redirect of what {self.device} {'sends' if self.sent else 'receives'} to {self.to}"
 
 
 @value
@@ -278,8 +357,8 @@ class Nexthop(NamedTuple):
         return " ".join(word for word in (via, device, f"weight {self.weight}") if word)
 
 
-RouteType: TypeAlias = Literal["unicast", "blackhole", "unreachable", "prohibit"]
-ROUTE_TYPES: tuple[RouteType, ...] = ("unicast", "blackhole", "unreachable", "prohibit")
+RouteType: TypeAlias = Literal["unicast", "blackhole", "unreachable", "prohibit", "throw"]
+ROUTE_TYPES: tuple[RouteType, ...] = ("unicast", "blackhole", "unreachable", "prohibit", "throw")
 SCOPES = ("global", "link", "host")
 IPV6_METRIC = 1024
 """The metric that the kernel gives to IPv6 routes that have none (include/uapi/linux/ipv6_route.h)."""
@@ -290,7 +369,7 @@ class Route:
     """A route with one or more weighted next hops; its place is table, destination and metric."""
 
     KIND: ClassVar[str] = "routes"
-    KEYS: ClassVar[frozenset[str]] = keys("destination table metric type scope source nexthops")
+    KEYS: ClassVar[frozenset[str]] = keys("destination table metric type scope source nexthops lasting")
     destination: str
     table: int = MAIN_TABLE
     metric: int = 0
@@ -298,6 +377,8 @@ class Route:
     scope: str = "global"
     source: str | None = None
     nexthops: tuple[Nexthop, ...] = ()
+    lasting: bool = field(default=False, compare=False)
+    """It keeps its next hops by tunnels that go until these go: the far end may still use them."""
 
     @classmethod
     def parse(cls, data: Fields, owner: str) -> Route:
@@ -316,8 +397,22 @@ class Route:
             source=data.optional_address("source", family),
             nexthops=hops,
         )
+        lasting = data.flag("lasting", False)
         data.only(cls.KEYS)
-        return route
+        return replace(route, lasting=True) if lasting else route
+
+    def by(self, nexthops: Iterable[Nexthop]) -> Route:
+        """The same route by other next hops."""
+        route = normal_route(
+            destination=self.destination,
+            table=self.table,
+            metric=self.metric,
+            type=self.type,
+            scope=self.scope,
+            source=self.source,
+            nexthops=nexthops,
+        )
+        return replace(route, lasting=self.lasting)
 
     @property
     def family(self) -> int:
@@ -484,6 +579,33 @@ class Sysctl:
         return f"sysctl {self.name} = {self.value}"
 
 
+@value
+class AddressSet:
+    """A set of IPv4 addresses that chains look into and somebody else fills (ipset(8), hash:ip). An address goes when
+    nobody has added it for *timeout* seconds."""
+
+    KIND: ClassVar[str] = "sets"
+    KEYS: ClassVar[frozenset[str]] = keys("name timeout")
+    name: str
+    timeout: int
+    extra: str = ""
+    """What the kernel reports beyond the above (another type); never wanted by us."""
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> AddressSet:
+        made = cls(data.text("name", SET), data.integer("timeout", 1, 2147483))
+        data.only(cls.KEYS)
+        return made
+
+    @property
+    def place(self) -> Place:
+        return (self.name,)
+
+    def __str__(self) -> str:
+        return f"set {self.name}"
+
+
+_SET = re.compile(r"--match-set (\S+)")
 _JUMP = re.compile(r" ?-[jg] (EXTRUDE-[A-Z0-9-]+)$")
 
 
@@ -520,6 +642,11 @@ class Chain:
         """The places of the chains of ours that its rules jump to."""
         found = (_JUMP.search(rule) for rule in self.rules)
         return {(self.family, self.table, jump[1]) for jump in found if jump}
+
+    @property
+    def sets(self) -> set[str]:
+        """The names of the sets that its rules look into."""
+        return {name for rule in self.rules for name in _SET.findall(rule)}
 
     def __str__(self) -> str:
         program = "iptables" if self.family == 4 else "ip6tables"
@@ -590,16 +717,94 @@ class Connection:
         return f"connection {self.name}"
 
 
-Object: TypeAlias = Tunnel | Dummy | Group | Delay | Address | Proxy | Route | Rule | Sysctl | Chain | File | Connection
+@value
+class Resolver:
+    """A file of dnsmasq that says which of its answers it keeps in sets; its name is that of its owner."""
 
-AnyObject = TypeVar(
-    "AnyObject", Tunnel, Dummy, Group, Delay, Address, Proxy, Route, Rule, Sysctl, Chain, File, Connection
+    KIND: ClassVar[str] = "resolvers"
+    KEYS: ClassVar[frozenset[str]] = keys("name content")
+    name: str
+    content: str
+    extra: str = ""
+    """What is beyond the content (that nobody was told of it); never wanted by us."""
+
+    @classmethod
+    def parse(cls, data: Fields, owner: str) -> Resolver:
+        resolver = cls(data.text("name", RESOLVER), data.text("content", CONTENT))
+        data.only(cls.KEYS)
+        return resolver
+
+    @property
+    def place(self) -> Place:
+        return (self.name,)
+
+    @property
+    def path(self) -> str:
+        """What a diff calls it."""
+        return str(self)
+
+    def __str__(self) -> str:
+        return f"dnsmasq's file of {self.name}"
+
+
+Object: TypeAlias = (
+    Tunnel
+    | Dummy
+    | Group
+    | Delay
+    | Shaper
+    | Redirect
+    | Address
+    | Proxy
+    | Route
+    | Rule
+    | Sysctl
+    | AddressSet
+    | Chain
+    | File
+    | Connection
+    | Resolver
 )
 
-MODELS: dict[str, type[Object]] = {
-    model.KIND: model
-    for model in (Connection, Tunnel, Dummy, Group, Delay, Chain, Address, Sysctl, Route, Rule, Proxy, File)
-}
+AnyObject = TypeVar(
+    "AnyObject",
+    Tunnel,
+    Dummy,
+    Group,
+    Delay,
+    Shaper,
+    Redirect,
+    Address,
+    Proxy,
+    Route,
+    Rule,
+    Sysctl,
+    AddressSet,
+    Chain,
+    File,
+    Connection,
+    Resolver,
+)
+
+_IN_ORDER: tuple[type[Object], ...] = (
+    Connection,
+    Tunnel,
+    Dummy,
+    Group,
+    Delay,
+    Shaper,
+    Redirect,
+    AddressSet,
+    Chain,
+    Address,
+    Sysctl,
+    Route,
+    Rule,
+    Proxy,
+    File,
+    Resolver,
+)
+MODELS: dict[str, type[Object]] = {model.KIND: model for model in _IN_ORDER}
 KINDS = tuple(MODELS)
 """The kinds in the order in which they are added: what comes later stands on what comes before.
 
@@ -628,7 +833,9 @@ class Device:
 class Current:
     """What the host holds. Routes and rules come with their protocol number (who made them).
 
-    ``queues``: by device, the queueing disciplines that somebody else has put there.
+    ``queues``: by device, the queueing disciplines that somebody else has put there; ``filtered``: those, and their
+    filters, of what a device receives. ``shapes``: whether the kernel can, where that matters. ``resolves``: there
+    is dnsmasq. ``looks_up``: there is ipset.
     Addresses stand in the kernel's order, in which a primary one precedes its secondary ones. ``watched``: a
     daemon watches the tunnels, and puts the routes of live ones into tables before those of the stand-by rules.
     """
@@ -636,7 +843,11 @@ class Current:
     devices: dict[str, Device] = field(default_factory=dict)
     addresses: tuple[Address, ...] = ()
     delays: dict[Place, Delay] = field(default_factory=dict)
+    shapers: dict[Place, Shaper] = field(default_factory=dict)
+    redirects: dict[Place, Redirect] = field(default_factory=dict)
     queues: dict[str, str] = field(default_factory=dict)
+    filtered: dict[str, str] = field(default_factory=dict)
+    shapes: bool = True
     proxies: frozenset[Proxy] = frozenset()
     routes: dict[Place, tuple[Route, int]] = field(default_factory=dict)
     rules: tuple[tuple[Rule, int], ...] = ()
@@ -644,6 +855,10 @@ class Current:
     chains: dict[Place, Chain] = field(default_factory=dict)
     files: dict[Place, File] = field(default_factory=dict)
     connections: dict[Place, Connection] = field(default_factory=dict)
+    sets: dict[Place, AddressSet] = field(default_factory=dict)
+    resolvers: dict[Place, Resolver] = field(default_factory=dict)
+    resolves: bool = True
+    looks_up: bool = True
     watched: bool = False
 
 
@@ -757,7 +972,8 @@ class State:
         return data
 
 
-_STATE = keys("schema customer site reserved renumber expects take_over links lans endpoints secret") | frozenset(KINDS)
+_STATE = keys("schema customer site reserved renumber expects take_over links lans endpoints secret certificate")
+_STATE |= frozenset(KINDS)
 _RESERVED = keys("tables priorities")
 _EXPECTED = keys("address device gateway network variable")
 _HOP = keys("device gateway weight")
@@ -791,8 +1007,14 @@ def plain(item: Object) -> dict[str, Any]:
         data.update({"wan": alias.rpartition("/")[2]} if alias else {})
     if isinstance(item, Dummy) and item.alias == Dummy.ALIAS:
         del data["alias"]
+    if isinstance(item, Dummy) and item.kind == "dummy":
+        del data["kind"]
+    if isinstance(item, Redirect) and not item.sent:
+        del data["sent"]
     if isinstance(item, Rule) and not item.standby:
         del data["standby"]
+    if isinstance(item, Route) and not item.lasting:
+        del data["lasting"]
     if isinstance(item, Route):
         data["nexthops"] = [plain_hop(hop) for hop in item.nexthops]
     return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}

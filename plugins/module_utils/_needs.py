@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import _iptables, _liveness, _netlink, _programs, _strongswan
+from . import _certificate, _ipset, _iptables, _liveness, _netlink, _programs, _strongswan
 
 UNITS = (_liveness.UNIT, "extrude-links.path", "extrude-apply.timer")
 """Those that run, and will after a reboot."""
 _PROPERTIES = ("Id", "ActiveState", "UnitFileState")
+
+
+_RIVALS = ("strongswan-starter.service", "ipsec.service")
+"""strongSwan's former daemon, which reads ipsec.conf, and Libreswan."""
 
 
 def missing_packages() -> list[str]:
@@ -30,6 +34,26 @@ def missing_packages() -> list[str]:
 def missing_for_ipsec() -> list[str]:
     """Debian packages that encrypted links need and the host lacks."""
     return [] if _strongswan.installed() else list(_strongswan.PACKAGES)
+
+
+def missing_for_certificates() -> list[str]:
+    """Debian packages that links with certificates need beside, and the host lacks."""
+    return [] if _certificate.has_cryptography() else ["python3-cryptography"]
+
+
+def missing_for_domains() -> list[str]:
+    """Debian packages that domains in extrude_direct need and the host lacks."""
+    return [] if _ipset.installed() else [_ipset.PACKAGE]
+
+
+def ike_rival() -> str:
+    """The unit of another IKE daemon, which would take the ports that ours needs; empty without one."""
+    systemctl = _programs.find("systemctl")
+    if systemctl is None:
+        return ""
+    shown = _programs.run([systemctl, "show", f"--property={','.join(_PROPERTIES)}", *_RIVALS]).stdout
+    used = [block.get("Id") for block in _blocks(shown) if {"active", "enabled"} & set(block.values())]
+    return next((unit for unit in _RIVALS if unit in used), "")
 
 
 def stopped_units() -> list[str]:
@@ -51,6 +75,13 @@ def networkd_runs() -> bool:
 
 def stopped(units: Sequence[str], shown: str) -> list[str]:
     """Those of *units* that are not active and enabled in what ``systemctl show`` prints: a block of lines for each."""
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown.split("\n\n")]
-    up = [block.get("Id") for block in blocks if [block.get(name) for name in _PROPERTIES[1:]] == ["active", "enabled"]]
+    up = [
+        block.get("Id")
+        for block in _blocks(shown)
+        if [block.get(name) for name in _PROPERTIES[1:]] == ["active", "enabled"]
+    ]
     return [unit for unit in units if unit not in up]
+
+
+def _blocks(shown: str) -> list[dict[str, str]]:
+    return [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown.split("\n\n")]

@@ -78,7 +78,9 @@ class Writer:
             elif isinstance(item, Proxy):
                 self._ipr.neigh(_verb(operation), **_proxy(item, self._index))
             elif isinstance(item, Route):
-                verb = "replace" if operation.action == "change" else _verb(operation)
+                # a throw may have to stand before the kernel's own route to an address of this host
+                replaces = operation.action == "change" or (item.type == "throw" and operation.action == "add")
+                verb = "replace" if replaces else _verb(operation)
                 self._ipr.route(verb, **_route(item, self._index, deleting=verb == "del"))
             elif isinstance(item, Rule):
                 (self._delete_rule if operation.action == "delete" else self._add_rule)(item)
@@ -99,7 +101,9 @@ class Writer:
         elif operation.action == "change":
             self._ipr.link("set", index=self._index(dummy.name), state=_state(dummy), ifalias=dummy.alias)
         else:
-            self._add_device(dummy, {"kind": _wire.DUMMY, "state": _state(dummy)})
+            self._add_device(
+                dummy, {"kind": _wire.DUMMY if dummy.kind == "dummy" else dummy.kind, "state": _state(dummy)}
+            )
 
     def _add_device(self, device: Tunnel | Dummy, settings: dict[str, Any]) -> None:
         self._ipr.link("add", ifname=device.name, **settings)
@@ -214,7 +218,7 @@ Index = Callable[[str], int]
 _MOST_DELAYED = 50_000
 """Packets: more than 60 ms of 10 Gbit/s."""
 _NODAD, _PERMANENT, _ANY_SCOPE = 0x02, 0x80, 255
-_TYPES = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}
+_TYPES = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8, "throw": 9}
 _SCOPES = {"global": 0, "link": 253, "host": 254}
 
 
@@ -334,7 +338,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Hint:
-    """What a kernel error means for one kind of objects."""
+    """What a kernel error means for one kind of objects, with {0} for the object."""
 
     code: int
     kind: str
@@ -343,7 +347,7 @@ class _Hint:
 
 _HINTS = (
     _Hint(errno.EOPNOTSUPP, "tunnels", "this kernel has no GRE tunnels (module ip_gre)"),
-    _Hint(errno.EOPNOTSUPP, "dummies", "this kernel has no dummy devices (module dummy)"),
+    _Hint(errno.EOPNOTSUPP, "dummies", "this kernel has no {0.kind} devices (module {0.kind})"),
     _Hint(errno.ENOENT, "delays", "this kernel has no netem (module sch_netem)"),
     _Hint(errno.EPERM, "", "not permitted; it takes root (CAP_NET_ADMIN)"),
     _Hint(errno.EEXIST, "tunnels", "another tunnel has the same name or the same endpoints and key"),
@@ -364,7 +368,7 @@ def _explained(operation: Operation, refused: type[Exception]) -> Iterator[None]
         if operation.action == "delete" and code in _GONE:
             raise Gone(f"cannot {operation}: it is gone") from error
         hint = next((h for h in _HINTS if h.code == code and h.kind in ("", operation.kind)), None)
-        reason = hint.sentence if hint else words[0] if words else os.strerror(code)
+        reason = hint.sentence.format(operation.item) if hint else words[0] if words else os.strerror(code)
         raise EngineError(f"cannot {operation}: {reason}") from error
     except (OSError, struct.error, KeyError, IndexError) as error:
         raise EngineError(f"cannot {operation}: {type(error).__name__} {error}") from error

@@ -16,6 +16,7 @@ from ._conflict import refuse
 from ._model import (
     PROTOCOL,
     Address,
+    AddressSet,
     AnyObject,
     Chain,
     Connection,
@@ -27,8 +28,11 @@ from ._model import (
     Object,
     Place,
     Proxy,
+    Redirect,
+    Resolver,
     Route,
     Rule,
+    Shaper,
     Sysctl,
     Tunnel,
 )
@@ -60,15 +64,19 @@ def plan(current: Current, request: Request, chains: Sequence[Chain] = ()) -> tu
         _connections(ground),
         _tunnels(ground),
         _dummies(ground),
-        _groups(ground),
         _delays(ground),
+        _sets(ground),
+        _shapers(ground),
+        _redirects(ground),
         _chains(ground, chains),
         _addresses(ground),
         _sysctls(ground),
         _routes(ground),
         _rules(ground),
+        _groups(ground),  # chains ask for it before they look into the tables
         _proxies(ground),
         _files(ground),
+        _resolvers(ground),
     ):
         make += added
         clean = deleted + clean
@@ -142,11 +150,13 @@ def _standing_on(names: Set[str], current: Current, request: Request) -> list[Ob
     sysctls = [Sysctl(name, value) for name, value in current.sysctls.items() if value is not None]
     found: list[Object] = [
         *(proxy for proxy in current.proxies if proxy.device in names),
+        *(Group(d.name, d.group) for d in current.devices.values() if d.name in names and d.group),
         *(route for route in routes if not names.isdisjoint(devices_of(route))),
         *(sysctl for sysctl in sysctls if device_of_sysctl(sysctl, names)),
         *(a for a in reversed(current.addresses) if a.device in names and not _made_by_kernel(a, request)),
+        *(redirect for redirect in current.redirects.values() if not names.isdisjoint(devices_of(redirect))),
+        *(shaper for shaper in current.shapers.values() if shaper.device in names),
         *(delay for delay in current.delays.values() if delay.device in names),
-        *(Group(d.name, d.group) for d in current.devices.values() if d.name in names and d.group),
     ]
     return found
 
@@ -168,6 +178,8 @@ def _without(current: Current, items: Sequence[Object]) -> Current:
         addresses=tuple(address for address in current.addresses if address.device not in names),
         proxies=frozenset(proxy for proxy in current.proxies if proxy.device not in names),
         delays={place: delay for place, delay in current.delays.items() if delay.device not in names},
+        shapers={place: shaper for place, shaper in current.shapers.items() if shaper.device not in names},
+        redirects={place: one for place, one in current.redirects.items() if names.isdisjoint(devices_of(one))},
         routes={place: pair for place, pair in current.routes.items() if place not in gone[Route.KIND]},
         sysctls={name: None if (name,) in gone[Sysctl.KIND] else value for name, value in current.sysctls.items()},
     )
@@ -214,6 +226,14 @@ def _delays(ground: _Ground) -> Changes:
     return _compare(ground.current.delays, ground.wanted(Delay), ground.gone(Delay))
 
 
+def _shapers(ground: _Ground) -> Changes:
+    return _compare(ground.current.shapers, ground.wanted(Shaper), ground.gone(Shaper))
+
+
+def _redirects(ground: _Ground) -> Changes:
+    return _compare(ground.current.redirects, ground.wanted(Redirect), ground.gone(Redirect))
+
+
 def _addresses(ground: _Ground) -> Changes:
     """Secondary addresses go before their primary one, with which the kernel may drop them."""
     is_ = {address.place: address for address in ground.current.addresses}
@@ -237,13 +257,34 @@ def _sysctls(ground: _Ground) -> Changes:
     return _compare(is_, wanted, [place for place in ground.falling[Sysctl.KIND] if place not in wanted])
 
 
+def _sets(ground: _Ground) -> Changes:
+    return _compare(ground.current.sets, ground.wanted(AddressSet), ground.gone(AddressSet))
+
+
 def _chains(ground: _Ground, merged: Sequence[Chain]) -> Changes:
     return _compare(ground.current.chains, {chain.place: chain for chain in merged}, ground.gone(Chain))
 
 
 def _routes(ground: _Ground) -> Changes:
+    """Lasting routes lose their next hops by tunnels that go just before these, however late that is."""
     is_ = {place: route for place, (route, protocol) in ground.current.routes.items() if protocol == PROTOCOL}
-    return _compare(is_, ground.wanted(Route), ground.gone(Route))
+    wanted = ground.wanted(Route)
+    if not ground.request.only:
+        return _compare(is_, wanted, ground.gone(Route))
+    # the kernel takes no next hop by a device that is down
+    going = {device.name for device in doomed(ground.current, ground.request) if "down" not in device.extra.split()}
+    wide = {place: _widened(route, is_.get(place), going) for place, route in wanted.items()}
+    made, deleted = _compare(is_, wide, ground.gone(Route))
+    narrowed = [Operation("change", wide[place], route) for place, route in wanted.items() if wide[place] != route]
+    return made, [*narrowed, *deleted]
+
+
+def _widened(route: Route, is_: Route | None, going: Set[str]) -> Route:
+    """A wanted route that lasts, with those of its next hops by devices that are *going* that it has now."""
+    if is_ is None or not route.lasting:
+        return route
+    kept = [hop for hop in is_.nexthops if hop.device in going]
+    return route.by([*route.nexthops, *kept]) if kept else route
 
 
 def _rules(ground: _Ground) -> Changes:
@@ -265,6 +306,10 @@ def _connections(ground: _Ground) -> Changes:
 
 def _files(ground: _Ground) -> Changes:
     return _compare(ground.current.files, ground.wanted(File), ground.gone(File))
+
+
+def _resolvers(ground: _Ground) -> Changes:
+    return _compare(ground.current.resolvers, ground.wanted(Resolver), ground.gone(Resolver))
 
 
 # --- chains of several owners ----------------------------------------------------------------------

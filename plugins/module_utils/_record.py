@@ -14,15 +14,14 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from ._bind import Plain
-from ._model import Rule, State, Sysctl
-from ._storage import SiteFiles, cannot
+from ._model import Route, Rule, State, Sysctl
+from ._storage import SiteFiles, lock_file
 
 FOLDER = "/var/lib/extrude"
 SPARE = "/run/extrude/records"
@@ -58,7 +57,7 @@ class Records:
         """One run at a time changes this host; a second one waits. So does a *lazy* one, unless another lazy one waits
         already: False then, without the lock. What both are about is left to that one, which has looked at nothing yet.
         """
-        with _lock_file(self._lock) as lock:
+        with lock_file(self._lock) as lock:
             if not lazy:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             elif not self._queued(lock):
@@ -68,7 +67,7 @@ class Records:
 
     def _queued(self, lock: TextIO) -> bool:
         """Wait for the lock at the one place that there is for lazy ones; False where somebody has that place."""
-        with _lock_file(self._lock.with_name(f"{self._lock.name}.next")) as place:
+        with lock_file(self._lock.with_name(f"{self._lock.name}.next")) as place:
             try:
                 fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -104,23 +103,14 @@ class Records:
             yield
 
 
-@contextmanager
-def _lock_file(path: Path) -> Iterator[TextIO]:
-    """Whoever can read the file can lock it (flock(2)), so only root may."""
-    try:
-        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        lock = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w")
-        os.fchmod(lock.fileno(), 0o600)
-    except OSError as error:
-        raise cannot("write", path, error) from error
-    with lock:
-        yield lock
-
-
 def _same(one: State | None, other: State) -> bool:
     """Whether two states are the same even in what tells no objects apart, but says when they are wanted."""
     return one is not None and one == other and _conditions(one) == _conditions(other)
 
 
 def _conditions(state: State) -> list[bool]:
-    return [*(rule.standby for rule in state.of(Rule)), *(sysctl.optional for sysctl in state.of(Sysctl))]
+    return [
+        *(rule.standby for rule in state.of(Rule)),
+        *(sysctl.optional for sysctl in state.of(Sysctl)),
+        *(route.lasting for route in state.of(Route)),
+    ]

@@ -29,7 +29,9 @@ from ._model import (
     Owner,
     Place,
     Proxy,
+    Redirect,
     Route,
+    Shaper,
     State,
     Sysctl,
     Tunnel,
@@ -193,7 +195,7 @@ class Operation:
         return f"{self.action} {self.item}"
 
 
-_UNTOLD = ("optional", "standby", "content")
+_UNTOLD = ("optional", "standby", "lasting", "content", "variable")
 """Fields whose change is no operation, or is too long to be told in one line."""
 
 
@@ -245,7 +247,7 @@ def is_known(sysctl: Sysctl, current: Current, request: Request) -> bool:
     return any(name is not None and current.sysctls.get(name) is not None for name in names)
 
 
-_ON_ONE_DEVICE = (Address, Proxy, Group, Delay)
+_ON_ONE_DEVICE = (Address, Proxy, Group, Delay, Shaper)
 
 
 def devices_of(item: Object) -> list[str]:
@@ -254,6 +256,8 @@ def devices_of(item: Object) -> list[str]:
         return [item.device]
     if isinstance(item, Tunnel):
         return [item.device] if item.device else []
+    if isinstance(item, Redirect):
+        return [item.device, item.to]
     if isinstance(item, Route):
         return [hop.device for hop in item.nexthops]
     return []

@@ -16,14 +16,34 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from . import _apply, _dump, _host, _liveness, _strongswan
+from . import _apply, _certificate, _dnsmasq, _dump, _host, _liveness, _strongswan
 from ._bind import Plain
 from ._conflict import Conflict
 from ._fields import Fields
 from ._links import Wan, wans_of
 from ._local import Store, bound, misnamed, name_of
-from ._model import PROTOCOL, Chain, Connection, Current, EngineError, File, Object, State, Sysctl, plain
-from ._needs import missing_for_ipsec, missing_packages, networkd_runs, stopped_units
+from ._model import (
+    PROTOCOL,
+    Chain,
+    Connection,
+    Current,
+    EngineError,
+    File,
+    Object,
+    Resolver,
+    State,
+    Sysctl,
+    plain,
+)
+from ._needs import (
+    ike_rival,
+    missing_for_certificates,
+    missing_for_domains,
+    missing_for_ipsec,
+    missing_packages,
+    networkd_runs,
+    stopped_units,
+)
 from ._record import Records
 from ._request import Operation, Part, Request
 from ._states import States
@@ -46,13 +66,18 @@ def run_states(module: AnsibleModule) -> None:
     only: Part = module.params["only"] or ""
     store = Store(States(module.params["config_directory"]), Records(module.params["directory"]))
     with _told(module):
+        if any(state.get("connections") for state in listed) and (rival := ike_rival()):
+            raise EngineError(
+                f"{rival} is in use on this host, and would fight with strongswan.service for the ports of IKE"
+            )
         with nullcontext() if check else store.records.locked():
             former = store.states.load()  # what cannot be read could not be kept either
             request = Request(bound(listed, store), only=only, folder=store.states.folder)
             found = _apply.run(store.records, request, check, store.states.storing(listed, only))
         known = {name_of(state) for state in listed}
         links = _links_of(state for state in former if name_of(state) in known), _links_of(listed)
-        _exit(module, found, [*store.warnings, *misnamed(listed, store)], *_differing(*links))
+        told = [*store.warnings, *misnamed(listed, store), *_dnsmasq.warnings(listed)]
+        _exit(module, found, told, *_differing(*links))
 
 
 def run_info(module: AnsibleModule) -> None:
@@ -70,7 +95,15 @@ def run_info(module: AnsibleModule) -> None:
             applied=[state.plain() for state in recorded],
             drift=_drift(request),
             missing_packages=missing_packages(),
-            ipsec={"missing_packages": missing_for_ipsec(), "secrets": _strongswan.secrets_of()},
+            missing_for_domains=missing_for_domains(),
+            ipsec={
+                "missing_packages": missing_for_ipsec(),
+                "missing_for_certificates": missing_for_certificates(),
+                "secrets": _strongswan.secrets_of(),
+                "certificate": _certificate.present(),
+                "rival": ike_rival(),
+                "authority": _certificate.present(path=_certificate.AUTHORITY),
+            },
             stopped_units=stopped_units(),
             networkd_runs=networkd_runs(),
         )
@@ -163,11 +196,15 @@ def _held(current: Current) -> dict[str, Any]:
         "rules": (rule for rule, protocol in current.rules if protocol == PROTOCOL),
         "proxies": current.proxies,
         "delays": current.delays.values(),
+        "shapers": current.shapers.values(),
+        "redirects": (redirect for redirect in current.redirects.values() if redirect.to),
         "dummies": (
             dummy for device in current.devices.values() if (dummy := device.dummy) and dummy.alias == dummy.ALIAS
         ),
         "files": current.files.values(),
         "connections": current.connections.values(),
+        "sets": current.sets.values(),
+        "resolvers": current.resolvers.values(),
     }
     return {kind: [plain(item) for item in sorted(objects, key=str)] for kind, objects in listed.items()}
 
@@ -184,14 +221,14 @@ def _lines(objects: Iterable[Object | None]) -> str:
     """The lines of the objects, sorted; behind them those of files, in their order."""
     listed = [item for item in objects if item is not None]
     lines = sorted(line for item in listed for line in _diff_lines(item))
-    files = sorted((item.path, item.content) for item in listed if isinstance(item, File | Connection))
+    files = sorted((item.path, item.content) for item in listed if isinstance(item, File | Connection | Resolver))
     lines += [f"{path}: {line}" for path, content in files for line in content.splitlines()]
     return "".join(f"{line}\n" for line in lines)
 
 
 def _diff_lines(item: Object) -> list[str]:
     """One line an object with all its fields; a chain has one for each rule, numbered to keep the order."""
-    if isinstance(item, File | Connection):
+    if isinstance(item, File | Connection | Resolver):
         return []
     if isinstance(item, Chain):
         head = f"{'iptables' if item.family == 4 else 'ip6tables'} -t {item.table} {item.name}"

@@ -10,12 +10,13 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from ._fields import EngineError, Fields, HostError
 from ._model import SCHEMA
@@ -122,25 +123,26 @@ class SiteFiles:
 def write(path: Path, text: str, sync: bool = True, mode: int = 0o644) -> None:
     """Replace a file in one step; with *sync* the new one is on the disk before the old one goes, and stays there.
 
-    Folders that are missing are made; who may read them does not depend on the umask.
+    Folders that are missing are made; who may read them does not depend on the umask. Of several that write the same
+    file at once the last one wins.
     """
-    try:
-        stage(path, text, sync, mode)
-        _staged(path).replace(path)
-    except OSError:
-        with suppress(OSError):
-            _staged(path).unlink(missing_ok=True)
-        raise
-    if sync:
-        _sync(path.parent)
+    _make_folders(path)
+    with _open_folder(path.parent) as folder:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        try:
+            stage(path, text, sync, mode)
+            _staged(path).replace(path)
+        except OSError:
+            with suppress(OSError):
+                _staged(path).unlink(missing_ok=True)
+            raise
+        if sync:
+            os.fsync(folder)
 
 
 def stage(path: Path, text: str, sync: bool = True, mode: int = 0o644) -> None:
     """Write what is to replace a file beside it."""
-    missing = [folder for folder in path.parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for folder in missing:
-        folder.chmod(0o755)
+    _make_folders(path)
     _staged(path).unlink(missing_ok=True)
     # what stands there must not be a link to elsewhere: the folder may be somebody's who has fewer rights
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -181,11 +183,37 @@ def _commit(path: Path, stays: bool) -> None:
         _sync(path.parent)
 
 
+def _make_folders(path: Path) -> None:
+    missing = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        folder.chmod(0o755)
+
+
 def _sync(folder: Path) -> None:
     """Have the names of a folder on the disk."""
+    with _open_folder(folder) as handle:
+        os.fsync(handle)
+
+
+@contextmanager
+def lock_file(path: Path) -> Iterator[TextIO]:
+    """Whoever can read the file can lock it (flock(2)), so only root may."""
+    try:
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        lock = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w")
+        os.fchmod(lock.fileno(), 0o600)
+    except OSError as error:
+        raise cannot("write", path, error) from error
+    with lock:
+        yield lock
+
+
+@contextmanager
+def _open_folder(folder: Path) -> Iterator[int]:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(handle)
+        yield handle
     finally:
         os.close(handle)
 

@@ -10,12 +10,13 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from . import _files, _programs, _swanctl, _vici
 from ._fields import EngineError
@@ -54,6 +55,8 @@ class Connections:
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = _files.Folder(folder, self._tell, shared=True)
+        self._untold: list[_files.Change] = []
+        """Changes that the daemon has not heard of, since it refused one before: they need not be put back there."""
 
     def read(self, names: Iterable[str]) -> dict[Place, Connection]:
         """Those of these names that are there."""
@@ -74,8 +77,11 @@ class Connections:
     def _tell(self, changes: Sequence[_files.Change]) -> None:
         if not _vici.runs():
             return
+        rest = [(before, after) for before, after in changes if (after, before) not in self._untold]
+        self._untold = rest
         with _vici.Session() as daemon:
-            for before, after in changes:
+            while rest:
+                before, after = rest.pop(0)
                 _load(daemon, before, after)
 
 
@@ -100,11 +106,15 @@ def _loaded() -> list[str]:
 
 
 def _load(daemon: _vici.Session, before: File | None, after: File | None) -> None:
-    """Have the daemon close what a connection was, and take what it is."""
+    """Have the daemon close what a connection was, and take what it is.
+
+    At a colo one that changes stays up until the site closes it: the run may come to the site by that link alone.
+    """
     wanted = _sections(after)
     for name in _sections(before):
-        with suppress(_vici.ViciError):  # it may not be up
-            daemon.request("terminate", {"ike": name, "force": "yes", "timeout": "-1"})
+        if name not in wanted or name.startswith(SITE_END):
+            with suppress(_vici.ViciError):  # it may not be up
+                daemon.request("terminate", {"ike": name, "force": "yes", "timeout": "-1"})
         if name not in wanted:
             with suppress(_vici.ViciError):  # nor known
                 daemon.request("unload-conn", {"name": name})
@@ -123,7 +133,10 @@ def _sections(file: File | None) -> dict[str, _swanctl.Settings]:
 
 # --- what has become of them -------------------------------------------------------------------------
 
-_TELLING = re.compile(r"error|failed|giving up|mismatch|not responding|no (?:shared key|matching|.*config) ?found")
+_TELLING = re.compile(
+    r"error|failed|giving up|mismatch|no (?:shared key|matching|.*config) ?found"
+    r"|certificate invalid|no issuer certificate found"
+)
 """What the daemon's words have in them where they say why a connection is not up."""
 
 
@@ -138,31 +151,42 @@ def peers() -> dict[str, str] | None:
     return {name: str(one.get("remote-host")) for name, one in associations if one.get("child-sas")}
 
 
-def lack(name: str, peers_now: Mapping[str, str] | None) -> str:
-    """Why a connection is not among the *peers_now*; empty where it is."""
+def lacks(names: Sequence[str], peers_now: Mapping[str, str] | None) -> dict[str, str]:
+    """Those of some connections that are not among the *peers_now*, each with why."""
     if peers_now is None:
-        return "strongSwan does not run"
-    return "" if name in peers_now else _trouble(name) or "IKE is not up"
+        return dict.fromkeys(names, "strongSwan does not run")
+    missing = [name for name in names if name not in peers_now]
+    troubles = _troubles(missing)
+    return {name: troubles.get(name, "IKE is not up") for name in missing}
 
 
 def lacking(names: Iterable[str]) -> dict[str, str]:
     """Those of some tunnels that are to be encrypted and are not, each with why."""
     asked = [name for name in names if (FOLDER / path_of(name)).exists()]
-    now = peers() if asked else {}
-    return {name: reason for name in asked if (reason := lack(name, now))}
+    return lacks(asked, peers() if asked else {})
 
 
-def _trouble(name: str) -> str:
-    """The last that the daemon said on why a connection is not up; empty where it has said nothing of that."""
+def _troubles(names: Sequence[str]) -> dict[str, str]:
+    """The last that the daemon said on why connections are not up; without those of which it has said nothing."""
     journalctl = _programs.find("journalctl")
-    if journalctl is None:
-        return ""
-    words = ["--quiet", "--boot", "--output=cat", f"--lines={_LINES}", f"IKE_SA_NAME={name}"]
-    said = _programs.run([journalctl, *words]).stdout.splitlines()
-    return next((line for line in reversed(said) if _TELLING.search(line)), "")
+    if journalctl is None or not names:
+        return {}
+    words = ["--quiet", "--boot", "--output=json", "--output-fields=MESSAGE,IKE_SA_NAME"]
+    # values of one field are alternatives
+    words += [f"--lines={_LINES * len(names)}", *(f"IKE_SA_NAME={name}" for name in names)]
+    entries = map(json.loads, _programs.run([journalctl, *words]).stdout.splitlines())
+    said = ((str(entry.get("IKE_SA_NAME")), str(entry.get("MESSAGE"))) for entry in entries)
+    return {name: text for name, text in said if _TELLING.search(text)}
 
 
 # --- secrets -----------------------------------------------------------------------------------------
+
+Former: TypeAlias = Literal["forget", "accept", "use"]
+"""What becomes of a secret that another one replaces: it goes; the far end may still prove itself by it; or this host
+proves itself by it, too, and takes either one from the far end.
+
+A change of secrets never leaves two ends that do not know each other, wherever it is cut short: first the colo takes
+the next one and uses the former, then the site uses the next one and takes the former, then both forget that."""
 
 
 @dataclass(frozen=True)
@@ -176,81 +200,118 @@ class Secret:
 
 
 class Secrets:
-    """The secrets of sites. Nobody but root reads their files, and no error shows what is in them."""
+    """The secrets of sites. Nobody but root reads their files, and no error shows what is in them.
+
+    A file has the one that is used last, since the daemon proves itself by what it was told last (seen with 5.9.8).
+    """
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = _files.Folder(folder, self._tell, mode=0o600, shared=True, mark=".untold-secrets")
 
-    def apply(self, secrets: Sequence[Secret], check: bool) -> list[str]:
+    def apply(self, secrets: Sequence[Secret], check: bool, former: Former = "forget") -> list[str]:
         """Keep these secrets, and return the sites whose secret changes; with *check* those whose secret would."""
-        found = self._folder.read(_secret_path(secret) for secret in secrets)
+        found = self._folder.read(_secret_path(secret.site) for secret in secrets)
         loaded = _shared() if found and _vici.runs() else None
-        changes = [change for secret in secrets if (change := _change(secret, found, loaded))]
+        changes = [change for secret in secrets if (change := _change(secret, former, found, loaded))]
         if changes and not check:
             self._folder.apply([(before, after) for _site, before, after in changes])
         return [site for site, _before, _after in changes]
+
+    def former(self, secrets: Sequence[Secret], former: Former) -> list[str]:
+        """Those of these sites of which a former secret is kept, too, once the secrets are applied."""
+        found = self._folder.read(_secret_path(secret.site) for secret in secrets)
+        return [one.site for one in secrets if len(_kept(one, former, found.get((_secret_path(one.site),)))) > 1]
+
+    def recall(self, daemon: _vici.Session, sites: Iterable[str]) -> None:
+        """Tell the daemon of secrets that it has lost: an error in anybody's file has swanctl(8) unload them all."""
+        kept = self._folder.read(map(_secret_path, sites)).values()
+        known = daemon.request("get-shared").get("keys") or () if kept else ()
+        for file in kept:
+            if not _keys(file).keys() <= set(known):
+                _load_shared(daemon, file)
 
     def _tell(self, changes: Sequence[_files.Change]) -> None:
         if not _vici.runs():
             return
         with _vici.Session() as daemon:
             for before, after in changes:
+                _load_shared(daemon, after)
                 for name in _keys(before).keys() - _keys(after).keys():
                     with suppress(_vici.ViciError):  # the daemon may not know it
                         daemon.request("unload-shared", {"id": name})
-                for name, (links, secret) in _keys(after).items():
-                    key = {"id": name, "type": "IKE", "data": secret, "owners": [links]}
-                    daemon.request("load-shared", key)
-            _call(daemon)
+            call_down(daemon)
 
 
 def call() -> None:
-    """Have the connections of a site's router made that are not up.
+    """Have the daemon know our secrets, and make the connections of a site's router that are not up.
 
     The daemon tries by itself, but not always: after a refusal it waits for minutes, and while the kernel still has
     keys of a daemon that was killed, nothing tells the next one that packets wait.
     """
-    if any(FOLDER.glob(path_of(f"{SITE_END}*"))) and _vici.runs():
+    if any(FOLDER.glob(path_of("*"))) and _vici.runs():
         with _vici.Session() as daemon:
-            _call(daemon)
+            Secrets(FOLDER).recall(daemon, secrets_of())
+            call_down(daemon)
 
 
-def _secret_path(secret: Secret) -> str:
-    return f"extrude-{secret.site}{_SECRETS}"
+def _secret_path(site: str) -> str:
+    return f"extrude-{site}{_SECRETS}"
 
 
 def _change(
-    secret: Secret, found: Mapping[Place, File], loaded: Container[str] | None
+    secret: Secret, former: Former, found: Mapping[Place, File], loaded: Container[str] | None
 ) -> tuple[str, File | None, File | None] | None:
     """The file of a site's secret as it is and as it should be; None where it is as it should be."""
-    name = f"ike-extrude-{secret.site.replace('.', '_')}"
-    before = found.get((path := _secret_path(secret),))
+    before = found.get((path := _secret_path(secret.site),))
     if secret.secret is None:
         return (secret.site, before, None) if before else None
-    # in hexadecimal, since there every character is one that the file can hold
-    key = {"id": secret.links, "secret": f"0x{secret.secret.encode().hex()}"}
+    kept = _kept(secret, former, before)
+    named = {_key_name(secret.site, len(kept) - number): text for number, text in enumerate(kept, 1)}
+    keys = {name: {"id": secret.links, "secret": text} for name, text in named.items()}
     try:
-        after = File(path, _swanctl.render({"secrets": {name: key}}))
+        after = File(path, _swanctl.render({"secrets": keys}))
     except ValueError:  # whose words could show the secret
         raise EngineError(
             f"the secret of {secret.site} cannot be kept: its name or that of its links has blanks"
         ) from None
-    known = loaded is None or name in loaded
+    known = loaded is None or all(name in loaded for name in keys)
     return None if before == after and known else (secret.site, before, after)
 
 
+def _kept(secret: Secret, former: Former, before: File | None) -> list[str]:
+    """The secrets that a site should have where it has those of a file, in hexadecimal: there every character is one
+    that a file can hold. The last one is used."""
+    if secret.secret is None:
+        return []
+    wanted = f"0x{secret.secret.encode().hex()}"
+    had = [text for _links, text in _keys(before).values()]
+    if former == "use" and had:
+        return had if wanted in had else [wanted, *had]
+    return [*(text for text in had if text != wanted and former == "accept"), wanted]
+
+
+def _key_name(site: str, number: int) -> str:
+    """What the daemon calls a secret; 0 is the one that is used."""
+    return f"ike-extrude-{site.replace('.', '_')}" + (f"-{number}" if number else "")
+
+
 def _keys(file: File | None) -> dict[str, tuple[str, str]]:
-    """The secrets in a file of ours, by name: whose they are, and they themselves."""
+    """The secrets in a file of ours, by name: whose they are, and they themselves in hexadecimal."""
     found = _swanctl.section(file.content, "secrets") if file else {}
     keys = [(name, key) for name, key in found.items() if isinstance(key, dict)]
-    return {name: (str(key.get("id")), _from_hex(str(key.get("secret")))) for name, key in keys}
+    made = {name: (str(key.get("id")), str(key.get("secret"))) for name, key in keys}
+    return {name: (links, text) for name, (links, text) in made.items() if _is_hex(text)}
 
 
-def _from_hex(text: str) -> str:
-    try:
-        return bytes.fromhex(text.removeprefix("0x")).decode(errors="replace")
-    except ValueError:
-        return ""
+def _is_hex(text: str) -> bool:
+    return re.fullmatch("0x(?:[0-9a-f]{2})+", text) is not None
+
+
+def _load_shared(daemon: _vici.Session, file: File | None) -> None:
+    """Have the daemon take the secrets of a file, in their order."""
+    for name, (links, text) in _keys(file).items():
+        secret = bytes.fromhex(text.removeprefix("0x")).decode(errors="replace")
+        daemon.request("load-shared", {"id": name, "type": "IKE", "data": secret, "owners": [links]})
 
 
 def _shared() -> list[str]:
@@ -259,9 +320,17 @@ def _shared() -> list[str]:
         return list(daemon.request("get-shared").get("keys") or ())
 
 
-def _call(daemon: _vici.Session) -> None:
-    up = {name for message in daemon.stream("list-sas", "list-sa") for name in message}
+def call_down(daemon: _vici.Session) -> None:
+    """Have the daemon make the connections of a site's router that are not up, or are and carry nothing."""
+    found = [pair for message in daemon.stream("list-sas", "list-sa") for pair in message.items()]
+    up = {name for name, one in found if not _is_hollow(one)}
     for name in daemon.request("get-conns").get("conns") or ():
         if name.startswith(SITE_END) and name not in up:
             with suppress(_vici.ViciError):
                 daemon.request("initiate", {"child": name, "timeout": "-1"})
+
+
+def _is_hollow(association: object) -> bool:
+    """Whether both ends have proved themselves, and nothing carries packets; one that is being made has not yet."""
+    one = association if isinstance(association, dict) else {}
+    return one.get("state") == "ESTABLISHED" and not one.get("child-sas")

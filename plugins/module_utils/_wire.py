@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from ._fields import ip_text
 from ._model import (
@@ -29,6 +30,7 @@ from ._model import (
     Route,
     RouteType,
     Rule,
+    Shaper,
     Tunnel,
     normal_route,
 )
@@ -83,8 +85,8 @@ def text(data: bytes | None) -> str:
 
 # --- devices ---------------------------------------------------------------------------------------
 
-DUMMY = "dummy"
-"""The kind of dummies, as the kernel names it."""
+DUMMY, IFB = "dummy", "ifb"
+"""The kinds of dummies, as the kernel names them."""
 
 _GRE_KEY = 0x2000
 _IFF_UP = 0x1
@@ -100,8 +102,8 @@ def device(payload: bytes) -> Device:
     kind = text(info.get(1))
     tunnel = dummy = None
     down = [] if flags & _IFF_UP else ["down"]
-    if kind == DUMMY:
-        dummy = Dummy(name, alias, " ".join(down))
+    if kind in (DUMMY, IFB):
+        dummy = Dummy(name, alias, " ".join(down), "dummy" if kind == DUMMY else kind)
     if kind == "gre" and name not in _FALLBACK:
         tunnel = _tunnel(name, alias, u32(found.get(4)), attributes(info.get(2, b"")), down)
     return Device(name, index, kind, alias, u32(found.get(27)), tunnel, dummy)
@@ -151,15 +153,27 @@ def _extras(gre: Attributes) -> list[str]:
 
 _IFF_LOWER_UP = 0x10000
 _IFF_NOARP = 0x80
+_IFLA_STATS64 = 23
 _ETHERNET = 1
 """ARPHRD_ETHER (include/uapi/linux/if_arp.h)."""
 
 
-def interface(payload: bytes) -> tuple[str, int, bool, bool, bool]:
-    """Name, index, up, carrier, and whether it does ARP on Ethernet, of a device from RTM_NEWLINK."""
+class Traffic(NamedTuple):
+    """What a device has carried since it was made, in the kernel's order (struct rtnl_link_stats64)."""
+
+    received_packets: int = 0
+    sent_packets: int = 0
+    received_bytes: int = 0
+    sent_bytes: int = 0
+
+
+def interface(payload: bytes) -> tuple[str, int, bool, bool, bool, Traffic]:
+    """Name, index, up, carrier, whether it does ARP on Ethernet, and counters, of a device from RTM_NEWLINK."""
     hardware, index, flags = struct.unpack_from("=HiI", payload, 2)
     arp = hardware == _ETHERNET and not flags & _IFF_NOARP
-    return text(attributes(payload, 16).get(3)), index, bool(flags & _IFF_UP), bool(flags & _IFF_LOWER_UP), arp
+    found = attributes(payload, 16)
+    traffic = Traffic(*struct.unpack_from("=4Q", found.get(_IFLA_STATS64, bytes(32))))
+    return text(found.get(3)), index, bool(flags & _IFF_UP), bool(flags & _IFF_LOWER_UP), arp, traffic
 
 
 # --- addresses and proxies -------------------------------------------------------------------------
@@ -219,34 +233,109 @@ def proxy(payload: bytes, names: Mapping[int, str]) -> Proxy | None:
 
 HANDLE = PROTOCOL << 16
 """The name that our queueing disciplines have in the kernel."""
+OVERHEAD, SMALLEST = 30, 64
+"""Bytes that a link adds to each IP packet, and has at least for each: PPPoE on VDSL, the most without ATM."""
+_ENTRY = 0xFFFFFFF1
 _ROOT = 0xFFFFFFFF
 _NANOSECONDS_A_MILLISECOND = 1_000_000
 
 
-def queue(payload: bytes, names: Mapping[int, str]) -> Delay | tuple[str, str] | None:
-    """From RTM_NEWQDISC: our delay of a device, or device and kind of what somebody else has put there; else None.
+class Queue(NamedTuple):
+    """A queueing discipline that somebody has put on a device, in words such as ``htb 1:``; ``ours`` is what it is if
+    it is ours. ``entry``: it is for what the device receives."""
 
-    Source: include/uapi/linux/pkt_sched.h (TCA_NETEM_LATENCY64, which stands behind struct tc_netem_qopt).
-    """
+    number: int
+    device: str
+    words: str
+    entry: bool
+    ours: Delay | Shaper | None
+
+
+def queue(payload: bytes, names: Mapping[int, str]) -> Queue | None:
+    """From RTM_NEWQDISC; None for one that stands below another, and for the kernel's own."""
     index, handle, parent = struct.unpack_from("=iII", payload, 4)
-    if parent != _ROOT or not handle or index not in names:  # the kernel's own have no handle
+    if parent not in (_ROOT, _ENTRY) or not handle or index not in names:  # the kernel's own have no handle
         return None
     found = attributes(payload, 20)
     kind, options = text(found.get(1)), found.get(2, b"")
-    if handle != HANDLE or kind != "netem":
-        return names[index], f"{kind} {handle >> 16:x}:"
-    latency = attributes(options, _NETEM_OPTIONS).get(10, bytes(8))
-    return Delay(names[index], round(struct.unpack("=q", latency)[0] / _NANOSECONDS_A_MILLISECOND, 1))
+    decode = _OURS.get(kind) if handle == HANDLE and parent == _ROOT else None
+    ours = decode(names[index], options) if decode else None
+    return Queue(index, names[index], f"{kind} {handle >> 16:x}:", parent == _ENTRY, ours)
 
 
 _NETEM_OPTIONS = 24
 """Bytes of struct tc_netem_qopt."""
 
+
+def _delay(device: str, options: bytes) -> Delay:
+    """Source: include/uapi/linux/pkt_sched.h (TCA_NETEM_LATENCY64, which stands behind struct tc_netem_qopt)."""
+    latency = attributes(options, _NETEM_OPTIONS).get(10, bytes(8))
+    return Delay(device, round(struct.unpack("=q", latency)[0] / _NANOSECONDS_A_MILLISECOND, 1))
+
+
+_CAKE_RATE, _CAKE_RAW, _CAKE_INGRESS = 2, 12, 15
+_CAKE: dict[int, tuple[str, int]] = {
+    3: ("diffserv", 1),
+    4: ("atm", 0),
+    5: ("flows", 4),
+    6: ("overhead", OVERHEAD),
+    7: ("rtt", 100_000),
+    9: ("autorate", 0),
+    11: ("nat", 0),
+    13: ("wash", 0),
+    14: ("mpu", SMALLEST),
+    16: ("ack-filter", 0),
+    17: ("split-gso", 1),
+    18: ("fwmark", 0),
+}
+"""The options of CAKE (TCA_CAKE_* in include/uapi/linux/pkt_sched.h), and the values that ours have: see _shape."""
+
+
+def _shaper(device: str, options: bytes) -> Shaper:
+    """CAKE counts in bytes a second, and adds the overhead only where it is not told to be raw."""
+    found = attributes(options)
+    (rate,) = struct.unpack("=Q", found.get(_CAKE_RATE, bytes(8)))
+    others = [name for number, (name, value) in _CAKE.items() if u32(found.get(number), value) != value]
+    others += ["raw"] if _CAKE_RAW in found else []
+    others += ["rate"] if rate % _BYTES_A_KILOBIT else []
+    return Shaper(device, rate // _BYTES_A_KILOBIT, u32(found.get(_CAKE_INGRESS)) != 0, " ".join(others))
+
+
+_BYTES_A_KILOBIT = 125
+_OURS: dict[str, Callable[[str, bytes], Delay | Shaper]] = {"netem": _delay, "cake": _shaper}
+
+RECEIVED, SENT = PROTOCOL, PROTOCOL + 1
+"""The numbers that our filters have on a device: for what it receives, and for what it sends. With one number for both
+each direction would list the filters of both (net/sched/cls_u32.c, u32_walk)."""
+
+
+def redirect(payload: bytes, names: Mapping[int, str]) -> str | None:
+    """From RTM_NEWTFILTER: where one of ours sends all that comes by it ("" for one that is none of ours).
+
+    None for what comes with a filter: its head, and tables that it is kept in. Source: include/uapi/linux/pkt_cls.h,
+    tc_act/tc_mirred.h.
+    """
+    (info,) = struct.unpack_from("=I", payload, 16)
+    found = attributes(payload, 20)
+    actions = attributes(attributes(found.get(2, b"")).get(_U32_ACTIONS, b""))
+    if info >> 16 not in (RECEIVED, SENT) or text(found.get(1)) != "u32":
+        return ""
+    if not actions:
+        return None
+    action = attributes(actions.get(1, b""))
+    parameters = attributes(action.get(2, b"")).get(_MIRRED, bytes(28))
+    kind, index = struct.unpack_from("=iI", parameters, 20)
+    is_ours = len(actions) == 1 and text(action.get(1)) == "mirred" and kind == _EGRESS_REDIRECT
+    return names.get(index, f"#{index}") if is_ours else ""
+
+
+_U32_ACTIONS, _MIRRED, _EGRESS_REDIRECT = 7, 2, 1
+
 # --- routes and rules ------------------------------------------------------------------------------
 
 _ROUTE = struct.Struct("=8BI").unpack_from
 _RTM_F_CLONED = 0x200
-_TYPES: dict[int, RouteType] = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
+_TYPES: dict[int, RouteType] = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
 
 

@@ -4,6 +4,7 @@
 """What is left to others when a host has to stand whatever they have put there, as at boot. Pure.
 
 An object whose place is taken is neither made nor touched, and neither is what stands on a device that is not ours.
+Chains are without the rules that look into sets which are left out.
 This module util is private to the collection.
 """
 
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ._conflict import collisions
-from ._model import PROTOCOL, Current, Dummy, Nexthop, Object, Place, Route, Sysctl, Tunnel, normal_route
+from ._model import PROTOCOL, AddressSet, Chain, Current, Dummy, Object, Place, Route, Sysctl, Tunnel
 from ._request import Request, device_of_sysctl, devices_of
 
 
@@ -27,7 +28,7 @@ class Left:
 
     def has(self, item: Object) -> bool:
         """Whether an object is not to be touched."""
-        return (item.KIND, item.place) in self.slots or self._without_devices(item) is None
+        return (item.KIND, item.place) in self.slots or self._remains(item) is None
 
     def out_of(self, request: Request) -> Request:
         """The request without that."""
@@ -45,12 +46,22 @@ class Left:
 
     def _stay(self, items: tuple[Object, ...]) -> Iterator[Object]:
         for item in items:
-            stays = None if (item.KIND, item.place) in self.slots else self._without_devices(item)
+            stays = None if (item.KIND, item.place) in self.slots else self._remains(item)
             if stays is not None:
                 yield stays
 
-    def _without_devices(self, item: Object) -> Object | None:
-        """An object as far as it does not stand on devices of others."""
+    def _without_sets(self, chain: Chain) -> Chain:
+        """A chain without the rules that look into sets that are left out."""
+        names = {place[0] for kind, place in self.slots if kind == AddressSet.KIND}
+        if names.isdisjoint(chain.sets):
+            return chain
+        rules = (rule for rule in chain.rules if names.isdisjoint(replace(chain, rules=(rule,)).sets))
+        return replace(chain, rules=tuple(rules))
+
+    def _remains(self, item: Object) -> Object | None:
+        """An object as far as it does not stand on devices of others, nor looks into sets that are left out."""
+        if isinstance(item, Chain):
+            return self._without_sets(item)
         if isinstance(item, Sysctl):
             return None if device_of_sysctl(item, self.devices) else item
         if self.devices.isdisjoint(devices_of(item)):
@@ -58,7 +69,7 @@ class Left:
         if not isinstance(item, Route):
             return None
         hops = [hop for hop in item.nexthops if hop.device not in self.devices]
-        return _by(item, hops) if hops else None
+        return item.by(hops) if hops else None
 
 
 NOTHING = Left()
@@ -70,15 +81,3 @@ def left(current: Current, request: Request) -> Left:
     slots = frozenset((collision.kind, collision.place) for collision in found)
     devices = frozenset(str(place[0]) for kind, place in slots if kind in (Tunnel.KIND, Dummy.KIND))
     return Left(slots, devices, tuple(dict.fromkeys(collision.problem for collision in found)))
-
-
-def _by(route: Route, hops: list[Nexthop]) -> Route:
-    return normal_route(
-        destination=route.destination,
-        table=route.table,
-        metric=route.metric,
-        type=route.type,
-        scope=route.scope,
-        source=route.source,
-        nexthops=hops,
-    )

@@ -94,7 +94,17 @@ proxies:
   type: list
   elements: dict
 dummies:
-  description: The devices of kind dummy that the collection has made.
+  description: The devices of kind dummy or ifb that the collection has made.
+  returned: when O(routes_of) is not given
+  type: list
+  elements: dict
+shapers:
+  description: The CAKE that the collection has given to devices.
+  returned: when O(routes_of) is not given
+  type: list
+  elements: dict
+redirects:
+  description: The devices whose received packets go by an ifb; with C(sent) those that they send.
   returned: when O(routes_of) is not given
   type: list
   elements: dict
@@ -113,6 +123,22 @@ missing_packages:
   type: list
   elements: str
   sample: []
+missing_for_domains:
+  description: Packages that it lacks beside these where C(extrude_direct) names domains.
+  returned: when O(routes_of) is not given
+  type: list
+  elements: str
+  sample: []
+sets:
+  description: The sets of addresses of the states that were applied.
+  returned: when O(routes_of) is not given
+  type: list
+  elements: dict
+resolvers:
+  description: The files of dnsmasq of the states that were applied, with what is in them now.
+  returned: when O(routes_of) is not given
+  type: list
+  elements: dict
 ipsec:
   description: What encrypted links need.
   returned: when O(routes_of) is not given
@@ -123,6 +149,23 @@ ipsec:
       type: list
       elements: str
       sample: []
+    missing_for_certificates:
+      description: Packages that it lacks beside these where links use certificates.
+      type: list
+      elements: str
+      sample: []
+    certificate:
+      description: The host's certificate, in PEM; empty where it has none.
+      type: str
+      sample: ""
+    authority:
+      description: The certificate of the authority that has signed it, in PEM; empty where there is none.
+      type: str
+      sample: ""
+    rival:
+      description: The unit of another IKE daemon that is in use; empty where there is none.
+      type: str
+      sample: ""
     secrets:
       description: Whose secrets the host keeps.
       type: list

@@ -10,8 +10,8 @@ module: extrude_state
 short_description: Bring all kernel objects of a host to a state in one transaction
 version_added: 0.1.0
 description:
-  - Applies whole states (tunnels, dummies, link groups, delays, addresses, sysctls, iptables chains, routes, rules,
-    proxy entries and files) in the one order that keeps traffic and the management connection alive.
+  - Applies whole states (tunnels, dummies, link groups, delays, shapers, addresses, sysctls, iptables chains, routes,
+    rules, proxy entries and files) in the one order that keeps traffic and the management connection alive.
   - At the first error everything that was done is undone.
   - What a state no longer lists goes. What belongs to other customers, other sites, or to nobody of ours stays.
   - The roles use it with states that the P(multihome.extrude.topology#filter) filter makes.
@@ -19,19 +19,30 @@ options:
   states:
     description:
       - The states, each for one customer and site.
-      - Keys are C(customer), C(site), C(tunnels), C(dummies), C(groups), C(delays), C(addresses), C(sysctls),
-        C(chains), C(routes), C(rules), C(proxies), C(files), C(reserved), C(renumber), C(take_over), C(expects),
-        C(links), C(lans) and C(endpoints).
+      - Keys are C(customer), C(site), C(tunnels), C(dummies), C(groups), C(delays), C(shapers), C(redirects),
+        C(addresses), C(sysctls), C(sets), C(chains), C(routes), C(rules), C(proxies), C(files), C(resolvers),
+        C(reserved), C(renumber), C(take_over), C(expects), C(links), C(lans) and C(endpoints).
       - The objects have the options of M(multihome.extrude.gre_tunnels), M(multihome.extrude.multipath_routes),
         M(multihome.extrude.policy_rules) and M(multihome.extrude.proxy_arp).
       - A rule may also be C(standby). While the unit C(extrude-bird.service) watches the tunnels, which the file
         C(/run/extrude/live) says, such a rule is neither added nor deleted. The scripts of the unit do that.
-      - C(dummies) lists devices of kind dummy by their C(name). States may share them.
+      - A route may also be C(lasting). With O(only=make) it keeps its next hops by tunnels that go; O(only=purge) takes
+        them out.
+      - C(dummies) lists devices of the C(kind) dummy (the default) or ifb by their C(name). States may share them.
       - C(delays) lists what a C(device) holds back all that it sends for, as C(delay) in milliseconds. A device to
         which somebody else has given a queueing discipline is an error.
+      - C(shapers) lists what a C(device) sends at most, as C(rate) in kbit/s, by C(CAKE); C(received) is for an ifb.
+        Sites of one customer may share shapers. C(redirects) lists to which ifb, as C(to), all goes that a C(device)
+        receives, or with C(sent) all that it sends. Where somebody else has given the device such a thing, that is an
+        error, and so it is where the kernel has no CAKE. C(variable) is how it begins.
       - C(files) lists text files by their C(path) below O(config_directory), of one folder at most, and their
         C(content). States may share them. Whatever is in a file is replaced.
         Then C(extrude-bird.service) is reloaded if it runs. If it refuses the files, everything is undone.
+      - C(sets) lists sets of IPv4 addresses (ipset) by their C(name), which C(chains) may look into. They are made, and
+        what is in them is left to others; an address goes when it was not added for C(timeout) seconds.
+      - C(resolvers) lists files of dnsmasq in C(/etc/dnsmasq.d), by the C(name) of an owner, with their C(content).
+        Then dnsmasq is started again if it runs and takes all its files, else everything is undone. A host without the
+        service dnsmasq is refused.
       - C(expects) lists each C(address), and perhaps C(device), that the host must hold already.
         A host that does not is not the one that the inventory means. With C(gateway) somebody on the device must answer
         ARP for that, unless it is in use already, or the link is down. With C(network) in place of C(address), no
@@ -39,7 +50,8 @@ options:
       - Unless C(renumber), a tunnel must keep its key.
       - Unless C(take_over), a proxy entry for an address that a neighbour holds is an error.
       - C(links) lists the links of a site, each with C(wan), C(interface) (a name, or a pattern such as V(ppp*)), and
-        perhaps C(address) where it is static, and C(match), what C(pppd) calls it.
+        perhaps C(address) where it is static, C(match), what C(pppd) calls it, and C(use), V(direct) or V(extruded), if
+        it is for that only.
       - For a link without C(address), C({WAN.device}), C({WAN.address}), C({WAN.gateway}) and C({WAN.network}) stand in
         all texts for what the host has then; while the link is down, what needs them is left out.
       - C(lans) lists devices of LANs. A link without C(address) that was given one in the network of a LAN is down.

@@ -36,6 +36,15 @@ options:
         description:
           - The secret. Without it the site has none (any more).
         type: str
+  former:
+    description:
+      - What becomes of a secret that another one replaces. V(forget) - it goes. V(accept) - the far end may still prove
+        itself by it. V(use) - this host still proves itself by it, too, and takes either one from the far end.
+      - First V(use) at the colo, then V(accept) at the site, then V(forget) at both - so both know each other all the
+        while, and also where a run is cut short.
+    type: str
+    choices: [forget, accept, use]
+    default: forget
   directory:
     description:
       - The folder of the files, which strongSwan reads when it starts.
@@ -72,6 +81,12 @@ sites:
   type: list
   elements: str
   sample: [acme.1]
+former:
+  description: The sites of which a former secret is kept, too.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 from pathlib import Path
@@ -85,9 +100,16 @@ from ansible_collections.multihome.extrude.plugins.module_utils._strongswan impo
 
 def run(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """The result for the options of the module; raises EngineError."""
-    sites = Secrets(Path(params["directory"])).apply([Secret(**entry) for entry in params["secrets"]], check)
+    asked, kept = [Secret(**entry) for entry in params["secrets"]], Secrets(Path(params["directory"]))
+    former = kept.former(asked, params["former"])
+    sites = kept.apply(asked, check, params["former"])
     told = "".join(f"secret of {site}\n" for site in sites)
-    return {"changed": bool(sites), "sites": sites, "diff": {"before": "", "after": told}}
+    return {
+        "changed": bool(sites),
+        "sites": sites,
+        "former": former,
+        "diff": {"before": "", "after": told},
+    }
 
 
 def main() -> None:
@@ -100,6 +122,7 @@ def main() -> None:
     # the sites' names are no secrets, whatever the option is called
     options = {
         "secrets": {"type": "list", "elements": "dict", "options": entry, "required": True, "no_log": False},
+        "former": {"type": "str", "choices": ["forget", "accept", "use"], "default": "forget"},
         "directory": {"type": "path", "default": str(FOLDER)},
     }
     module = AnsibleModule(argument_spec=options, supports_check_mode=True)

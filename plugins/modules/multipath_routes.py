@@ -34,9 +34,9 @@ options:
         type: int
         default: 0
       type:
-        description: What happens to packets.
+        description: What happens to packets. With V(throw) the rules after that of the table decide.
         type: str
-        choices: [unicast, blackhole, unreachable, prohibit]
+        choices: [unicast, blackhole, unreachable, prohibit, throw]
         default: unicast
       scope:
         description: Scope of the destination (IPv4). V(link) if no next hop has a gateway, else V(global).

@@ -322,8 +322,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
 
 def with_delays(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The results, each with the delay that this end has on the device."""
-    delays, _others = queues(read(()).devices)
-    by_device = {delay.device: delay.delay for delay in delays}
+    by_device = {delay.device: delay.delay for delay in queues(read(()).devices).delays}
     return [{**result, "delay_ms": by_device.get(result["device"], 0.0)} for result in results]
 
 

@@ -217,7 +217,7 @@ def file_name(site: Site) -> str:
 
 
 def _files(site: Site, end: _End, main: str, sessions: str) -> list[Plain]:
-    paces = [_pace(end, wan) for wan in site.wans]
+    paces = [_pace(end, wan) for wan in site.tunnelled]
     name = f"{file_name(site)}.conf"
     texts = {"bird.conf": main, f"bfd.d/{name}": "".join(paces), f"bird.d/{name}": sessions}
     return [{"path": path, "content": WARNING + text} for path, text in texts.items()]
@@ -247,7 +247,7 @@ def _static(name: str, version: int, networks: Sequence[str]) -> str:
 
 def _sessions(site: Site, colo: Colo, end: _End) -> Iterator[str]:
     """Yield the session of each tunnel."""
-    for metric, tier in tiers(site.wans, end.direction):
+    for metric, tier in tiers(site.tunnelled, end.direction):
         for wan, weight in tier:
             channels = [_channel(site, colo, end, wan, metric, weight, version) for version in site.versions]
             yield _session(site, colo, end, wan, channels)
@@ -284,7 +284,7 @@ def _channel(site: Site, colo: Colo, end: _End, wan: Wan, metric: int, weight: i
         check=end.check[version],
         preference=BEST - metric,
         weight=weight,
-        slot=wan.slot if site.packet else 0,
+        slot=wan.slot if site.has_slot(wan) else 0,
         source=_prefer(source),
         options=options,
     )

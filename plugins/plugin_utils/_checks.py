@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _address
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems
 from ansible_collections.multihome.extrude.plugins.plugin_utils._numbers import sites_in
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_ipsec import CA, FOLDER
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_limit import VARIABLE as LIMIT
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import (
     MAX_SITE_ID,
     Claim,
@@ -53,7 +55,10 @@ def check_inventory(inventory: Inventory, problems: Problems) -> None:
         if name in inventory.colos:
             colo = inventory.colos[name]
             _check_numbers(sites, colo, problems)
+            _check_authority(sites, colo, problems)
             _check_space(sites, colo, problems)
+            _check_limits(sites, colo, problems)
+            _check_direct(sites, colo, problems)
             _check_endpoints(sites, spans, colo, problems)
 
 
@@ -122,6 +127,14 @@ def _add_no_room(site: Site, colo: Colo, key: str, pool: IPNetwork, room: int, p
     problems.add(site.name, "extrude_site_id", text)
 
 
+def _check_authority(sites: Sequence[Site], colo: Colo, problems: Problems) -> None:
+    """Note that nobody could sign the certificates of the colo's sites."""
+    certified = next((site.name for site in sites if site.certified), None)
+    if certified and not colo.certifies:
+        text = f"is missing, and {certified} proves itself by a certificate; give {FOLDER.allowed}"
+        problems.add(colo.name, CA, text)
+
+
 def _check_space(sites: Sequence[Site], colo: Colo, problems: Problems) -> None:
     """Note each claim that the colo can't extrude. Where its prefixes have a problem, all is let through."""
     prefixes = ", ".join(_address.name(prefix) for prefix in colo.prefixes)
@@ -134,6 +147,27 @@ def _check_space(sites: Sequence[Site], colo: Colo, problems: Problems) -> None:
                 problems.add(site.name, claim.path, text)
             elif reason := _unusable(claim, colo, around):
                 problems.add(site.name, claim.path, f"{what} {reason}; give another")
+
+
+def _check_limits(sites: Sequence[Site], colo: Colo, problems: Problems) -> None:
+    """Note each site whose limit is another than that of its customer's first site: they share one."""
+    firsts: dict[str, Site] = {}
+    for site in sites:
+        first = firsts.setdefault(site.customer, site)
+        if site.customer and site.limit != first.limit:
+            text = f"is {site.limit}, and {first.name} of the same customer at {colo.name} has {first.limit}"
+            problems.add(site.name, LIMIT, f"{text}; give all sites of {site.customer} there the same")
+
+
+def _check_direct(sites: Sequence[Site], colo: Colo, problems: Problems) -> None:
+    """Note what is listed as direct and never is, since only the tunnels lead there."""
+    for site in sites:
+        for one in site.direct:
+            for network in one.destinations:
+                if any(_covers(other, network) for other in colo.beyond):
+                    is_it = "the extrude_colo_address" if network == colo.address else "in the extrude_prefixes"
+                    text = f"{_address.name(network)} is {is_it} of {colo.name}, which the tunnels lead to"
+                    problems.add(site.name, f"{one.path}.destination", f"{text}; leave it out")
 
 
 def _unusable(claim: Claim, colo: Colo, around: Sequence[IPNetwork]) -> str:

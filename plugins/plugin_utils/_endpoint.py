@@ -12,12 +12,15 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ansible_collections.multihome.extrude.plugins.module_utils._endpoint_tell import BUSY
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain
 
 if TYPE_CHECKING:
     from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Endpoint, Site
 
 KNOWN_HOSTS = "endpoint_known_hosts"
+TURN_SECONDS = 5
+"""How long a report waits for another one of its site."""
 # nothing of the admin's own configuration counts, and nothing is ever asked
 CONFIG = """\
 # Made by multihome.extrude. How this site reports the addresses of its links; by hand: ssh -F THIS -b ADDRESS colo LINK
@@ -60,9 +63,12 @@ def site_files(site: Site, colo: Colo) -> Iterator[Plain]:
 def colo_files(site: Site, name: str) -> Iterator[Plain]:
     """Yield the colo's: the site's key, which can do one thing (sshd(8), AUTHORIZED_KEYS FILE FORMAT)."""
     if found := _found(site):
-        command = f"/usr/sbin/extrude endpoint accept {shlex.quote(f'{site.customer}/{site.name}')}"
+        path = f"keys.d/{name}"
+        # one at a time, so that whoever has a key cannot have the colo start a program for each of many logins
+        turn = f"flock -w {TURN_SECONDS} -E {BUSY} /etc/extrude/{path}"
+        command = f"{turn} /usr/sbin/extrude endpoint accept {shlex.quote(f'{site.customer}/{site.name}')}"
         quoted = command.replace('"', r"\"")
-        yield {"path": f"keys.d/{name}", "content": f'restrict,command="{quoted}" {found.key}\n'}
+        yield {"path": path, "content": f'restrict,command="{quoted}" {found.key}\n'}
 
 
 def _found(site: Site) -> Endpoint | None:

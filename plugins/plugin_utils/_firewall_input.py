@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._bird import BFD_PORT, BGP_PORT
-from ansible_collections.multihome.extrude.plugins.plugin_utils._numbers import inside_block
+from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_services import let_in
+from ansible_collections.multihome.extrude.plugins.plugin_utils._numbers import ICMP, inside_block
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 IKE_PORTS = (500, 4500)
 """Of IKE, and of both IKE and ESP behind NAT (RFC 7296 section 2.23)."""
-ICMP = {4: "icmp", 6: "ipv6-icmp"}
 
 
 def site_input(site: Site, colo: Colo, version: int) -> Plain:
@@ -38,9 +38,8 @@ def colo_input(site: Site, colo: Colo, version: int) -> Plain:
     """Return the chain of a colo for one IP version: the same for all sites, but for those that encrypt nothing. The
     kernel knows the far ends."""
     block = str(colo.pool if version == 4 else colo.pool6)
-    return _chain(
-        version, [*_carriers(f"-d {colo.address.ip}/32", site, colo, version), *_inside(block, "ex+", version)]
-    )
+    carriers = _carriers(f"-d {colo.address.ip}/32", site, colo, version)
+    return _chain(version, [*carriers, *_between(block, "ex+", version), *let_in(colo)])
 
 
 def _chain(version: int, rules: list[str]) -> Plain:
@@ -63,12 +62,17 @@ def _carriers(far: str, site: Site, colo: Colo, version: int) -> Iterator[str]:
 def _inside(block: str, tunnels: str, version: int) -> Iterator[str]:
     """Inside addresses talk to each other through tunnels: liveness and pings. Nobody else reaches them."""
     yield "-i lo -j RETURN"
+    yield from _between(block, tunnels, version)
+    # an address that the host itself has in that block, on the device by which the packet comes, is no inside address
+    yield f"-d {block} -m addrtype --dst-type LOCAL --limit-iface-in -j RETURN"
+    yield f"-d {block} ! -i {tunnels} -j DROP"
+
+
+def _between(block: str, tunnels: str, version: int) -> Iterator[str]:
+    """What the ends of tunnels say to each other."""
     between = f"-s {block} -d {block} -i {tunnels}"
     if version == 4:
         yield f"{between} -p udp -m udp --dport {BFD_PORT} -j ACCEPT"
         yield f"{between} -p tcp -m tcp --dport {BGP_PORT} -j ACCEPT"
         yield f"{between} -p tcp -m tcp --sport {BGP_PORT} -m conntrack --ctstate ESTABLISHED -j ACCEPT"
     yield f"{between} -p {ICMP[version]} -j ACCEPT"
-    # an address that the host itself has in that block, on the device by which the packet comes, is no inside address
-    yield f"-d {block} -m addrtype --dst-type LOCAL --limit-iface-in -j RETURN"
-    yield f"-d {block} ! -i {tunnels} -j DROP"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain
+from ansible_collections.multihome.extrude.plugins.plugin_utils._marks import Part
 
 if TYPE_CHECKING:
     from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site
@@ -22,15 +22,11 @@ if TYPE_CHECKING:
 CLEAR = "-m policy --dir {way} --pol none"
 
 
-def protection(site: Site, colo: Colo) -> Iterator[Plain]:
-    """Yield the chains of either end. They stand in the table raw, before whatever an admin lets through."""
+def protection(site: Site, colo: Colo) -> Iterator[Part]:
+    """Yield what either end needs. It stands in the table raw, before whatever an admin lets through."""
     if not site.encrypted:
         return
     pool = colo.ipsec_pool
     comes, leaves = CLEAR.format(way="in"), CLEAR.format(way="out")
-    yield _chain("PREROUTING", [f"-s {pool} {comes} -j DROP", f"-d {pool} ! -i lo {comes} -j DROP"])
-    yield _chain("OUTPUT", [f"-d {pool} ! -o lo {leaves} -j DROP"])
-
-
-def _chain(hook: str, rules: list[str]) -> Plain:
-    return {"family": 4, "table": "raw", "name": f"EXTRUDE-{hook}", "hook": hook, "rules": rules}
+    yield Part.at("PREROUTING", [f"-s {pool} {comes} -j DROP", f"-d {pool} ! -i lo {comes} -j DROP"])
+    yield Part.at("OUTPUT", [f"-d {pool} ! -o lo {leaves} -j DROP"])

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site, Wan
 
 COLO = "colo.extrude"
-"""What every colo calls itself; a site knows it by the secret."""
+"""What every colo calls itself; a site knows it by the secret, or by its certificate."""
+AUTHORITY = "ca.extrude"
+"""What the certificate of every authority calls itself. No other one that a host trusts can open our links."""
 DEAD = "10s"
 """A peer that has said nothing for that long is asked whether it lives."""
 # a packet for the tunnel makes the site call, and it calls as soon as the connection is there
@@ -37,8 +39,8 @@ def site_connections(site: Site, colo: Colo) -> Iterator[Plain]:
         ends = {
             "local_addrs": wan.source,
             "remote_addrs": str(colo.address.ip),
-            "local": {"auth": "psk", "id": caller(site, wan)},
-            "remote": {"auth": "psk", "id": COLO},
+            "local": _end(site, caller(site, wan)),
+            "remote": _far_end(site, COLO),
         }
         yield _connection(wan.tunnel, site, ends, child)
 
@@ -51,8 +53,8 @@ def colo_connections(site: Site, colo: Colo) -> Iterator[Plain]:
         ends = {
             "local_addrs": str(colo.address.ip),
             "remote_addrs": "%any",
-            "local": {"auth": "psk", "id": COLO},
-            "remote": {"auth": "psk", "id": caller(site, wan)},
+            "local": _end(site, COLO),
+            "remote": _far_end(site, caller(site, wan)),
         }
         yield _connection(site.colo_device(wan), site, ends, child)
 
@@ -70,6 +72,26 @@ def household(site: Site) -> str:
 def secret(site: Site) -> Plain:
     """Return what the secret of a site is called on both hosts, and the names that it stands for."""
     return {"site": f"{site.customer}.{site.number}", "links": f"*.{household(site)}"}
+
+
+def site_certificate(site: Site, colo: Colo) -> Plain | None:
+    """Return the names that a site's certificate is made out to, and whose authority signs it; None without one."""
+    names = [caller(site, wan) for wan in site.encrypted]
+    return {"subject": household(site), "names": names, "colo": colo.name} if site.certified else None
+
+
+def colo_certificate(site: Site, colo: Colo) -> Plain | None:
+    """Return the same of the colo's certificate; None where this site needs none."""
+    return {"subject": COLO, "names": [COLO], "colo": colo.name} if site.certified else None
+
+
+def _end(site: Site, name: str) -> Plain:
+    # the daemon finds a certificate by the name in it: one that is renewed needs no other connection
+    return {"auth": "pubkey" if site.certified else "psk", "id": name}
+
+
+def _far_end(site: Site, name: str) -> Plain:
+    return {**_end(site, name), **({"ca_id": AUTHORITY} if site.certified else {})}
 
 
 def _connection(name: str, site: Site, ends: Plain, child: Plain) -> Plain:

@@ -14,11 +14,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _address
+from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Ports
 
 if TYPE_CHECKING:
     from netaddr import IPNetwork
 
 T = TypeVar("T")
+
+
+class Refusal(ValueError):
+    """Says what is wrong with a value, and also what to give instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,57 @@ def _rate(value: object) -> float:
     return float(value)
 
 
+def _ports(value: object) -> Ports:
+    """Return one port, or the first and the last of a range."""
+    first, dash, last = str(value).partition("-")
+    texts = [first, last] if dash else [first]
+    if isinstance(value, bool) or not isinstance(value, int | str) or not all(map(_DIGITS, texts)):
+        raise ValueError(f"{describe(value)} is no port")
+    ports = Ports(int(texts[0]), int(texts[-1]))
+    if ports.first > ports.last:
+        raise Refusal(f"{describe(value)} begins after its end; give {ports.last}-{ports.first}")
+    if not 1 <= ports.first <= ports.last <= HIGHEST_PORT:
+        raise ValueError(f"{describe(value)} is out of range")
+    return ports
+
+
+def _target(value: object) -> tuple[IPNetwork, int | None]:
+    """Return an address, and the port where it has one."""
+    if not isinstance(value, str):
+        raise ValueError(f"{describe(value)} is not a text")
+    address, colon, port = value.partition(":")
+    parsed = _address.single(address, 4)
+    if not colon:
+        return parsed, None
+    if not _DIGITS(port) or not 1 <= int(port) <= HIGHEST_PORT:
+        raise ValueError(f"'{port}' is no port")
+    return parsed, int(port)
+
+
+def _dscp(value: object) -> int:
+    """Return a code point: a number, or a class by its name."""
+    if isinstance(value, str) and value.lower() in DSCP_CLASSES:
+        return DSCP_CLASSES[value.lower()]
+    if isinstance(value, str) and _DIGITS(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{describe(value)} is no class")
+    if not 0 <= value <= HIGHEST_DSCP:
+        raise ValueError(f"{value} is out of range")
+    return int(value)
+
+
+def _domain(value: object) -> str:
+    """Return a domain in lower case; one with ``*.`` before it says the same, since what is below it counts anyway;
+    so does one with the root's dot."""
+    if not isinstance(value, str):
+        raise ValueError(f"{describe(value)} is not a text")
+    domain = value.lower().removeprefix("*.").removesuffix(".")
+    if len(domain) > LONGEST_DOMAIN or not _DOMAIN(domain):
+        raise ValueError(f"{describe(value)} is no domain")
+    return domain
+
+
 def _list(value: object) -> list[Any]:
     if not isinstance(value, list | tuple):
         raise ValueError(f"{describe(value)} is not a list")
@@ -115,6 +171,19 @@ def describe(value: object) -> str:
 
 LONGEST_SHOWN = 60
 HIGHEST_RATE = 1_000_000
+HIGHEST_PORT = 65535
+HIGHEST_DSCP = 63
+DSCP_CLASSES = {
+    **{f"cs{number}": 8 * number for number in range(8)},
+    **{f"af{number}{drop}": 8 * number + 2 * drop for number in range(1, 5) for drop in range(1, 4)},
+    "ef": 46,
+}
+"""Code points by name (RFC 2474, RFC 2597, RFC 3246)."""
+LONGEST_DOMAIN = 253
+"""Characters (RFC 1035 section 2.3.4, without the root's)."""
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})+", re.ASCII).fullmatch
+_DIGITS = re.compile(r"[0-9]{1,5}", re.ASCII).fullmatch
 
 FLAG = Kind("true or false", _flag, False)
 RATE: Kind[float | None] = Kind(f"Mbit/s, more than 0 and up to {HIGHEST_RATE}", _rate, None)
@@ -135,6 +204,14 @@ ADDRESS4 = network("one IPv4 address", lambda value: _address.single(value, 4))
 LINK_ADDRESS = network("an IPv4 address, with the prefix length of the link where it has one", _address.interface4)
 NETWORK4 = network("an IPv4 prefix such as 10.254.0.0/15", lambda value: _address.prefix(value, 4))
 NETWORK6 = network("an IPv6 prefix such as fd00:1234:5678::/48", lambda value: _address.prefix(value, 6))
+PORTS: Kind[Ports | None] = Kind("a port from 1 to 65535, or a range such as 8000-8010", _ports, None)
+DSCP: Kind[int | None] = Kind(f"a number from 0 to {HIGHEST_DSCP}, or a class such as cs1, af11 or ef", _dscp, None)
+DOMAIN = Kind("a domain such as example.org, in ASCII (xn--…)", _domain, "")
+TARGET: Kind[tuple[IPNetwork, int | None] | None] = Kind(
+    "an IPv4 address, with a port where that is another one (192.168.1.20:8080)", _target, None
+)
+CUSTOMER = text(r"[a-z0-9-]{1,32}", "1 to 32 of the characters a-z 0-9 -")
+ANYTHING: Kind[str] = Kind("a text", str, "")
 NETWORK = network("an address or a prefix such as 203.0.113.0/28", _address.prefix)
 
 

@@ -23,6 +23,14 @@ MASK = 0x3F000000
 """The bits of marks that are ours; a packet in which somebody else has set one of them is left alone."""
 DIRECT = 0x20000000
 """The bit that direct marks have and slot marks lack."""
+HAIRPIN = 0x1F000000
+"""A mark of no slot: the first packet of a forwarded connection that returns to the LAN from which it came."""
+SOURCES = 0x3F000000
+"""At a colo: what the table of sources is asked for; a packet has it only meanwhile."""
+REFUSED = 0x3E000000
+"""At a colo: what one site sends to another that does not take it."""
+LET_IN = 0x3D000000
+"""At a colo: what a site sends to a service that the colo has for it."""
 _LOWEST = 24
 GUARD = "EXTRUDE-GUARD"
 NOT_IPSEC = "-m policy --dir out --pol ipsec -j RETURN"
@@ -63,11 +71,16 @@ def match(mark: int) -> str:
     return f"-m mark --mark {mark:#x}/{MASK:#x}"
 
 
+def set_to(mark: int) -> str:
+    """Return the option of MARK and CONNMARK that sets our bits, as iptables-save prints it."""
+    return f"--set-xmark {mark:#x}/{MASK:#x}"
+
+
 def site_marks(site: Site, version: int) -> Iterator[Part]:
     """Yield what a site needs. IPv6 is not translated, so none of it is direct."""
     if version == 4:
         yield Part.at("PREROUTING", _comes_in(site))
-        yield Part.at("FORWARD", [*_goes_direct(site), *_stays_out_of_tunnels(site)])
+        yield Part.at("FORWARD", [*_goes_direct(site), *_stays_out_of_tunnels(site), *_hairpins(site)])
     # what is direct on its link has that link's address; all else is shown to the guard
     others = (f"-o {wan.device} -m mark ! --mark {direct_mark(wan.slot):#x}/{MASK:#x}" for wan in site.wans)
     yield Part.at("POSTROUTING", (f"{other} -j {GUARD}" for other in others))
@@ -91,7 +104,7 @@ def _comes_in(site: Site) -> Iterator[str]:
     """
     for wan in site.wans if site.lans else ():
         unclaimed = f"-m conntrack --ctstate NEW -m connmark --mark 0x0/{MASK:#x}"
-        yield f"-i {wan.device} {unclaimed} -j CONNMARK {_set(direct_mark(wan.slot))}"
+        yield f"-i {wan.device} {unclaimed} -j CONNMARK {set_to(direct_mark(wan.slot))}"
     for interface in site.lan_interfaces:
         yield f"-i {interface} {UNMARKED} {CLAIMED} {RESTORE}"
 
@@ -102,10 +115,10 @@ def _goes_direct(site: Site) -> Iterator[str]:
     A connection that has gone through a tunnel before has the extruded source for good, so it is not.
     """
     # where packets have slot marks, those may be on this one: no table of a slot had a way for it
-    ours = f"-m mark --mark 0x0/{DIRECT:#x}" if site.packet else UNMARKED
-    for wan in site.wans:
+    ours = f"-m mark --mark 0x0/{DIRECT:#x}" if site.packet or site.pins else UNMARKED
+    for wan in site.exits:
         for source in sources(site, 4):
-            yield f"{source} -o {wan.device} {ours} {FIRST_PACKET} -j CONNMARK {_set(direct_mark(wan.slot))}"
+            yield f"{source} -o {wan.device} {ours} {FIRST_PACKET} -j CONNMARK {set_to(direct_mark(wan.slot))}"
     if site.lans:
         yield f"{ours} {CLAIMED} {FIRST_PACKET} {RESTORE}"
 
@@ -116,18 +129,26 @@ def _stays_out_of_tunnels(site: Site) -> Iterator[str]:
         yield f"-o ex-+ -m conntrack --ctstate DNAT --ctorigdst {wan.source} -j DROP"
 
 
+def _hairpins(site: Site) -> Iterator[str]:
+    """Mark what comes from a LAN for an extruded address and is sent on into the same LAN."""
+    addresses = dict.fromkeys(forward.address.ip for forward in site.forwards)
+    for interface in site.lan_interfaces:
+        for address in addresses:
+            returns = f"-i {interface} -o {interface} -m conntrack --ctstate DNAT --ctorigdst {address}"
+            yield f"{returns} {FIRST_PACKET} -j MARK {set_to(HAIRPIN)}"
+
+
 def _guard(site: Site, version: int) -> Iterator[str]:
-    """Nothing with an extruded source leaves by a link, where its provider would drop it.
+    """Nothing with an extruded source, or that of another link, leaves by a link, where its provider would drop it.
 
     A connection whose answers would go to an address of the router's has that as its source, though it shows only
-    after NAT.
+    after NAT; so have answers of one that was opened to such an address, or to that of a link, and sent on.
     """
     yield NOT_IPSEC
+    for wan in site.wans if version == 4 else ():
+        yield f"! -o {wan.device} -m conntrack --ctstate DNAT --ctorigdst {wan.source} --ctdir REPLY -j DROP"
     for network in site.claimed(version):
         yield f"-s {network} -j DROP"
     for network in site.holds(version):
         yield f"-m conntrack --ctrepldst {network.ip} -j DROP"
-
-
-def _set(mark: int) -> str:
-    return f"--set-xmark {mark:#x}/{MASK:#x}"
+        yield f"-m conntrack --ctstate DNAT --ctorigdst {network.ip} -j DROP"

@@ -16,6 +16,13 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._types import MA
 if TYPE_CHECKING:
     from netaddr import IPNetwork
 
+TUNNELS = 4201
+"""The link group of the tunnels at a colo, by which its firewall knows them."""
+COMES = f"-m devgroup --src-group {TUNNELS:#x}"
+GOES = f"-m devgroup --dst-group {TUNNELS:#x}"
+"""The matches on what comes out of a tunnel and on what goes into one, as iptables-save prints them."""
+ICMP = {4: "icmp", 6: "ipv6-icmp"}
+
 
 def gre_key(site: int, slot: int) -> int:
     """Return the GRE key of a tunnel (RFC 2890), unique at a colo."""

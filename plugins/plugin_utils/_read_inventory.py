@@ -25,19 +25,36 @@ OPTIONAL = (
     "extrude_inside_pool",
     "extrude_inside_pool6",
     "extrude_ipsec",
+    "extrude_ipsec_auth",
+    "extrude_ipsec_ca",
+    "extrude_ipsec_ca_passphrase",
+    "extrude_ipsec_certificate_days",
     "extrude_ipsec_esp",
     "extrude_ipsec_ike",
     "extrude_ipsec_pool",
     "extrude_ipsec_psk",
     "extrude_lan",
     "extrude_level_limit",
+    "extrude_limit",
+    "extrude_peers",
+    "extrude_pins",
     "extrude_renumber",
     "extrude_rule_priority",
+    "extrude_services",
+    "extrude_shape",
+    "extrude_shape_percent",
     "extrude_table",
     "extrude_take_over",
     "extrude_when_down",
 )
 """Variables of colos and sites that may be left out; of the others each is missed where it is misspelt."""
+
+OF_COLOS = ("extrude_services",)
+OF_SITES = (
+    *("extrude_addresses", "extrude_direct", "extrude_forwards", "extrude_lan", "extrude_limit"),
+    *("extrude_peers", "extrude_pins", "extrude_wans"),
+)
+"""Variables that a host of the other kind never looks at."""
 
 Groups = Mapping[str, Sequence[str]]
 HostVars = Mapping[str, Mapping[str, Any]]
@@ -52,10 +69,28 @@ def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> In
     readers = {name: Reader(name, hostvars[name], problems) for name in [*colos, *sites]}
     for reader in readers.values():
         reader.refuse_misspelt(OPTIONAL, SETTINGS)
-    return Inventory(
+    inventory = Inventory(
         colos={name: read_colo(readers[name]) for name in colos},
         sites={name: read_site(readers[name], colos) for name in sites},
     )
+    _refuse_misplaced(inventory, readers)
+    return inventory
+
+
+def _refuse_misplaced(inventory: Inventory, readers: Mapping[str, Reader]) -> None:
+    """Note variables that no host looks at: those of the other kind, which hosts of that kind don't have themselves.
+
+    What is given to all hosts is for those that look at it.
+    """
+    for site in inventory.sites.values():
+        for key in OF_COLOS if site.colo in inventory.colos else ():
+            if readers[site.name].names(key) and not readers[site.colo].names(key):
+                readers[site.name].problem(key, f"is a variable of colos; give it to {site.colo}")
+    for key in OF_SITES if inventory.sites else ():
+        misplaced = [name for name in inventory.colos if readers[name].names(key)]
+        if misplaced and not any(readers[name].names(key) for name in inventory.sites):
+            for name in misplaced:
+                readers[name].problem(key, "is a variable of sites; give it to these, or to the customer's group")
 
 
 def _members(groups: Groups, group: str, problems: Problems) -> list[str]:

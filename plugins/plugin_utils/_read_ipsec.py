@@ -1,7 +1,7 @@
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-FileCopyrightText: 2026 The multihome.extrude authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads how a site encrypts: its secret and its algorithms. No message ever shows a secret.
+"""Reads how a site encrypts: what it proves itself with, and its algorithms. No message ever shows a secret.
 
 This plugin util is **PRIVATE** to the collection.
 """
@@ -16,6 +16,13 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import R
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Proposals, Wan
 
 PSK = "extrude_ipsec_psk"
+AUTH = "extrude_ipsec_auth"
+CA = "extrude_ipsec_ca"
+PASSPHRASE = "extrude_ipsec_ca_passphrase"
+DAYS = "extrude_ipsec_certificate_days"
+METHOD = _kinds.choice("psk", "certificate")
+FOLDER = _kinds.text(r"/.*[^/]", "the absolute path of a folder on the controller, which holds the authority")
+LIFETIME = _kinds.integer(3, 1825)
 SHORTEST = 20
 """Characters: who has heard one connection being made can try all shorter ones at leisure (RFC 7296 section 2.15)."""
 _SECRET = re.compile(rf"[ -~]{{{SHORTEST},256}}")
@@ -29,23 +36,42 @@ IKE = _kinds.text(
     f"{AEAD}, a prf and a group, in strongSwan's words: aes256gcm16-prfsha384-x25519",
 )
 ESP = _kinds.text(rf"{_CIPHER}(?:{_GROUPS})?", f"{AEAD} and a group, in strongSwan's words: aes256gcm16-x25519")
-DEFAULT_IKE, DEFAULT_ESP = "aes256gcm16-prfsha384-x25519", "aes256gcm16-x25519"
+DEFAULT_IKE = ("aes256gcm16-prfsha384-x25519-ke1_mlkem768", "aes256gcm16-prfsha384-x25519")
+"""A host offers the first one where its strongSwan can do it (module_utils/_post_quantum.py). The keys of ESP derive
+from those of IKE, so that needs none of its own."""
+DEFAULT_ESP = ("aes256gcm16-x25519",)
 
 
-def read_ipsec(reader: Reader, wans: Sequence[Wan]) -> Proposals:
-    """Read the algorithms of a site, and see that it has a secret where it needs one."""
+def read_certified(reader: Reader, wans: Sequence[Wan]) -> bool:
+    """Read whether a site has a certificate, and see that it has a secret where it needs one instead."""
+    certified = reader.read(AUTH, METHOD, "psk") == "certificate"
     encrypted = [wan for wan in wans if wan.ipsec]
-    if encrypted or not reader.lacks(PSK):
+    if (encrypted and not certified) or not reader.lacks(PSK):
         reader.read(PSK, SECRET)
+    return certified and bool(encrypted)
+
+
+def read_authority(reader: Reader) -> bool:
+    """Read what a colo's authority needs, and tell whether it has one."""
+    reader.read(DAYS, LIFETIME, 0)
+    if reader.lacks(CA) and reader.lacks(PASSPHRASE):
+        return False
+    reader.read(CA, FOLDER)
+    reader.read(PASSPHRASE, SECRET_OF_CA)
+    return True
+
+
+def read_proposals(reader: Reader) -> Proposals:
+    """Read the algorithms of a site."""
     return Proposals(
         ike=_read_proposals(reader, "extrude_ipsec_ike", IKE, DEFAULT_IKE),
         esp=_read_proposals(reader, "extrude_ipsec_esp", ESP, DEFAULT_ESP),
     )
 
 
-def _read_proposals(reader: Reader, key: str, kind: _kinds.Kind[str], default: str) -> tuple[str, ...]:
+def _read_proposals(reader: Reader, key: str, kind: _kinds.Kind[str], default: Sequence[str]) -> tuple[str, ...]:
     before = len(reader.problems)
-    proposals = tuple(proposal for _path, proposal in reader.each(key, kind, [default]))
+    proposals = tuple(proposal for _path, proposal in reader.each(key, kind, list(default)))
     if not proposals and len(reader.problems) == before:
         reader.problem(key, f"is empty; leave it out, or give a list of which each entry is {kind.allowed}")
     return proposals
@@ -59,6 +85,6 @@ def _secret(value: object) -> str:
     return str(value)
 
 
-SECRET = _kinds.Kind(
-    f"the secret of the site, kept in a vault: {SHORTEST} to 256 printable ASCII characters", _secret, ""
-)
+LONG_ENOUGH = f"kept in a vault: {SHORTEST} to 256 printable ASCII characters"
+SECRET = _kinds.Kind(f"the secret of the site, {LONG_ENOUGH}", _secret, "")
+SECRET_OF_CA = _kinds.Kind(f"the passphrase of the authority's key, {LONG_ENOUGH}", _secret, "")

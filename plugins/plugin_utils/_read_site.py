@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds, _read_lans
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_balance import read_balance
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_colo import read_numbers
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_direct import read_direct
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_endpoint import read_endpoint
-from ansible_collections.multihome.extrude.plugins.plugin_utils._read_ipsec import read_ipsec
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_forwards import read_forwards
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_ipsec import read_certified, read_proposals
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_limit import read_limit
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_pins import read_pins
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_wans import check_ipv6, read_wans
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import MAX_SITE_ID, Claim, Lan, Site, Wan
@@ -24,9 +28,7 @@ if TYPE_CHECKING:
     from netaddr import IPNetwork
 
 NAME = _kinds.text(r"[^\s/]{1,64}", "it another name in the inventory: 1 to 64 characters, neither blanks nor slashes")
-CUSTOMER = _kinds.text(r"[a-z0-9-]{1,32}", "1 to 32 of the characters a-z 0-9 -")
 NUMBER = _kinds.integer(1, MAX_SITE_ID)
-LATER = "is not supported by this version yet; leave it out"
 WHEN_DOWN = _kinds.choice("direct", "block")
 MOST_PROXIED = 256
 """The addresses of one IPv4 prefix that a colo answers ARP for: the kernel takes single addresses only."""
@@ -35,26 +37,34 @@ MOST_PROXIED = 256
 def read_site(reader: Reader, colos: Collection[str]) -> Site:
     """Read a site; `colos` are the names in the group ``extrude_colos``."""
     reader.convert("inventory_hostname", NAME, reader.host)
-    _refuse_later(reader)
     before = len(reader.problems)
     claims = _read_claims(reader)
     clean = len(reader.problems) == before
+    before = len(reader.problems)
     wans = read_wans(reader)
+    sound = wans if len(reader.problems) == before else ()
     if any(claim.network.version == 6 for claim in claims):
         check_ipv6(reader, wans)
-    lans, held = _read_lans_of(reader, claims if clean else None, wans)
+    placed = _read_lans_of(reader, claims if clean else None, wans)
+    lans, held = placed or ((), [])
     return Site(
         name=reader.host,
-        customer=reader.read("extrude_customer", CUSTOMER),
+        customer=reader.read("extrude_customer", _kinds.CUSTOMER),
+        peers=_read_peers(reader),
         number=reader.read("extrude_site_id", NUMBER),
         colo=_read_colo_name(reader, colos),
         claims=claims,
         wans=wans,
         lans=lans,
         held=tuple(held),
-        balance=read_balance(reader, wans),
+        forwards=read_forwards(reader, placed, wans, claims),
+        direct=read_direct(reader, sound),
+        pins=read_pins(reader, sound),
+        balance=read_balance(reader, [wan for wan in wans if wan.has_tunnel]),
+        limit=read_limit(reader),
         endpoint=read_endpoint(reader),
-        proposals=read_ipsec(reader, wans),
+        proposals=read_proposals(reader),
+        certified=read_certified(reader, wans),
         block=reader.read("extrude_when_down", WHEN_DOWN, "direct") == "block",
         renumber=reader.read("extrude_renumber", _kinds.FLAG, False),
         take_over=reader.read("extrude_take_over", _kinds.FLAG, False),
@@ -62,11 +72,11 @@ def read_site(reader: Reader, colos: Collection[str]) -> Site:
     )
 
 
-def _refuse_later(reader: Reader) -> None:
-    """Note what the contract has and this version can't do."""
-    for key, of_what in (("extrude_direct", "matches"), ("extrude_forwards", "forwards")):
-        if reader.read(key, _kinds.items(of_what), []):
-            reader.problem(key, LATER)
+def _read_peers(reader: Reader) -> tuple[str, ...]:
+    """Read the customers whose sites the site talks to; its own customer is none of them."""
+    own = reader.read("extrude_customer", _kinds.ANYTHING, "")
+    peers = dict.fromkeys(peer for _path, peer in reader.each("extrude_peers", _kinds.CUSTOMER, []))
+    return tuple(peer for peer in peers if peer != own)
 
 
 def _read_claims(reader: Reader) -> tuple[Claim, ...]:
@@ -88,14 +98,15 @@ def _read_claims(reader: Reader) -> tuple[Claim, ...]:
 
 def _read_lans_of(
     reader: Reader, claims: Sequence[Claim] | None, wans: Sequence[Wan]
-) -> tuple[tuple[Lan, ...], list[IPNetwork]]:
-    """Read the LANs, and place the addresses; there is no telling whose they are where some have a problem (None)."""
+) -> tuple[tuple[Lan, ...], list[IPNetwork]] | None:
+    """Read the LANs, and place the addresses; there is no telling whose they are (None) where some have a problem."""
     before = len(reader.problems)
     entries = _read_lans.read_lans(reader)
     _read_lans.check_interfaces(entries, wans)
     if claims is None or len(reader.problems) > before:
-        return (), []
-    return _read_lans.place(reader, entries, claims)
+        return None
+    placed = _read_lans.place(reader, entries, claims)
+    return placed if len(reader.problems) == before else None
 
 
 def _read_colo_name(reader: Reader, colos: Collection[str]) -> str:

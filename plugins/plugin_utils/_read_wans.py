@@ -12,15 +12,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ansible_collections.multihome.extrude.plugins.plugin_utils import _address, _kinds
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _address, _kinds, _read_shape
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import MAX_SLOT, Wan
 
 if TYPE_CHECKING:
     from netaddr import IPNetwork
 
-SETTINGS = ("mtu", "nat", "ipsec", "up", "down", "weight", "metric", "detect", "hold_down", "hold_down_max")
+SETTINGS = (
+    *("use", "mtu", "nat", "ipsec", "up", "down", "weight", "metric", "detect", "hold_down", "hold_down_max"),
+    *_read_shape.KEYS,
+)
 KEYS = ("name", "interface", "match", "slot", "address", "gateway", *SETTINGS)
+OF_TUNNELS = ("ipsec", "detect", "hold_down", "hold_down_max")
+USE = _kinds.choice("both", "direct", "extruded")
 NAME = _kinds.text(r"[a-z0-9-]{1,8}", "1 to 8 of the characters a-z 0-9 -")
 SLOT = _kinds.integer(1, MAX_SLOT)
 INTERFACE = replace(
@@ -42,7 +47,8 @@ def read_wans(reader: Reader) -> tuple[Wan, ...]:
     """Read the links of a site."""
     before = len(reader.problems)
     ipsec = reader.read("extrude_ipsec", _kinds.FLAG, False)
-    wans = tuple(_read_wan(child, index, ipsec) for index, child in reader.children("extrude_wans", "links"))
+    shape = _read_shape.read_default(reader)
+    wans = tuple(_read_wan(child, index, ipsec, shape) for index, child in reader.children("extrude_wans", "links"))
     if not wans and len(reader.problems) == before:
         reader.problem("extrude_wans", f"is empty; give 1 to {MAX_SLOT} links")
     if len(wans) > MAX_SLOT:
@@ -52,15 +58,21 @@ def read_wans(reader: Reader) -> tuple[Wan, ...]:
     _once(reader, "match", ((wan, wan.match or "") for wan in wans))
     _once(reader, "slot", ((wan, wan.slot) for wan in wans))
     if len(reader.problems) == before:
-        for metric in sorted({wan.metric for wan in wans}):
-            _check_tier(reader, [wan for wan in wans if wan.metric == metric])
+        tunnelled, exits = [wan for wan in wans if wan.has_tunnel], [wan for wan in wans if wan.is_exit]
+        if not tunnelled:
+            reader.problem(
+                "extrude_wans", "all have use direct, so none is left for a tunnel; give one of them another"
+            )
+        for some, rates in ((tunnelled, ("up", "down")), (exits, ("down",))):
+            for metric in sorted({wan.metric for wan in some}):
+                _check_tier(reader, [wan for wan in some if wan.metric == metric], rates)
+        _read_shape.check_shape(reader, shape, wans)
     return wans
 
 
-def _check_tier(reader: Reader, tier: Sequence[Wan]) -> None:
+def _check_tier(reader: Reader, tier: Sequence[Wan], rates: Sequence[str]) -> None:
     """Note each link that lacks what the others of its metric share by: a weight or a rate says nothing alone."""
-    keys = ("weight",) if any(wan.weight for wan in tier) else ("up", "down")
-    for key in keys:
+    for key in ("weight",) if any(wan.weight for wan in tier) else rates:
         given = [wan for wan in tier if getattr(wan, key)]
         for wan in tier:
             if given and wan not in given:
@@ -71,19 +83,25 @@ def _check_tier(reader: Reader, tier: Sequence[Wan]) -> None:
 def check_ipv6(reader: Reader, wans: tuple[Wan, ...]) -> None:
     """Note each link that is too small for IPv6 in its tunnel (RFC 8200 section 5: 1280)."""
     for wan in wans:
-        if wan.mtu and wan.tunnel_mtu < MTU_IPV6:
+        if wan.has_tunnel and wan.mtu and wan.tunnel_mtu < MTU_IPV6:
             least = next(mtu for mtu in range(wan.mtu, 2 * MTU_IPV6) if replace(wan, mtu=mtu).tunnel_mtu >= MTU_IPV6)
             allowed = f"give {least} or more, or extrude IPv4 only"
             reader.problem(f"{wan.path}.mtu", f"{wan.mtu} leaves IPv6 too little inside the tunnel; {allowed}")
 
 
-def _read_wan(reader: Reader, index: int, ipsec: bool) -> Wan:
-    """Read one link; its default slot is its position, and `ipsec` whether it is encrypted by default."""
+def _read_wan(reader: Reader, index: int, ipsec: bool, shape: _read_shape.Wanted) -> Wan:
+    """Read one link; its default slot is its position. `ipsec` and `shape` say what it is by default."""
     reader.only(KEYS)
+    use = reader.read("use", USE, "both")
     nat = reader.read("nat", _kinds.FLAG, False)
     dynamic = reader.lacks("address") and reader.lacks("gateway")
     address, gateway = (None, None) if dynamic else _read_addresses(reader)
     hold_down, hold_down_max = _read_hold_down(reader)
+    for key in OF_TUNNELS if use == "direct" else ():
+        if not reader.lacks(key):
+            reader.problem(key, "is for the tunnel of a link, and one with use direct has none; leave one of both out")
+    up, down = (reader.read(key, _kinds.RATE, None) for key in ("up", "down"))
+    encrypted = use != "direct" and _read_ipsec(reader, ipsec, nat)
     return Wan(
         path=f"extrude_wans[{index}]",
         name=reader.read("name", NAME),
@@ -94,15 +112,17 @@ def _read_wan(reader: Reader, index: int, ipsec: bool) -> Wan:
         address=address or _address.NOWHERE,
         gateway=gateway or _address.NOWHERE,
         mtu=reader.read("mtu", MTU, 1500),
-        ipsec=_read_ipsec(reader, ipsec, nat),
+        ipsec=encrypted,
         nat=nat,
         metric=reader.read("metric", METRIC, 1),
         weight=reader.read("weight", WEIGHT, 0) or None,
-        up=reader.read("up", _kinds.RATE, None),
-        down=reader.read("down", _kinds.RATE, None),
+        up=up,
+        down=down,
         detect=reader.read("detect", DETECT, 0) or None,
         hold_down=hold_down,
         hold_down_max=hold_down_max,
+        use=use or "both",
+        shape=_read_shape.read_shape(reader, shape, up, down, encrypted),
     )
 
 

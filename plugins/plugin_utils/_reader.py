@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 from jinja2 import Undefined
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems
-from ansible_collections.multihome.extrude.plugins.plugin_utils._kinds import Kind, describe, items
+from ansible_collections.multihome.extrude.plugins.plugin_utils._kinds import Kind, Refusal, describe, items
 
 T = TypeVar("T")
 REQUIRED: Any = object()
@@ -50,6 +50,15 @@ class Reader:
         """Tell whether `key` is not given."""
         return self._fetch(key) is None
 
+    def names(self, key: str) -> bool:
+        """Tell whether `key` is there, be it with nothing in it."""
+        return key in self._values
+
+    def refuse_blank(self, key: str, meaning: str, allowed: str) -> None:
+        """Note a `key` that is there with nothing in it (None or an empty list): what that would mean nobody means."""
+        if self.names(key) and self._fetch(key) in (None, []):
+            self.problem(key, f"is empty, {meaning}; leave it out, or give {allowed}")
+
     def read(self, key: str, kind: Kind[T], default: T = REQUIRED) -> T:
         """Return the value of `key`, or `default` where it is not given; one without a default has to be given."""
         value = self._fetch(key)
@@ -68,9 +77,11 @@ class Reader:
             if value is None:
                 raise ValueError("is empty")
             return kind.convert(value)
+        except Refusal as error:
+            self.problem(key, str(error))
         except ValueError as error:
             self.problem(key, f"{error}; give {kind.allowed}")
-            return kind.neutral
+        return kind.neutral
 
     def each(self, key: str, kind: Kind[T], default: list[Any] = REQUIRED) -> list[tuple[str, T]]:
         """Return the good entries of a list, each with its path."""
@@ -80,6 +91,13 @@ class Reader:
         ]
         return [(self.path + path, value) for path, value in read if value != kind.neutral]
 
+    def some(self, key: str, kind: Kind[T]) -> list[T]:
+        """Return the good ones of what is given: one value, or a list of them; none is fine too."""
+        value = self._fetch(key)
+        if isinstance(value, list):
+            return [entry for _path, entry in self.each(key, kind)]
+        return [] if value is None else [self.convert(key, kind, value)]
+
     def children(self, key: str, of_what: str, default: list[Any] = REQUIRED) -> Iterator[tuple[int, Reader]]:
         """Yield a reader for each dictionary of a list, and its position there."""
         for index, entry in enumerate(self._list(key, of_what, default)):
@@ -87,7 +105,8 @@ class Reader:
             if isinstance(entry, Mapping):
                 yield index, Reader(self.host, cast("Mapping[str, Any]", entry), self.problems, f"{self.path}{path}.")
             elif entry is not FAILED:
-                self.problem(path, "is empty" if entry is None else f"{describe(entry)} is not a dictionary")
+                wrong = "is empty" if entry is None else f"{describe(entry)} is not a dictionary"
+                self.problem(path, f"{wrong}; give {items(of_what).allowed}")
 
     def _list(self, key: str, of_what: str, default: list[Any]) -> list[Any]:
         return self.read(key, items(of_what), default)

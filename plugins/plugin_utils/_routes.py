@@ -35,6 +35,14 @@ def outside(site: Site, colo: Colo, wan: Wan) -> tuple[str, str]:
     return _numbers.inside(colo.ipsec_pool, site.number, wan.slot)
 
 
+INHERIT = 1
+"""The class of a packet (DSCP) shows outside of the tunnel too, where a shaper looks for it.
+
+Only there: on other links nobody is known to look, some providers drop or slow down what has a high class, and
+the kernel looks up the way of each packet anew (net/ipv4/ip_tunnel.c, ip_tunnel_xmit). ECN passes in any case.
+"""
+
+
 def tunnel(name: str, local: str, remote: str, site: Site, wan: Wan) -> Plain:
     """Return one end of the tunnel of a WAN."""
     return {
@@ -43,7 +51,7 @@ def tunnel(name: str, local: str, remote: str, site: Site, wan: Wan) -> Plain:
         "remote": remote,
         "key": _numbers.gre_key(site.number, wan.slot),
         "ttl": 64,
-        "tos": 0,
+        "tos": INHERIT if wan.shape else 0,
         "pmtudisc": True,
         "mtu": wan.tunnel_mtu,
         "wan": wan.name,
@@ -72,13 +80,15 @@ def tier_weights(tier: Sequence[Wan], direction: str) -> list[int]:
 
 def spreading(site: Site) -> list[Wan]:
     """Return the links that share packets: those of the first tier, if there are two or more. None in flow mode."""
-    _metric, tier = next(tiers(site.wans, "up"))
+    _metric, tier = next(tiers(site.tunnelled, "up"))
     return [wan for wan, _weight in tier] if site.packet and len(tier) > 1 else []
 
 
 def slot_rules(site: Site, numbers: Numbers, version: int) -> Iterator[Plain]:
-    """Yield the rules of packet mode: the mark of a slot leads to its table; where that is empty, to what is alive."""
-    for wan in spreading(site):
+    """Yield the rules of packet mode, and of pins: a slot's mark leads to its table; where that is empty, to what is
+    alive."""
+    spread = spreading(site)
+    for wan in (wan for wan in site.wans if wan in spread or any(pin.wan == wan for pin in site.pins)):
         yield {
             "family": version,
             "priority": numbers.priority + SLOT_RULES + wan.slot,

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _endpoint
 from ansible_collections.multihome.extrude.plugins.plugin_utils._bird import file_name, site_files
+from ansible_collections.multihome.extrude.plugins.plugin_utils._chains import joined
+from ansible_collections.multihome.extrude.plugins.plugin_utils._domains import resolvers, sets
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall import site_chains
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_input import site_input
 from ansible_collections.multihome.extrude.plugins.plugin_utils._firewall_ipsec import protection
-from ansible_collections.multihome.extrude.plugins.plugin_utils._ipsec import secret, site_connections
-from ansible_collections.multihome.extrude.plugins.plugin_utils._marks import MASK, direct_mark
+from ansible_collections.multihome.extrude.plugins.plugin_utils._ipsec import secret, site_certificate, site_connections
+from ansible_collections.multihome.extrude.plugins.plugin_utils._marks import DIRECT, MASK, direct_mark
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import (
     Plain,
     inside,
@@ -34,7 +36,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._sysctls import 
 if TYPE_CHECKING:
     from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site, Wan
 
-MAIN = 254
+MAIN, LOCAL = 254, 255
 WAN_GROUP = 4200
 """The link group of the WANs' interfaces, by which a rule leaves out their routes (ip-rule(8))."""
 DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
@@ -53,23 +55,27 @@ def site_state(site: Site, colo: Colo) -> Plain:
         "tunnels": [
             # bound to the link: without a route of its own it must not leave by another provider
             {**tunnel(wan.tunnel, *_ends(site, colo, wan), site, wan), "device": wan.device}
-            for wan in site.wans
+            for wan in site.tunnelled
         ],
         "secret": secret(site),
+        "certificate": site_certificate(site, colo),
         "connections": list(site_connections(site, colo)),
         "groups": [{"device": wan.device, "group": WAN_GROUP} for wan in site.wans],
         "delays": [
-            {"device": wan.tunnel, "delay": held.site} for wan in site.wans if (held := site.held_back(wan)).site
+            {"device": wan.tunnel, "delay": held.site} for wan in site.tunnelled if (held := site.held_back(wan)).site
         ],
+        **_shaping(site),
         "addresses": list(_addresses(site, colo)),
         "proxies": [],
-        "routes": [*_wan_routes(site), *_extruded_routes(site, colo)],
+        "routes": [*_wan_routes(site), *_direct_routes(site), *_extruded_routes(site, colo), *_far_routes(site, colo)],
         "rules": rules,
         "sysctls": list(_sysctls(site)),
+        "sets": sets(site),
+        "resolvers": resolvers(site),
         "chains": [
-            *(chain for version in site.versions for chain in site_chains(site, version)),
+            *(chain for version in site.versions for chain in site_chains(site, colo, version)),
             *(site_input(site, colo, version) for version in sorted({4, *site.versions})),
-            *protection(site, colo),
+            *joined(4, "raw", protection(site, colo)),
         ],
         "files": [
             *site_files(site, colo),
@@ -80,10 +86,35 @@ def site_state(site: Site, colo: Colo) -> Plain:
         "lans": site.lan_interfaces,
         "expects": [_expected(site, wan) for wan in site.wans if not wan.dynamic],
         "reserved": {
-            "tables": [*base.shared, *(base.wan(wan.slot) for wan in site.wans)],
+            "tables": [*base.shared, *_own_tables(site)],
             "priorities": base.priorities,
         },
     }
+
+
+def _shaping(site: Site) -> Plain:
+    """What is sent by a link waits there, what has come in by it on a device of ours."""
+    up = [(wan, shape) for wan in site.wans if (shape := wan.shape) and shape.up]
+    down = [(wan, shape) for wan in site.wans if (shape := wan.shape) and shape.down]
+    return {
+        "dummies": [{"name": wan.entry, "kind": "ifb"} for wan, _shape in down],
+        "shapers": [
+            *({"device": wan.device, "rate": shape.up, "variable": shape.variable} for wan, shape in up),
+            *(
+                {"device": wan.entry, "rate": shape.down, "received": True, "variable": shape.variable}
+                for wan, shape in down
+            ),
+        ],
+        "redirects": [{"device": wan.device, "to": wan.entry, "variable": shape.variable} for wan, shape in down],
+    }
+
+
+def _own_tables(site: Site) -> list[int]:
+    """The tables that a colo has not."""
+    return [
+        *([site.numbers.direct] if _has_exit_table(site) else []),
+        *(site.numbers.wan(wan.slot) for wan in site.wans),
+    ]
 
 
 def _ends(site: Site, colo: Colo, wan: Wan) -> tuple[str, str]:
@@ -96,7 +127,7 @@ def _addresses(site: Site, colo: Colo) -> Iterator[Plain]:
     """The site's ends of encrypted tunnels, its inside addresses, and extruded ones that the router holds itself."""
     for wan in site.encrypted:
         yield {"device": "lo", "address": f"{outside(site, colo, wan)[1]}/32"}
-    for wan in site.wans:
+    for wan in site.tunnelled:
         yield {"device": wan.tunnel, "address": f"{inside(site, colo, wan, 4)[1]}/31"}
         if 6 in site.versions:
             yield {"device": wan.tunnel, "address": f"{inside(site, colo, wan, 6)[1]}/127"}
@@ -105,8 +136,14 @@ def _addresses(site: Site, colo: Colo) -> Iterator[Plain]:
 
 
 def _link(wan: Wan) -> Plain:
-    """What the host needs to find a WAN, and whether it is encrypted, so that nobody has to be told of its address."""
-    known = {"address": None if wan.dynamic else wan.source, "match": wan.match, "encrypted": wan.ipsec}
+    """What the host needs to find a WAN, and why nobody may have to be told of its address: its tunnel is encrypted, or
+    it has none."""
+    known = {
+        "address": None if wan.dynamic else wan.source,
+        "match": wan.match,
+        "encrypted": wan.ipsec,
+        "use": None if wan.use == "both" else wan.use,
+    }
     return {"wan": wan.name, "interface": wan.interface, **{key: value for key, value in known.items() if value}}
 
 
@@ -124,6 +161,22 @@ def _wan_routes(site: Site) -> Iterator[Plain]:
         for destination in _on_link(wan):
             yield route(destination, table, [device], scope="link")
         yield route(DEFAULT[4], table, [{**device, "gateway": wan.router}])
+
+
+def _has_exit_table(site: Site) -> bool:
+    return bool(site.direct) or site.chooses_exits
+
+
+def _direct_routes(site: Site) -> Iterator[Plain]:
+    """The table of the exits together: what is kept off the tunnels leaves by these, by their weights."""
+    if not _has_exit_table(site):
+        return
+    for wan in site.exits:
+        # the kernel takes a gateway that it finds in this table; two links may have gateways of one address
+        yield route(f"{wan.router}/32", site.numbers.direct, [{"device": wan.device}], scope="link", metric=wan.slot)
+    for metric, tier in tiers(site.exits, "down"):
+        hops = [{"device": wan.device, "gateway": wan.router, "weight": weight} for wan, weight in tier]
+        yield route(DEFAULT[4], site.numbers.direct, hops, metric=metric)
 
 
 def _on_link(wan: Wan) -> Iterator[str]:
@@ -146,21 +199,32 @@ def _extruded_routes(site: Site, colo: Colo) -> Iterator[Plain]:
             device = {"device": interface, "weight": 1}
             yield route(str(network), numbers.live, [device], scope="link" if version == 4 else None)
         source = next((str(network.ip) for network in site.holds(version)), None)
-        for metric, tier in tiers(site.wans, "up"):
+        for metric, tier in tiers(site.tunnelled, "up"):
             hops = [nexthop(wan.tunnel, weight, inside(site, colo, wan, version)[0], version) for wan, weight in tier]
             yield route(DEFAULT[version], numbers.static, hops, metric=metric, source=source)
-        if site.blocks(version):
+        if site.numbers.last in site.left(version):
             yield route(DEFAULT[version], numbers.last, [], type="unreachable")
+
+
+def _far_routes(site: Site, colo: Colo) -> Iterator[Plain]:
+    """The far ends are elsewhere, though a provider may give such an address to one of the links: the kernel would take
+    what goes there for the router's own, by whatever link, and all tunnels would be dead."""
+    if not any(wan.dynamic for wan in site.wans):
+        return
+    ends = {str(colo.address.ip)}
+    for wan in site.tunnelled:
+        ends |= {_ends(site, colo, wan)[1], inside(site, colo, wan, 4)[0]}
+    yield from (route(f"{end}/32", LOCAL, [], type="throw") for end in sorted(ends))
 
 
 def _rules(site: Site, colo: Colo) -> Iterator[Plain]:
     """Which table a packet goes by, the first that matches (the last part of a priority says its job).
 
-    10: to what main has a route for, but for the default and the WANs' own networks. 15: to hosts that own an extruded
-    address. 20: direct connections by their WAN. 30: from a WAN's own address by that WAN, and from the end of its
-    tunnel where that is encrypted. 41 to 56: slots of packet mode. 80 to 97: what belongs to the extruded space, in
-    steps. All else keeps the way that main has, so that addresses and uplinks that the inventory does not know go on
-    working.
+    10: to what main has a route for, but for the default and the WANs' own networks. 15: to hosts that own an
+    extruded address. 20: direct connections by their WAN, and those that have none yet by any. 30: from a WAN's own
+    address by that WAN, and from the end of its tunnel where that is encrypted. 41 to 56: slots of packet mode. 80
+    to 98: what belongs to the extruded space, in steps. All else keeps the way that main has, so that addresses and
+    uplinks that the inventory does not know go on working.
     """
     first = site.numbers.priority
     for wan in site.wans:
@@ -169,6 +233,9 @@ def _rules(site: Site, colo: Colo) -> Iterator[Plain]:
         yield {**by_wan, "priority": first + 30, "source": f"{wan.source}/32"}
         if wan.ipsec:
             yield {**by_wan, "priority": first + 30, "source": f"{outside(site, colo, wan)[1]}/32"}
+    if site.direct:
+        choose = {"mark": DIRECT, "mask": MASK}
+        yield {"family": 4, "priority": first + 20, "table": site.numbers.direct, **choose}
     for version in sorted({4, *site.versions}):
         main = {"family": version, "table": MAIN}
         yield {**main, "priority": first + 10, "suppress_prefixlength": 0, "suppress_ifgroup": WAN_GROUP}
@@ -178,12 +245,12 @@ def _rules(site: Site, colo: Colo) -> Iterator[Plain]:
         yield from slot_rules(site, site.numbers, version)
         for job, match in _extruded_matches(site, version):
             rule = {"family": version, "priority": first + job, **match}
-            yield from steps(rule, site.numbers, last=site.blocks(version))
+            yield from steps(rule, site.numbers, site.left(version))
         if version == 6 and site.holds(6):
             # IPv6 rules see no unbound sender: the router speaks as main has it, else by its extruded address
             yield {**main, "priority": first + 90}
             rule = {"family": 6, "priority": first + 95, "iif": "lo"}
-            yield from steps(rule, site.numbers, last=site.blocks(version))
+            yield from steps(rule, site.numbers, site.left(version))
 
 
 def _extruded_matches(site: Site, version: int) -> Iterator[tuple[int, Plain]]:
@@ -203,8 +270,10 @@ def _sysctls(site: Site) -> Iterator[Plain]:
         # before forwarding, which would drop what WANs have learnt from router advertisements
         for wan in site.wans:
             yield sysctl(f"ipv6/conf/{wan.device}/accept_ra", "2")
-    yield from common(site.versions, (wan.tunnel for wan in site.wans))
+    yield from common(site.versions, (wan.tunnel for wan in site.tunnelled))
     for wan in site.wans:
         yield loose(wan.device)
         # without a carrier the link has no routes, so that what was direct there goes on by what is left
         yield sysctl(f"ipv4/conf/{wan.device}/ignore_routes_with_linkdown", "1")
+        # of two links on one segment each answers for its own address only, not the one that is faster for both
+        yield sysctl(f"ipv4/conf/{wan.device}/arp_filter", "1")

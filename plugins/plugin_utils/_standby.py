@@ -22,12 +22,13 @@ WORDS = {"source": "from", "destination": "to", "iif": "iif", "table": "lookup"}
 """What ip-rule(8) calls the keys of a rule."""
 
 
-def steps(rule: Plain, numbers: Numbers, *, last: bool) -> Iterator[Plain]:
-    """Yield a rule to the live table, at the next priority the stand-by one, and where asked for the last resort."""
+def steps(rule: Plain, numbers: Numbers, left: Sequence[int]) -> Iterator[Plain]:
+    """Yield a rule to the live table, at the next priority the stand-by one, and behind it those to the tables that are
+    `left` when no way lives."""
     yield {**rule, "table": numbers.live}
     yield {**rule, "priority": rule["priority"] + 1, "table": numbers.static, "standby": True}
-    if last:
-        yield {**rule, "priority": rule["priority"] + 2, "table": numbers.last}
+    for step, table in enumerate(left, 2):
+        yield {**rule, "priority": rule["priority"] + step, "table": table}
 
 
 def standby_files(name: str, rules: Sequence[Plain]) -> Iterator[Plain]:

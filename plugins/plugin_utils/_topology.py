@@ -23,7 +23,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._types import DE
 if TYPE_CHECKING:
     from netaddr import IPNetwork
 
-    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Inventory, Site, Wan
+    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Inventory, Numbers, Site, Wan
 
 
 DRILL, LONGEST_WAIT = 5.0, 600.0
@@ -86,14 +86,12 @@ def _verified(made: _Made) -> Plain:
         "colo": colo.name,
         "token": token,
         "packet": site.balance.wanted,
-        "dynamic": [wan.name for wan in site.wans if wan.dynamic],
-        "tunnels": [_probed(site, colo, wan) for wan in site.wans],
-        "observe": [{"device": site.colo_device(wan), "token": token} for wan in site.wans],
+        "dynamic": [wan.name for wan in site.tunnelled if wan.dynamic],
+        "tunnels": [_probed(site, colo, wan) for wan in site.tunnelled],
+        "observe": [{"device": site.colo_device(wan), "token": token} for wan in site.tunnelled],
         "routes": {
-            "site": _routed(made.site_state, {wan.tunnel: wan.name for wan in site.wans}, site.numbers.table),
-            "colo": _routed(
-                made.colo_state, {site.colo_device(wan): wan.name for wan in site.wans}, colo.numbers.table
-            ),
+            "site": _routed(made.site_state, {wan.tunnel: wan.name for wan in site.tunnelled}, site.numbers),
+            "colo": _routed(made.colo_state, {site.colo_device(wan): wan.name for wan in site.tunnelled}, colo.numbers),
         },
     }
 
@@ -107,29 +105,34 @@ def _probed(site: Site, colo: Colo, wan: Wan) -> Plain:
     return {**tunnel, "sources": _extruded_sources(site), **far6, **link}
 
 
-def _routed(state: Plain, wans: dict[str, str], live: int) -> Plain:
+def _routed(state: Plain, wans: dict[str, str], numbers: Numbers) -> Plain:
     """Return the routes over the tunnels, whose WANs are `wans`, and the table where BIRD's stand for them."""
     routes = [
         route
         for route in state["routes"]
-        if route["nexthops"] and all(hop["device"] in wans for hop in route["nexthops"])
+        if route["table"] == numbers.static and all(hop["device"] in wans for hop in route["nexthops"])
     ]
     destinations = list(dict.fromkeys(route["destination"] for route in routes))
-    table = routes[0]["table"] if routes else live
-    return {"live": live, "table": table, "wans": wans, "destinations": destinations, "routes": routes}
+    return {
+        "live": numbers.live,
+        "table": numbers.static,
+        "wans": wans,
+        "destinations": destinations,
+        "routes": routes,
+    }
 
 
 def _drilled(site: Site, colo: Colo) -> Plain:
     """Return what the role drill needs: options of the module path_drill at the site and at its colo."""
     ends: dict[str, list[Plain]] = {"site": [], "colo": []}
-    for wan in site.wans:
+    for wan in site.tunnelled:
         far, near = inside(site, colo, wan, 4)
         ends["site"].append({"wan": wan.name, "device": wan.tunnel, "local": near, "remote": far})
         ends["colo"].append({"wan": wan.name, "device": site.colo_device(wan), "local": far, "remote": near})
     extruded, own = _extruded_source(site), str(colo.address.ip)
     return {
         "colo": colo.name,
-        "links": {wan.name: _drill_times(wan) for wan in site.wans},
+        "links": {wan.name: _drill_times(wan) for wan in site.tunnelled},
         "site_end": {"source": extruded, "destination": own, "tunnels": ends["site"]},
         "colo_end": {"source": own, "destination": extruded, "tunnels": ends["colo"]},
     }

@@ -11,9 +11,10 @@ This plugin util is **PRIVATE** to the collection.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._level import Held
 
@@ -38,6 +39,8 @@ TABLES_USED = 36
 """The tables of a host are those from `table` to `table` + 36."""
 PRIORITIES_USED = 100
 """The rules of a host have the priorities from `priority` to `priority` + 99."""
+LONGEST_IN_DEVICE = 11
+"""What is left of the 15 characters of a device's name behind ``exu-``."""
 DETECT = 150
 """Milliseconds after which a silent path counts as dead, where nothing else is asked for."""
 
@@ -76,6 +79,16 @@ class Numbers:
         """The table of what is left to do when no way lives."""
         return self.table + 18
 
+    @property
+    def direct(self) -> int:
+        """The table of a site's links, for what is kept off the tunnels."""
+        return self.table + 19
+
+    @property
+    def sources(self) -> int:
+        """The table of a colo that says what may come out of which tunnels."""
+        return self.table + 19
+
     def wan(self, slot: int) -> int:
         """The table of the WAN with that slot itself."""
         return self.table + 20 + slot
@@ -91,9 +104,33 @@ class Numbers:
         return [self.priority, self.priority + PRIORITIES_USED - 1]
 
 
+class Ports(NamedTuple):
+    """Ports from `first` to `last`."""
+
+    first: int
+    last: int
+
+    def text(self, separator: str) -> str:
+        """Write them as people do (separator "-") or iptables (":")."""
+        return str(self.first) if self.first == self.last else f"{self.first}{separator}{self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An entry of ``extrude_services``: ports of the colo itself, and whose sites reach them (None: all sites)."""
+
+    protocol: str
+    ports: Ports
+    customers: tuple[str, ...] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Colo:
-    """A colo: where tunnels end, and what may be extruded from there."""
+    """A colo: where tunnels end, and what may be extruded from there.
+
+    `certifies`: it has an authority that signs certificates, and with it the passphrase of that one's key.
+    `services`: what sites reach of the colo itself by their tunnels; None: what its own firewall lets through.
+    """
 
     name: str
     address: IPNetwork
@@ -102,7 +139,22 @@ class Colo:
     pool: IPNetwork
     pool6: IPNetwork
     ipsec_pool: IPNetwork
+    certifies: bool
+    services: tuple[Service, ...] | None
     numbers: Numbers
+
+    @property
+    def beyond(self) -> list[IPNetwork]:
+        """The IPv4 space that its sites reach by their tunnels only: its own address, and what it extrudes."""
+        return list(dict.fromkeys(network for network in (self.address, *self.prefixes) if network.version == 4))
+
+
+class Shape(NamedTuple):
+    """What a link is shaped to in each direction, in kbit/s (0: not at all), and host and variable that ask for it."""
+
+    up: int
+    down: int
+    variable: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +165,9 @@ class Wan:
 
     A `dynamic` one has neither address nor gateway, and its interface may be a pattern such as ``ppp*``; `match` is
     then what pppd calls the link. The host knows the rest: placeholders stand for it (module_utils/_bind.py).
+
+    `use` says what it is for: ``both``, or only ``direct`` traffic, and then it has no tunnel, or only what is
+    ``extruded``, and then nothing else may leave by it.
 
     `detect`: milliseconds of silence after which it counts as dead; None leaves it to both ends. `hold_down`: seconds
     that it stays out after a failure, twice as long after each of a row of failures, up to `hold_down_max`.
@@ -136,6 +191,19 @@ class Wan:
     detect: int | None
     hold_down: int
     hold_down_max: int
+    use: str = "both"
+
+    @property
+    def has_tunnel(self) -> bool:
+        """Whether the extruded space may use it."""
+        return self.use != "direct"
+
+    @property
+    def is_exit(self) -> bool:
+        """Whether direct traffic may leave by it."""
+        return self.use != "extruded"
+
+    shape: Shape | None = None
 
     @property
     def device(self) -> str:
@@ -163,6 +231,11 @@ class Wan:
         return f"ex-{self.name}"
 
     @property
+    def entry(self) -> str:
+        """The name of the device by which what it receives is shaped."""
+        return f"ifb-{self.name}"
+
+    @property
     def tunnel_mtu(self) -> int:
         """The MTU inside its tunnel."""
         if not self.ipsec:
@@ -178,6 +251,64 @@ class Lan:
     interface: str
     mode: str
     addresses: tuple[IPNetwork, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """An entry of ``extrude_forwards``: what comes for ports of an extruded address goes to a host on a LAN.
+
+    `to_port`: to that port of the host, else to the same one. Without `ports` all that comes for the address is the
+    host's, and what the host sends leaves as that address.
+    """
+
+    path: str
+    address: IPNetwork
+    protocol: str
+    ports: Ports | None
+    to: IPNetwork
+    to_port: int | None
+
+    def overlaps(self, other: Forward) -> bool:
+        """Tell whether some packets would fall to both."""
+        if self.address != other.address or {self.protocol, other.protocol} == {"tcp", "udp"}:
+            return False
+        mine, theirs = self.ports or ALL_PORTS, other.ports or ALL_PORTS
+        return mine.first <= theirs.last and theirs.first <= mine.last
+
+    def takes(self, protocol: str, port: str) -> bool:
+        """Tell whether packets for a port fall to it."""
+        ports = self.ports or ALL_PORTS
+        return self.protocol in ("", protocol) and port.isdecimal() and ports.first <= int(port) <= ports.last
+
+
+ALL_PORTS = Ports(0, 65535)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An entry of ``extrude_direct``: what fits one of each kind that is given. `ports` are those of destinations.
+
+    A destination fits `domains` while its address is known to be that of one of them, or of a name below it. What fits
+    leaves by the link with that `slot`, where there is one.
+    """
+
+    destinations: tuple[IPNetwork, ...] = ()
+    sources: tuple[IPNetwork, ...] = ()
+    protocols: tuple[str, ...] = ()
+    ports: tuple[Ports, ...] = ()
+    dscps: tuple[int, ...] = ()
+    domains: tuple[str, ...] = ()
+    slot: int | None = None
+    path: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """An entry of ``extrude_pins``: what fits takes the tunnel of that link while it lives. Ports are those of either
+    end, and the destination is the far one, so that both directions fit."""
+
+    match: Match
+    wan: Wan
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,20 +344,43 @@ class Proposals:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """What all sites of a customer at a colo may send to the rack and receive from there together, in kbit/s; 0: as
+    much as they can."""
+
+    up: int = 0
+    down: int = 0
+
+    def __str__(self) -> str:
+        words = [f"{way} {rate / 1000:g}" for way, rate in (("up", self.up), ("down", self.down)) if rate]
+        return " and ".join(words) or "none"
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
-    """A site: its links, and what is extruded to it."""
+    """A site: its links, and what is extruded to it. A `certified` one proves itself by a certificate.
+
+    Of the links, `tunnelled` are those that have a tunnel, and `exits` those by which direct traffic leaves. `peers`:
+    the other customers whose sites it may talk to over the tunnels, where these say the same of it.
+    """
 
     name: str
     customer: str
+    peers: tuple[str, ...]
     number: int
     colo: str
     claims: tuple[Claim, ...]
     wans: tuple[Wan, ...]
     lans: tuple[Lan, ...]
     held: tuple[IPNetwork, ...]
+    forwards: tuple[Forward, ...]
+    direct: tuple[Match, ...]
+    pins: tuple[Pin, ...]
     balance: Balance
+    limit: Limit
     endpoint: Endpoint | None
     proposals: Proposals
+    certified: bool
     block: bool
     renumber: bool
     take_over: bool
@@ -255,14 +409,44 @@ class Site:
             if network.version == version
         ]
 
+    @property
+    def tunnelled(self) -> list[Wan]:
+        """Its links that have tunnels."""
+        return [wan for wan in self.wans if wan.has_tunnel]
+
+    @property
+    def exits(self) -> list[Wan]:
+        """Its links that direct traffic may leave by."""
+        return [wan for wan in self.wans if wan.is_exit]
+
     def blocks(self, version: int) -> bool:
         """Whether nothing leaves while no tunnel lives. IPv6 has no NAT by which to leave a link."""
-        return self.block or version == 6
+        return self.block or version == 6 or not self.exits
+
+    @property
+    def chooses_exits(self) -> bool:
+        """Whether what leaves without a tunnel has a table of the exits: where main could take another link."""
+        return not self.blocks(4) and len(self.exits) < len(self.wans)
+
+    def left(self, version: int) -> list[int]:
+        """The tables of what is left to do when no tunnel lives; without any main decides."""
+        if self.blocks(version):
+            return [self.numbers.last]
+        return [self.numbers.direct, self.numbers.last] if self.chooses_exits else []
+
+    @property
+    def domains(self) -> list[str]:
+        """The domains that ``extrude_direct`` names, each once."""
+        return sorted({domain for one in self.direct for domain in one.domains})
 
     @property
     def packet(self) -> bool:
         """Whether its packets are spread over the tunnels one by one."""
         return self.balance.packet
+
+    def has_slot(self, wan: Wan) -> bool:
+        """Whether marks may lead into a link's tunnel."""
+        return self.packet or any(pin.wan == wan for pin in self.pins)
 
     def held_back(self, wan: Wan) -> Held:
         """How long the ends of a link's tunnel hold packets back."""
@@ -286,7 +470,13 @@ class Site:
     @property
     def reporting(self) -> list[Wan]:
         """Its links whose addresses it has to report; an encrypted tunnel tells by itself where it comes from."""
-        return [wan for wan in self.wans if wan.dynamic and not wan.ipsec]
+        return [wan for wan in self.tunnelled if wan.dynamic and not wan.ipsec]
+
+    def limiter(self, way: str) -> str:
+        """The name of the device at the colo by which all goes that sites of its customer send (u) or receive (d)."""
+        fits = len(self.customer) <= LONGEST_IN_DEVICE
+        name = self.customer if fits else hashlib.sha256(self.customer.encode()).hexdigest()[:LONGEST_IN_DEVICE]
+        return f"ex{way}-{name}"
 
     def colo_device(self, wan: Wan) -> str:
         """The name of a link's tunnel at the colo."""

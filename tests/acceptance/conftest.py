@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ import pytest
 import testinfra
 
 from tests.acceptance import modules, playbook, sessions, snapshot, traffic, watch
+from tests.acceptance.inventory import Variables
 from tests.lab.lab import Lab
 from tests.lab.topology import DYNAMIC
 
 HOSTS = ("colo", "office")
 WAN_ADDRESS = "192.0.2.2"
+NETWORKD_IS_READY = ["/lib/systemd/systemd-networkd-wait-online", "--quiet", "--timeout=60"]
 HEALING = "/run/extrude-heals"
 """While a host has this file, extrude-apply.timer does its work there."""
 HOLD = f"""
@@ -54,13 +57,15 @@ def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
         made.down()
 
 
-def dynamic_lab(config: pytest.Config, name: str, topology: Path = DYNAMIC) -> Iterator[Lab]:
+def dynamic_lab(
+    config: pytest.Config, name: str, topology: Path = DYNAMIC, without: Sequence[str] = ()
+) -> Iterator[Lab]:
     """A lab of sites whose links come and go, with nothing deployed on it unless it was kept."""
     made = Lab(name)
     keep = config.getoption("keep")
     if not keep:
         made.down()
-    made.up(config.getoption("backend"), topology)
+    made.up(config.getoption("backend"), topology, without=without)
     yield made
     if not keep:
         made.down()
@@ -122,28 +127,62 @@ def deployed(lab: Lab, request: pytest.FixtureRequest) -> Lab:
         run = request.getfixturevalue("first").run
         if run.code != 0:
             pytest.fail(f"the deployment failed:\n{run.output}")
-    _hold(lab)
+    hold(lab, HOSTS)
     return lab
 
 
-def _hold(lab: Lab) -> None:
-    """Hosts heal only where a test asks for it: not under the hands of one that looks at what is broken."""
-    for host in HOSTS:
-        lab.exec(host, ["sh", "-c", HOLD])
+def hold(lab: Lab, hosts: Iterable[str], heals: bool = False) -> None:
+    """Hosts heal only where a test asks for it: not under the hands of one that looks at what is broken.
+
+    It would also take a third of the lab's processor.
+    """
+    for host in hosts:
+        lab.exec(host, ["sh", "-c", f"({HOLD}); {'touch' if heals else 'rm -f'} {HEALING}"])
 
 
 @pytest.fixture
 def mended(deployed: Lab) -> Iterator[Lab]:
     """For tests that disturb the deployment: puts it back afterwards, whatever the test has found."""
-    _hold(deployed)
+    hold(deployed, HOSTS)
     yield deployed
+    put_back(deployed)
+
+
+@contextmanager
+def brought(deployed: Lab, site: Variables, tunnels: sessions.Tunnels | None = None) -> Iterator[Lab]:
+    """For several tests of one inventory: both ends hold what follows from *site* meanwhile.
+
+    *tunnels* are those that it has, None: the usual ones.
+    """
+    modules.bring(deployed, site)
+    sessions.wait_up(deployed, tunnels)
+    try:
+        yield deployed
+    finally:
+        put_back(deployed)
+
+
+def restart_networkd(lab: Lab, host: str) -> None:
+    """Start networkd anew and wait until it has configured its links.
+
+    Its socket as well, which systemd keeps for it: after tests with much traffic the kernel had told it 100 MB there,
+    and it would have had to read all of that before the answers to its own questions.
+    """
+    for action in ("stop", "start"):
+        lab.exec(host, ["systemctl", action, "systemd-networkd.service", "systemd-networkd.socket"], timeout=120)
+    lab.exec(host, NETWORKD_IS_READY)
+
+
+def put_back(lab: Lab) -> None:
+    """Bring the lab to what its inventory says, with all links and sessions up."""
     for link in ("dsl", "cable", "rack"):
-        deployed.heal(link)
+        lab.heal(link)
     for host in HOSTS:
-        deployed.exec(host, ["/lib/systemd/systemd-networkd-wait-online", "--quiet", "--timeout=30"])
-    if failed := modules.put_back(deployed):
+        if lab.exec(host, NETWORKD_IS_READY, check=False).returncode:
+            restart_networkd(lab, host)
+    if failed := modules.put_back(lab):
         pytest.exit(f"the lab cannot be put back: {failed}", 1)
-    sessions.wait_up(deployed)
+    sessions.wait_up(lab)
 
 
 @pytest.fixture(scope="session")

@@ -77,7 +77,9 @@ class Run:
         ]
 
 
-def run(lab: Lab, *arguments: str, inventory: Path = INVENTORY, playbook: Path = PLAYBOOK, timeout: float = 900) -> Run:
+def run(
+    lab: Lab, *arguments: str, inventory: Path = INVENTORY, playbook: Path = PLAYBOOK, timeout: float = 1800
+) -> Run:
     """Run a playbook to its end. *arguments* are those of ansible-playbook."""
     with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as results:
         process = start(lab, *arguments, inventory=inventory, playbook=playbook, results=results.name)

@@ -52,6 +52,7 @@ def test_the_first_run_makes_every_kind(first: First, host: str) -> None:
     assert kinds >= {"tunnels", "addresses", "sysctls", "chains", "routes", "rules"}
 
 
+@pytest.mark.long
 def test_a_second_check_finds_nothing_to_do(second_check: playbook.Run) -> None:
     _assert_nothing_done(second_check)
 

@@ -105,6 +105,16 @@ def test_what_a_stolen_key_tries_is_refused_and_logged(
     wait_until(lambda: logged in reporting.exec("colo", journal).stdout, f"the colo's journal has: {logged}")
 
 
+def test_many_logins_with_a_key_start_one_program_at_a_time(reporting: Lab) -> None:
+    hold = ["flock", "/etc/extrude/keys.d/acme.1", "sh", "-c", "echo held; sleep 45"]
+    with reporting.popen("colo", hold) as holder:  # as a report does that takes long
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        done = reporting.exec("office", ["timeout", "40", *SSH, far_end(reporting), "colo", "cable"], check=False)
+        holder.kill()
+    assert (done.returncode, done.stdout, done.stderr) == (75, "", "")
+
+
 def test_nothing_of_that_has_moved_anything(reporting: Lab) -> None:
     assert reporting.exec("colo", ["ls", "/var/lib/extrude/endpoints", PLACE]).stdout.split()[1:] == [
         *("acme", f"{PLACE}:", "cable")

@@ -14,7 +14,7 @@ from tests.acceptance.conftest import dynamic_lab
 from tests.lab.lab import Lab
 from tests.lab.topology import NAT
 
-pytestmark = pytest.mark.dynamic
+pytestmark = [pytest.mark.dynamic, pytest.mark.long]
 
 COLO = "203.0.113.2"
 OUTSIDE = "198.18.7.2"  # the provider's address, which all its customers share

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,7 +18,7 @@ import pytest
 import yaml
 
 from tests.acceptance import moments, playbook, traffic
-from tests.acceptance.conftest import dynamic_lab
+from tests.acceptance.conftest import dynamic_lab, hold
 from tests.acceptance.test_links import extrude, wait_until
 from tests.lab.lab import Lab
 
@@ -41,6 +40,8 @@ LINKS = {  # link of the lab -> site and WAN
     "cable-depot": ("depot", "cable"),
 }
 ALL_AT_ONCE = ("-e", '{"extrude_batches": ["100%"]}')
+ELSEWHERE = {link: pytest.mark.long for link, (name, _wan) in LINKS.items() if name != "office"}
+"""What brings these links up are other programs; only the long tests have the hosts of the other two sites."""
 SLOTS = {"dsl": 1, "cable": 2}
 REDIALS = int(os.environ.get("EXTRUDE_REDIALS", "5"))
 """How often a link is dialled anew in search of leaks; 100 take a quarter of an hour."""
@@ -54,49 +55,61 @@ FORGOTTEN_SECONDS = 240
 """From the colo's loss of an address to the next report of it, at most."""
 
 
-@dataclass(frozen=True)
-class First:
-    """The check on bare hosts, and the run after it."""
-
-    check: playbook.Run
-    run: playbook.Run
-
-
 @pytest.fixture(scope="module")
-def sites(pytestconfig: pytest.Config) -> Iterator[Lab]:
+def sites(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """The lab, with nothing deployed on it unless it was kept."""
-    yield from dynamic_lab(pytestconfig, "sites")
+    mine = [item for item in request.session.items if item.path == request.path]
+    needs_all = any(item.get_closest_marker("long") for item in mine)
+    yield from dynamic_lab(request.config, "sites", without=() if needs_all else ("branch", "depot"))
+
+
+def links_of(lab: Lab) -> list[str]:
+    """The links of the sites that are there."""
+    return [link for link, (name, _wan) in LINKS.items() if name in lab.topology.hosts]
+
+
+def run(lab: Lab, *options: str) -> playbook.Run:
+    """Run the playbook for the sites that are there, in one batch."""
+    there = [name for name in SITES if name in lab.topology.hosts]
+    return playbook.run(lab, *options, *ALL_AT_ONCE, "--limit", ",".join(there), inventory=INVENTORY)
 
 
 @pytest.fixture(scope="module")
-def first(sites: Lab) -> First:
-    """Checks bare hosts, and deploys."""
-    check = playbook.run(sites, "--check", "--diff", *ALL_AT_ONCE, inventory=INVENTORY)
-    return First(check, playbook.run(sites, "--diff", *ALL_AT_ONCE, inventory=INVENTORY))
+def check(sites: Lab) -> playbook.Run:
+    """A check of bare hosts."""
+    return run(sites, "--check", "--diff")
+
+
+@pytest.fixture(scope="module")
+def first(sites: Lab) -> playbook.Run:
+    """The first run."""
+    return run(sites, "--diff")
 
 
 @pytest.fixture(scope="module")
 def deployed(sites: Lab, request: pytest.FixtureRequest) -> Lab:
     """The lab with the collection deployed; a kept one has it already."""
     if not request.config.getoption("keep") or not _is_deployed(sites):
-        run = request.getfixturevalue("first").run
-        if run.code != 0:
-            pytest.fail(f"the deployment failed:\n{run.output}")
+        done = request.getfixturevalue("first")
+        if done.code != 0:
+            pytest.fail(f"the deployment failed:\n{done.output}")
     moments.stamp_hooks(sites, "office")
     return sites
 
 
 def _is_deployed(lab: Lab) -> bool:
-    return all(lab.exec(host, ["test", "-e", "/etc/extrude/bird.conf"], check=False).returncode == 0 for host in HOSTS)
+    looked_for = ["test", "-e", "/etc/extrude/bird.conf"]
+    return all(lab.exec(host, looked_for, check=False).returncode == 0 for host in lab.topology.hosts)
 
 
 @pytest.fixture
-def lab(deployed: Lab) -> Iterator[Lab]:
+def lab(deployed: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
     """The lab with all links up, before a test and after it."""
+    hold(deployed, deployed.topology.hosts, heals=request.node.get_closest_marker("long") is not None)
     yield deployed
-    for name in ("rack", *LINKS):
+    for name in ("rack", *links_of(deployed)):
         deployed.heal(name)
-    wait_until(lambda: all(known(deployed, link) for link in LINKS), "the colo knows all links")
+    wait_until(lambda: all(known(deployed, link) for link in links_of(deployed)), "the colo knows all links")
 
 
 def far_end(lab: Lab, link: str) -> str:
@@ -138,34 +151,49 @@ def told(lab: Lab, link: str) -> dict[str, Any]:
 # --- the run --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("host", HOSTS)
-def test_the_first_check_on_bare_hosts_says_what_the_run_does(first: First, host: str) -> None:
-    assert first.check.code == 0, first.check.output
-    assert first.run.code == 0, first.run.output
-    check, run = ([operation["text"] for operation in one.operations(host)] for one in (first.check, first.run))
-    assert run == check
+def test_the_first_check_on_bare_hosts_says_what_the_run_does(
+    check: playbook.Run, first: playbook.Run, host: str
+) -> None:
+    assert check.code == 0, check.output
+    assert first.code == 0, first.output
+    told, done = ([operation["text"] for operation in run.operations(host)] for run in (check, first))
+    assert done == told
 
 
-def test_the_recap_says_that_all_tunnels_work(first: First) -> None:
-    words = first.run.words()
-    assert [text.split(":")[0] for text in words] == ["dsl ok", "cable ok"] * 3
+def test_the_recap_says_that_all_tunnels_work(sites: Lab, first: playbook.Run) -> None:
+    there = len(links_of(sites)) // len(SLOTS)
+    assert [text.split(":")[0] for text in first.words()] == ["dsl ok", "cable ok"] * there
 
 
-@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("link", [pytest.param(link, marks=ELSEWHERE.get(link, ())) for link in LINKS])
 def test_the_colo_knows_where_a_link_is(deployed: Lab, link: str) -> None:
     assert known(deployed, link)
     assert told(deployed, link)["heard"] == deployed.given()[link]
 
 
-@pytest.mark.parametrize(("node", "name"), [("desk", "office"), ("till", "branch"), ("scanner", "depot")])
+@pytest.mark.parametrize(
+    ("node", "name"),
+    [
+        ("desk", "office"),
+        pytest.param("till", "branch", marks=pytest.mark.long),
+        pytest.param("scanner", "depot", marks=pytest.mark.long),
+    ],
+)
 def test_a_lan_leaves_as_its_extruded_address(deployed: Lab, node: str, name: str) -> None:
     assert traffic.source_seen_outside(deployed, node) == SITES[name][2]
 
 
-def test_a_second_run_changes_nothing_and_one_with_a_link_down_says_so_in_words(lab: Lab) -> None:
+@pytest.mark.long
+def test_a_second_run_changes_nothing(lab: Lab) -> None:
     second = playbook.run(lab, "--limit", "office", inventory=INVENTORY)
     assert second.code == 0, second.output
     assert second.changed == 0, second.output
+
+
+@pytest.mark.long
+def test_a_run_with_a_link_down_says_so_in_words(lab: Lab) -> None:
     lab.cut("dsl")
     wait_until(lambda: not status(lab, "dsl")["up"], "the link is down")
     run = playbook.run(lab, "--limit", "office", inventory=INVENTORY)
@@ -175,6 +203,7 @@ def test_a_second_run_changes_nothing_and_one_with_a_link_down_says_so_in_words(
     assert cable.startswith("cable ok")
 
 
+@pytest.mark.long
 def test_a_match_that_is_not_what_pppd_calls_the_session_is_told(lab: Lab) -> None:
     wans = yaml.safe_load((INVENTORY / "host_vars" / "office.yml").read_text())["extrude_wans"]
     wans[0]["match"] = "isp-dsl"
@@ -224,12 +253,22 @@ def test_a_link_that_is_dialled_anew_carries_traffic_at_once_and_the_other_loses
     assert through <= MOST_SECONDS * slowness
 
 
-@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("link", [pytest.param(link, marks=ELSEWHERE.get(link, ())) for link in LINKS])
 def test_whatever_program_brings_a_link_up_the_colo_hears_of_it(lab: Lab, link: str) -> None:
     new = lab.readdress(link)
     wait_until(lambda: known(lab, link), f"the colo knows that {link} is at {new}")
 
 
+def test_a_session_that_is_dialled_anew_is_shaped_anew(lab: Lab) -> None:
+    new = lab.readdress("dsl")
+    wait_until(lambda: known(lab, "dsl"), f"the colo knows that dsl is at {new}")
+    queues = lab.exec("office", ["tc", "qdisc", "show"]).stdout
+    assert re.search(r"^qdisc cake 78: dev ppp\d root .* bandwidth 19Mbit diffserv4 ", queues, re.MULTILINE)
+    assert re.search(r"^qdisc cake 78: dev ifb-dsl root .* bandwidth 47500Kbit ", queues, re.MULTILINE)
+    assert re.search(r"^qdisc clsact ffff: dev ppp\d ", queues, re.MULTILINE)
+
+
+@pytest.mark.long
 def test_a_session_that_comes_back_as_another_device(lab: Lab) -> None:
     lab.redial("dsl", device="ppp1")
     wait_until(lambda: known(lab, "dsl"), "the tunnel works")
@@ -285,6 +324,7 @@ def test_a_colo_with_a_full_disk_is_told_until_it_has_room(lab: Lab) -> None:
     wait_until(lambda: known(lab, "dsl"), "the colo has heard")
 
 
+@pytest.mark.long
 def test_a_site_with_a_full_disk_follows_its_links_and_writes_that_down_when_there_is_room(lab: Lab) -> None:
     folder, aside, spare = "/var/lib/extrude", "/run/aside", "/run/extrude/records"
     fill = f"cp -a {folder} {aside}; mount -t tmpfs -o size=1m,mode=0755 none {folder}; cp -a {aside}/. {folder}"
@@ -300,6 +340,7 @@ def test_a_site_with_a_full_disk_follows_its_links_and_writes_that_down_when_the
         lab.exec("office", ["sh", "-ec", f"cp -a {folder}/. {aside}; umount {folder}; cp -a {aside}/. {folder}"])
 
 
+@pytest.mark.long
 def test_a_site_whose_disk_is_read_only_follows_its_links_and_writes_that_down_later(lab: Lab) -> None:
     folder = "/var/lib/extrude"
     lab.exec("office", ["sh", "-ec", f"mount --bind {folder} {folder}; mount -o remount,bind,ro {folder}"])
@@ -314,6 +355,7 @@ def test_a_site_whose_disk_is_read_only_follows_its_links_and_writes_that_down_l
     assert extrude(lab, "office", "apply", "--check") == ""
 
 
+@pytest.mark.long
 def test_damaged_files_at_a_colo_keep_no_site_of_others_from_being_followed(lab: Lab) -> None:
     folder, aside = "/etc/extrude", "/run/aside-states"
     damage = "for file in globex.json globex.json.last-good stray.json notes; do echo '{' >$file; done"
@@ -388,6 +430,7 @@ def test_a_colo_with_other_host_keys_is_not_told_until_the_next_run(lab: Lab) ->
     assert run.code == 0, run.output
 
 
+@pytest.mark.long
 def test_a_link_that_is_given_an_address_of_ours_is_down_until_it_has_another(lab: Lab) -> None:
     address = SITES["office"][2]
     give = f"ip address flush dev cable0; ip address add {address}/24 dev cable0; extrude wan up cable0"
@@ -399,7 +442,11 @@ def test_a_link_that_is_given_an_address_of_ours_is_down_until_it_has_another(la
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("address", ["203.0.113.10", "10.254.0.1"], ids=["extruded", "of a tunnel"])
+@pytest.mark.parametrize(
+    "address",
+    ["203.0.113.10", "10.254.0.1", "10.254.0.2", "203.0.113.2"],
+    ids=["extruded", "of its tunnel", "of the other tunnel's far end", "of the colo"],
+)
 def test_a_provider_that_gives_an_address_of_ours_loses_its_link_until_it_gives_another(lab: Lab, address: str) -> None:
     former = lab.given()["dsl"]
     give = ["/lab/control", "address", "dsl"]
@@ -445,6 +492,29 @@ def _gateway(lab: Lab, link: str) -> str:
     return str(route.get("gateway"))
 
 
+@pytest.mark.long
+def test_links_that_move_are_encrypted_and_follow_without_a_report(lab: Lab) -> None:
+    """PPPoE and DHCP; afterwards they are as they were."""
+    encrypted = json.dumps({"extrude_ipsec": True, "extrude_ipsec_psk": "the secret of sites that move"})
+    run = playbook.run(lab, "--limit", "branch", "-e", encrypted, inventory=INVENTORY)
+    assert run.code == 0, run.output
+    try:
+        for link, name in (("dsl-branch", "ex2-dsl"), ("cable-branch", "ex2-cable")):
+            new = lab.readdress(link)
+            wait_until(partial(_is_encrypted_with, lab, name, new), f"the colo's connection with {link} leads to {new}")
+            wait_until(partial(traffic.reaches, lab, "colo", inside(link), 1), f"the tunnel of {link} works")
+        assert traffic.source_seen_outside(lab, "till") == SITES["branch"][2]
+    finally:
+        run = playbook.run(lab, "--limit", "branch", inventory=INVENTORY)
+    assert run.code == 0, run.output
+    assert lab.exec("colo", ["swanctl", "--list-sas"]).stdout == ""
+
+
+def _is_encrypted_with(lab: Lab, name: str, address: str) -> bool:
+    said = lab.exec("colo", ["swanctl", "--list-sas", "--ike", name]).stdout
+    return f"@ {address}[" in said and "INSTALLED" in said
+
+
 # --- reboots --------------------------------------------------------------------------------------
 
 
@@ -454,7 +524,7 @@ def test_a_colo_that_reboots_knows_all_links(lab: Lab, hard: bool) -> None:
     lab.readdress("cable")
     wait_until(lambda: known(lab, "cable"), "the colo knows the link")
     lab.reboot("colo", hard=hard)
-    wait_until(lambda: all(known(lab, link) for link in LINKS), "all tunnels work")
+    wait_until(lambda: all(known(lab, link) for link in links_of(lab)), "all tunnels work")
     for name, (_customer, _number, address) in SITES.items():
         wait_until(partial(traffic.reaches, lab, "internet", address, 1), f"{name} answers")
 
@@ -500,12 +570,17 @@ def test_a_colo_that_reboots_with_damaged_files_serves_the_other_customers(lab: 
     wait_until(lambda: known(lab, "dsl-depot") and known(lab, "cable-depot"), "globex's tunnels work")
 
 
-@pytest.mark.parametrize("order", [("colo", "office"), ("office", "colo")], ids=" first, then ".join)
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "order",
+    [pytest.param(("colo", "office"), marks=pytest.mark.long), ("office", "colo")],
+    ids=" first, then ".join,
+)
 def test_both_ends_lose_their_power(lab: Lab, order: tuple[str, str]) -> None:
     with ThreadPoolExecutor() as pool:
         for rebooting in [pool.submit(lab.reboot, host, hard=True) for host in order]:
             rebooting.result()
-    wait_until(lambda: all(known(lab, link) for link in LINKS), "all tunnels work")
+    wait_until(lambda: all(known(lab, link) for link in links_of(lab)), "all tunnels work")
     wait_until(lambda: traffic.source_seen_outside(lab, "desk") == SITES["office"][2], "the LAN leaves by the tunnels")
 
 
@@ -549,6 +624,8 @@ def test_a_clock_that_is_wrong_changes_nothing(lab: Lab) -> None:
 
 @pytest.mark.long
 def test_many_redials_leave_nothing_behind(lab: Lab) -> None:
+    lab.readdress("dsl")  # what the first event since boot leaves is there
+    wait_until(lambda: known(lab, "dsl"), "the colo knows the link")
     before = {host: _counted(lab, host) for host in ("colo", "office")}
     for _turn in range(REDIALS):
         lab.readdress("dsl")

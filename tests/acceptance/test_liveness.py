@@ -63,7 +63,7 @@ def cut_and_heal(lab: Lab, link: str) -> dict[str, stream.Stream]:
 # --- paths that die ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("link", ["dsl", "cable"])
+@pytest.mark.parametrize("link", [pytest.param("dsl", marks=pytest.mark.long), "cable"])
 def test_a_path_that_dies_under_a_link_that_is_up_costs_a_moment_and_its_return_nothing(mended: Lab, link: str) -> None:
     fared = cut_and_heal(mended, link)
     for direction in ("up", "down"):
@@ -108,6 +108,7 @@ def test_the_kernel_has_what_lives_with_its_weights(deployed: Lab) -> None:
     assert sessions.ways(deployed, "office", "default") == {"ex-dsl": 2, "ex-cable": 1}
 
 
+@pytest.mark.long
 def test_a_flapping_link_is_held_down_longer_each_time(mended: Lab) -> None:
     bring(mended, office(cable={"hold_down": 3, "hold_down_max": 10}))
     held = []
@@ -120,6 +121,7 @@ def test_a_flapping_link_is_held_down_longer_each_time(mended: Lab) -> None:
     assert held == [3, 6, 10]
 
 
+@pytest.mark.long
 def test_a_path_that_dies_every_second_is_left_alone_and_the_other_carries(mended: Lab) -> None:
     bring(mended, office(dsl={"detect": 150}))
     with stream.streams(mended) as fared:
@@ -135,6 +137,7 @@ def test_a_path_that_dies_every_second_is_left_alone_and_the_other_carries(mende
         assert fared[direction].most_gaps <= MOST_FLAPS_FELT, fared
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dying", ORDERS, ids=" then ".join)
 @pytest.mark.parametrize("returning", ORDERS, ids=" then ".join)
 def test_all_paths_die_and_come_back_in_every_order(
@@ -214,7 +217,9 @@ def _stop(lab: Lab, host: str) -> None:
     lab.exec(host, ["systemctl", "start", sessions.UNIT], timeout=60)
 
 
-@pytest.mark.parametrize("way", [_kill, _stop], ids=["killed", "stopped and started"])
+@pytest.mark.parametrize(
+    "way", [_kill, pytest.param(_stop, marks=pytest.mark.long)], ids=["killed", "stopped and started"]
+)
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_daemon_that_dies_costs_a_moment_at_either_end(
     mended: Lab, host: str, way: Callable[[Lab, str], None]
@@ -231,7 +236,7 @@ def test_a_daemon_that_dies_costs_a_moment_at_either_end(
     assert modules.drift(mended) == []
 
 
-@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("host", ["colo", pytest.param("office", marks=pytest.mark.long)])
 def test_a_daemon_that_reads_its_files_again_costs_nothing(mended: Lab, host: str) -> None:
     def reload(lab: Lab) -> dict[str, stream.Stream]:
         with stream.streams(lab) as fared:

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.acceptance import kill, modules, playbook, snapshot, traffic
-from tests.acceptance.conftest import HEALING, HOSTS
+from tests.acceptance.conftest import HEALING, HOSTS, restart_networkd
 from tests.acceptance.traffic import DESK_ADDRESS, ROUTER_ADDRESS
 from tests.lab.lab import Lab
 
@@ -34,7 +34,9 @@ COMMIT
 NO_DOCKER = "iptables -P FORWARD ACCEPT; iptables -D FORWARD -j DOCKER-USER; iptables -D FORWARD -j DOCKER-FORWARD"
 
 
-@pytest.mark.parametrize("point", kill.POINTS)
+@pytest.mark.parametrize(
+    "point", ["first tunnel", *(pytest.param(point, marks=pytest.mark.long) for point in list(kill.POINTS)[1:])]
+)
 def test_a_module_that_is_killed_half_way_is_run_again(mended: Lab, point: str) -> None:
     assert not modules.apply(mended, "office", NOTHING).failed
     killer = kill.arm(mended, "office", point)
@@ -50,8 +52,7 @@ def test_a_module_that_is_killed_half_way_is_run_again(mended: Lab, point: str) 
 
 def test_networkd_restarted_leaves_what_is_ours(mended: Lab) -> None:
     for host in HOSTS:
-        mended.exec(host, ["systemctl", "restart", "systemd-networkd"])
-        mended.exec(host, ["/lib/systemd/systemd-networkd-wait-online", "--quiet", "--timeout=30", "-i", "mgmt0"])
+        restart_networkd(mended, host)
     assert modules.drift(mended) == []
     assert traffic.reaches(mended, "internet", DESK_ADDRESS)
 
@@ -68,7 +69,7 @@ def test_chains_that_docker_puts_in_front_and_its_policy_leave_ours_at_work(mend
             mended.exec(host, ["sh", "-c", NO_DOCKER])
 
 
-@pytest.mark.parametrize("link", ["dsl", "cable"])
+@pytest.mark.parametrize("link", [pytest.param("dsl", marks=pytest.mark.long), "cable"])
 def test_a_cable_that_is_pulled_and_put_back_carries_its_tunnel_again_without_a_run(mended: Lab, link: str) -> None:
     ping = ["ping", "-c", "3", "-i", "0.2", "-W", "2", "-I", f"ex-{link}", COLO_INSIDE[link]]
     mended.cut(link)

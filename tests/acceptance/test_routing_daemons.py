@@ -85,6 +85,7 @@ def test_an_admins_bird_and_ours_run_side_by_side_whoever_starts_first(admins_bi
     assert lab.exec("colo", ["cat", "/etc/bird/bird.conf"]).stdout == ADMINS_BIRD
 
 
+@pytest.mark.long
 def test_frr_and_ours_run_side_by_side(frr: Lab) -> None:
     frr.exec("office", ["systemctl", "restart", "frr"], timeout=120)
     frr.exec("office", ["systemctl", "restart", sessions.UNIT], timeout=60)

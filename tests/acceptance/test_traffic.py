@@ -80,18 +80,18 @@ def test_one_transit_provider_is_enough(deployed: Lab) -> None:
         deployed.heal("transit-a")
 
 
-@pytest.mark.parametrize(("gone", "left"), [("dsl", "cable"), ("cable", "dsl")])
+@pytest.mark.parametrize(("gone", "left"), [("dsl", "cable"), pytest.param("cable", "dsl", marks=pytest.mark.long)])
 def test_one_link_alone_carries_everything(mended: Lab, gone: str, left: str) -> None:
     mended.cut(gone)
     for node, device in ENDS:
         sessions.wait_down(mended, node, device.format(gone))
     shares = traffic.shares(mended)
-    assert (shares.up[left], shares.down[left]) == (100, 100)
+    # BIRD knocks at the dead one, and that is counted too
+    assert min(shares.up[left], shares.down[left]) >= 97
     assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
     assert traffic.fetch(mended, "internet", f"http://{DESK_ADDRESS}/name") == "desk"
 
 
-@core
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_full_segments_pass_whole_and_nobody_has_to_say_that_they_do_not_fit(deployed: Lab, direction: str) -> None:
     wanted = "tcp port 5201 or icmp[icmptype] == icmp-unreach"
@@ -111,7 +111,7 @@ def test_full_segments_pass_whole_and_nobody_has_to_say_that_they_do_not_fit(dep
         assert not [line for line in end.lines if "proto ICMP" in line]
 
 
-@pytest.mark.parametrize("direction", ["up", "down"])
+@pytest.mark.parametrize("direction", [pytest.param("up", marks=pytest.mark.long), "down"])
 def test_a_path_that_takes_smaller_packets_goes_on_carrying_connections(narrow_path: Lab, direction: str) -> None:
     command = ["iperf3", "-c", INTERNET_ADDRESS, "-B", DESK_ADDRESS, "-P", "8", "-t", "5", "-J"]
     done = narrow_path.exec("desk", [*command, *(["-R"] if direction == "down" else [])], timeout=60)
@@ -120,7 +120,6 @@ def test_a_path_that_takes_smaller_packets_goes_on_carrying_connections(narrow_p
     assert min(received) >= 100 * LARGEST
 
 
-@core
 def test_what_is_extruded_crosses_the_providers_in_tunnels_with_the_right_keys_only(deployed: Lab) -> None:
     wanted = f"ip proto 47 or host {ROUTER_ADDRESS} or host {DESK_ADDRESS}"
     with (

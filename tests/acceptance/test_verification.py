@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.acceptance import inventory, modules, playbook
 from tests.acceptance.conftest import HOSTS
 from tests.acceptance.traffic import DESK_ADDRESS, INTERNET_ADDRESS
@@ -26,6 +28,7 @@ def test_a_black_holed_link_makes_the_run_fail_in_words_that_name_it(mended: Lab
     assert "cable FAILED" in run.output.partition("PLAY RECAP")[2]
 
 
+@pytest.mark.long
 def test_a_link_that_was_dead_before_the_run_is_told_and_stops_nothing(mended: Lab) -> None:
     mended.cut("cable", black_hole=True)
     run = playbook.run(mended)
@@ -43,6 +46,7 @@ def test_a_link_that_was_dead_before_the_run_is_told_and_stops_nothing(mended: L
     assert any(text.startswith("cable is down: its ") for text in proof.words())
 
 
+@pytest.mark.long
 def test_a_daemon_that_does_not_come_up_makes_the_run_fail_in_words_that_name_the_host(mended: Lab) -> None:
     broken = "/run/systemd/system/extrude-bird.service.d/broken.conf"
     make = r"mkdir -p ${0%/*}; printf '[Service]\nExecStartPre=/bin/false\n' >$0"
@@ -56,6 +60,7 @@ def test_a_daemon_that_does_not_come_up_makes_the_run_fail_in_words_that_name_th
     assert "office does not watch its tunnels: extrude-bird.service is not up" in message
 
 
+@pytest.mark.long
 def test_a_path_that_carries_smaller_packets_only_is_told_with_its_size_and_survived(mended: Lab) -> None:
     ends = (("core", "dsl0"), ("isp-dsl", "core0"))
     for node, device in ends:

@@ -64,7 +64,13 @@ def test_a_connection_that_began_direct_stays_on_its_link_when_tunnels_are_back(
     assert len(direct.lines) > 2 * fared.answers
 
 
-@pytest.mark.parametrize("source", ["192.168.10.2", DESK_ADDRESS], ids=["LAN host", "by its extruded address"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("192.168.10.2", id="LAN host"),
+        pytest.param(DESK_ADDRESS, id="by its extruded address", marks=pytest.mark.long),
+    ],
+)
 def test_what_began_in_a_tunnel_does_not_leave_a_link_with_an_extruded_source(mended: Lab, source: str) -> None:
     sender = mended.popen("desk", ["python3", "-c", SENDER, source, "20010", "8"])
     mended.exec("office", ["sh", "-c", "until grep -q sport=2001 /proc/net/nf_conntrack; do sleep 0.1; done"])

@@ -19,7 +19,7 @@ INTERNET_ADDRESS = "198.18.0.10"
 
 FLOWS = 240
 PACKETS_A_FLOW = 5
-_SENDER = """
+SENDER = """
 import socket, sys
 source, target, flows, packets = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 for port in range(20000, 20000 + flows):
@@ -82,14 +82,14 @@ def shares(lab: Lab) -> Shares:
 
 
 def _carried(lab: Lab, direction: str, *, sender: str, source: str, target: str) -> dict[str, int]:
-    before = _counters(lab, direction)
-    lab.exec(sender, ["python3", "-c", _SENDER, source, target, str(FLOWS), str(PACKETS_A_FLOW)])
-    after = _counters(lab, direction)
+    before = counters(lab, direction)
+    lab.exec(sender, ["python3", "-c", SENDER, source, target, str(FLOWS), str(PACKETS_A_FLOW)])
+    after = counters(lab, direction)
     packets = {wan: after[wan] - before.get(wan, 0) for wan in after}
     return {wan: round(100 * count / max(1, sum(packets.values()))) for wan, count in packets.items()}
 
 
-def _counters(lab: Lab, direction: str) -> dict[str, int]:
+def counters(lab: Lab, direction: str) -> dict[str, int]:
     """Packets of each tunnel at the office so far, by WAN."""
     links = json.loads(lab.exec("office", ["ip", "-j", "-s", "link", "show", "type", "gre"]).stdout)
     named = {link["ifname"].removeprefix("ex-"): link for link in links if link.get("ifname", "").startswith("ex-")}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`make bench`: the engine beside ip(8), in a namespace of this machine, and for GRE tunnels on a host of the lab.
 
-`make bench ARGS=packet`, `liveness` and `openvpn`: see packet.py, liveness.py and openvpn.py.
+`make bench ARGS=packet`, and so for `liveness`, `openvpn`, `ipsec` and `shape`: see the files of these names.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from tests.bench import liveness, openvpn, packet, report
+from tests.bench import ipsec, liveness, openvpn, packet, report, shape
 from tests.lab.lab import Lab
 
 HERE = Path(__file__).parent
@@ -32,7 +32,13 @@ Row = tuple[str, dict[str, Any]]
 
 def main() -> None:
     """Run what is asked for; print a table, and with --json the figures."""
-    others = {"packet": packet.main, "liveness": liveness.main, "openvpn": openvpn.main}
+    others = {
+        "packet": packet.main,
+        "liveness": liveness.main,
+        "openvpn": openvpn.main,
+        "ipsec": ipsec.main,
+        "shape": shape.main,
+    }
     if other := others.get("".join(sys.argv[1:2])):
         other(sys.argv[2:])
         return

@@ -13,6 +13,7 @@ from typing import Any
 from tests.acceptance import traffic
 from tests.lab.backends.choice import NAMES
 from tests.lab.lab import Lab
+from tests.lab.topology import DEFAULT
 
 Row = dict[str, Any]
 
@@ -27,12 +28,15 @@ def parser(name: str, about: str | None, *, backend: str = "auto") -> argparse.A
     return made
 
 
-def measured(options: argparse.Namespace, measure: Callable[[Lab], Iterable[Row]]) -> list[Row]:
+def measured(
+    options: argparse.Namespace, measure: Callable[[Lab], Iterable[Row]], topology: Path = DEFAULT
+) -> list[Row]:
     """Return the figures of a measurement in a lab; with --json they are written too."""
     lab = Lab(options.lab)
-    lab.up(options.backend)
+    lab.up(options.backend, topology)
     try:
-        traffic.own_the_desk_address(lab)
+        if topology == DEFAULT:
+            traffic.own_the_desk_address(lab)
         rows = list(measure(lab))
     finally:
         if not options.keep:

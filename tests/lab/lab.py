@@ -163,7 +163,7 @@ class Lab:
         self._set_links(name, LINK_UP)
 
     def shape(self, name: str, *, toward: str | None = None, **changes: float | None) -> None:
-        """Shape a link: rate (None: unlimited), delay, jitter and loss; what isn't given is as in the topology.
+        """Shape a link: rate (None: unlimited), delay, jitter, loss and queue; what isn't given is as in the topology.
 
         `toward`: only the direction towards this node. `down` and `up` are the rates of the two directions.
         """

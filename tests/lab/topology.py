@@ -44,12 +44,16 @@ class TopologyError(Exception):
 
 @dataclass(frozen=True)
 class Shape:
-    """What packets meet in one direction: rate in Mbit/s (None: unlimited), delay and jitter in ms, loss in %."""
+    """What packets meet in one direction: rate in Mbit/s (None: unlimited), delay and jitter in ms, loss in %.
+
+    `queue`: room for those that wait, in ms at the rate; the default is about what a cheap router buffers.
+    """
 
     rate: float | None = None
     delay: float = 0
     jitter: float = 0
     loss: float = 0
+    queue: float = 60
 
 
 @dataclass(frozen=True)

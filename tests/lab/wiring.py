@@ -14,8 +14,6 @@ from .customer import customer_files
 from .provider import provider_batch, provider_files, provider_sysctls
 from .topology import STATIC, End, Link, Nat, Node, Route, Shape, Topology, gateway_device
 
-# Room for the queue of a shaped direction, in ms at its rate: about what a cheap router buffers.
-QUEUE_MS = 60
 PACKET_BYTES = 1514
 
 FORWARDING = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
@@ -61,7 +59,7 @@ def netem(shape: Shape) -> str:
         words += ["loss", f"{shape.loss:g}%"]
     if shape.rate:
         words += ["rate", f"{round(shape.rate * 1000)}kbit"]
-        packets = shape.rate * 1000 / 8 * (shape.delay + shape.jitter + QUEUE_MS) / PACKET_BYTES
+        packets = shape.rate * 1000 / 8 * (shape.delay + shape.jitter + shape.queue) / PACKET_BYTES
         words += ["limit", str(max(32, round(packets)))]
     elif words:
         words += ["limit", "20000"]

@@ -16,7 +16,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _duplicate, _files, _strongswan, _wire
+from ansible_collections.multihome.extrude.plugins.module_utils import (
+    _dnsmasq,
+    _duplicate,
+    _files,
+    _ipset,
+    _strongswan,
+    _wire,
+)
 from ansible_collections.multihome.extrude.plugins.module_utils._model import FOLDER
 from tests.unit.netns import Netns, ip, output, scratch
 
@@ -36,13 +43,19 @@ def host() -> Iterator[Netns]:
     ):
         patch.setattr(_duplicate, "PAUSES", (0, 0))
         folder, real = Path(scratches, "extrude"), _files.Folder
-        folders = {FOLDER: folder, str(_strongswan.FOLDER): Path(scratches, "swanctl")}
+        folders = {
+            FOLDER: folder,
+            str(_strongswan.FOLDER): Path(scratches, "swanctl"),
+            str(_dnsmasq.FOLDER): Path(scratches, "dnsmasq"),
+        }
 
         def scratch_folder(path: str | Path = FOLDER, *more: Any, **named: Any) -> _files.Folder:
             return real(folders.get(str(path), path), *more, **named)
 
         patch.setattr(_files, "Folder", scratch_folder)
         patch.setattr(_strongswan, "installed", lambda: True)
+        patch.setattr(_dnsmasq, "installed", lambda: True)
+        patch.setattr(_dnsmasq, "runs", lambda: False)
         patch.setattr(_wire, "DUMMY", dummy_kind())
         output("sysctl", "-q", "net.ipv6.conf.default.addr_gen_mode=1")
         ip(
@@ -103,9 +116,10 @@ def snapshot() -> dict[str, Any]:
         "sysctls": {
             str(path): path.read_text() for pattern in _SYSCTLS for path in Path("/proc/sys/net").glob(pattern)
         },
+        "sets": _ipset.parse(output("ipset", "list", "-t")),
         "files": {
             path: path.is_file() and path.read_text()
-            for folder in (files(), connections())
+            for folder in (files(), connections(), resolvers())
             for path in folder.rglob("*.conf")
         },
     }
@@ -119,6 +133,11 @@ def files() -> Path:
 def connections() -> Path:
     """The folder of strongSwan's connections."""
     return _files.Folder(_strongswan.FOLDER)._folder
+
+
+def resolvers() -> Path:
+    """The folder of dnsmasq's files."""
+    return _files.Folder(_dnsmasq.FOLDER)._folder
 
 
 _SYSCTLS = ("ipv4/conf/*/*", "ipv6/conf/*/proxy_ndp", "ipv4/neigh/*/proxy_delay", "ipv4/ip_forward")

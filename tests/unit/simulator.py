@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     PROTOCOL,
     Address,
+    AddressSet,
     AnyObject,
     Chain,
     Connection,
@@ -21,10 +22,12 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     File,
     Group,
     Object,
-    Place,
     Proxy,
+    Redirect,
+    Resolver,
     Route,
     Rule,
+    Shaper,
     Sysctl,
     Tunnel,
 )
@@ -64,6 +67,10 @@ def _comparable(current: Current) -> list[Any]:
         current.files,
         current.connections,
         current.delays,
+        current.sets,
+        current.resolvers,
+        current.shapers,
+        current.redirects,
     ]
 
 
@@ -85,19 +92,17 @@ def _step(current: Current, operation: Operation) -> Current:
 
 
 def _kept(current: Current, after: Object | None, item: Object) -> Current | None:
-    """The kinds that stand in dictionaries of their own."""
-    if isinstance(item, Delay):
-        return replace(current, delays=_put(current.delays, item.place, _new(after, Delay)))
-    if isinstance(item, File):
-        return replace(current, files=_put(current.files, item.place, _new(after, File)))
-    if isinstance(item, Connection):
-        return replace(current, connections=_put(current.connections, item.place, _new(after, Connection)))
-    return None
-
-
-def _put(there: dict[Place, AnyObject], place: Place, new: list[AnyObject]) -> dict[Place, AnyObject]:
-    kept = {other: item for other, item in there.items() if other != place}
-    return kept | dict(zip((place,), new, strict=False))
+    """The kinds that stand in dictionaries of their own, named after them."""
+    looking = [chain for chain in current.chains.values() if isinstance(item, AddressSet) and item.name in chain.sets]
+    if after is None and looking:
+        raise Refused(f"{item} is in use by {looking}")
+    if isinstance(after, Chain) and not {(name,) for name in after.sets} <= current.sets.keys():
+        raise Refused(f"{after} looks into a set that is not there")
+    if not isinstance(item, Delay | Shaper | Redirect | File | Connection | Resolver | AddressSet):
+        return None
+    others = {place: other for place, other in getattr(current, item.KIND).items() if place != item.place}
+    left: dict[str, Any] = {item.KIND: others if after is None else {**others, item.place: after}}
+    return replace(current, **left)
 
 
 def _need(true: bool, operation: Operation, why: str) -> None:
@@ -121,6 +126,10 @@ def _is_there(current: Current, item: Object) -> bool:
         File: current.files,
         Connection: current.connections,
         Delay: current.delays,
+        AddressSet: current.sets,
+        Resolver: current.resolvers,
+        Shaper: current.shapers,
+        Redirect: current.redirects,
     }
     return item.place in places[type(item)]
 
@@ -155,7 +164,8 @@ def _deleted(current: Current, operation: Operation, device: Tunnel | Dummy) -> 
 def _all(current: Current) -> list[Object]:
     routes = [route for route, protocol in current.routes.values() if protocol == PROTOCOL]
     groups = [Group(device.name, device.group) for device in current.devices.values() if device.group]
-    return [*current.addresses, *current.proxies, *routes, *groups, *current.delays.values()]
+    queues: list[Object] = [*current.delays.values(), *current.shapers.values(), *current.redirects.values()]
+    return [*current.addresses, *current.proxies, *routes, *groups, *queues]
 
 
 def _settings(current: Current, device: Tunnel | Dummy, value: str | None) -> dict[str, str | None]:

@@ -79,6 +79,23 @@ CHAINS = unique(
     "name",
 )
 
+SETS = unique(
+    st.fixed_dictionaries(
+        {"name": st.sampled_from(["EXTRUDE-a.example", "EXTRUDE-b.example"]), "timeout": st.sampled_from([60, 600])}
+    ),
+    "name",
+)
+
+RESOLVERS = unique(
+    st.fixed_dictionaries(
+        {
+            "name": st.sampled_from(["acme.1", "acme.2"]),
+            "content": st.sampled_from(["ipset=/a.example/EXTRUDE-a.example\n", "# none\n"]),
+        }
+    ),
+    "name",
+)
+
 RULES = unique(
     st.one_of(
         st.fixed_dictionaries(
@@ -110,6 +127,16 @@ def delays(devices: Sequence[str]) -> st.SearchStrategy[list[Plain]]:
         st.fixed_dictionaries({"device": st.sampled_from(devices), "delay": st.sampled_from([0.1, 5, 12.34, 1000])}),
         "device",
     )
+
+
+def shapers(devices: Sequence[str]) -> st.SearchStrategy[list[Plain]]:
+    shaper = {"device": st.sampled_from(devices), "rate": st.sampled_from([64, 19_000]), "received": st.booleans()}
+    return unique(st.fixed_dictionaries(shaper), "device")
+
+
+def redirects(devices: Sequence[str], to: Sequence[str]) -> st.SearchStrategy[list[Plain]]:
+    redirect = {"device": st.sampled_from(devices), "to": st.sampled_from(to), "sent": st.booleans()}
+    return unique(st.fixed_dictionaries(redirect), "device", "sent")
 
 
 FILES = unique(
@@ -152,7 +179,7 @@ def nexthops(draw: st.DrawFn, family: int, devices: Sequence[str]) -> list[Plain
 def route(draw: st.DrawFn, devices: Sequence[str]) -> Plain:
     destination = draw(st.sampled_from(["0.0.0.0/0", "198.18.0.0/15", "::/0", "2001:db8:9::/48"]))
     family = 6 if ":" in destination else 4
-    kind = draw(st.sampled_from(["unicast", "unicast", "unicast", "blackhole", "unreachable", "prohibit"]))
+    kind = draw(st.sampled_from(["unicast", "unicast", "unicast", "blackhole", "unreachable", "prohibit", "throw"]))
     made: Plain = {
         "destination": destination,
         "table": draw(st.sampled_from(TABLES)),
@@ -179,6 +206,12 @@ CONNECTIONS = unique(
 )
 
 
+def looking(chains: list[Plain], sets: list[Plain]) -> list[Plain]:
+    """Chains that look into sets, of IPv4 as these are."""
+    rules = [f"-m set --match-set {one['name']} dst -j RETURN" for one in sets]
+    return [{**one, "rules": [*one["rules"], *(rules if one["family"] == 4 else [])]} for one in chains]
+
+
 @st.composite
 def plain_states(draw: st.DrawFn, tunnels: bool = True, owner: tuple[str, str] = ("acme", "office")) -> Plain:
     """A whole state as plain data; without *tunnels* every kernel can hold it."""
@@ -188,6 +221,7 @@ def plain_states(draw: st.DrawFn, tunnels: bool = True, owner: tuple[str, str] =
     devices = [*DEVICES, *new]
     # dummies have no addresses: with the last one of IPv4 the kernel would drop their routes
     addressed = [*DEVICES, *(str(tunnel["name"]) for tunnel in made)]
+    sets = draw(SETS)
     sysctls = [{"name": f"net/ipv4/conf/{name}/rp_filter", "value": "2"} for name in new if draw(st.booleans())]
     return {
         "customer": owner[0],
@@ -196,14 +230,18 @@ def plain_states(draw: st.DrawFn, tunnels: bool = True, owner: tuple[str, str] =
         "dummies": dummies,
         "groups": draw(GROUPS),
         "delays": draw(delays(new)) if made else [],
+        "shapers": draw(shapers(DEVICES)) if made else [],
+        "redirects": draw(redirects(addressed, [str(one["name"]) for one in dummies])) if dummies and made else [],
         "addresses": draw(addresses(addressed)),
         "sysctls": draw(SYSCTLS) + sysctls,
-        "chains": draw(CHAINS),
+        "sets": sets,
+        "chains": looking(draw(CHAINS), sets),
         "routes": draw(unique(route(devices), "destination", "table", "metric", max_size=5)),
         "rules": draw(RULES),
         "proxies": draw(PROXIES),
         "files": draw(FILES),
         "connections": draw(CONNECTIONS),
+        "resolvers": draw(RESOLVERS),
         "reserved": {"tables": list(TABLES), "priorities": [4200, 4299]},
     }
 
@@ -219,6 +257,8 @@ def elsewhere(state: Plain) -> Plain:
         "tunnels": [{**t, "name": f"other{t['name']}", "key": 1000 + (t["key"] or 0)} for t in state["tunnels"]],
         "groups": [],
         "delays": [],
+        "shapers": [],
+        "redirects": [],
         "addresses": [],
         "sysctls": [],
         "routes": [
@@ -233,4 +273,7 @@ def elsewhere(state: Plain) -> Plain:
         "proxies": [{**p, "address": f"{p['address']}00"} for p in state["proxies"]],
         "files": [{**f, "path": f"other.{f['path'].replace('/', '.')}"} for f in state["files"]],
         "connections": [{**c, "name": c["name"].replace("ex", "ex4")} for c in state["connections"]],
+        "sets": [],
+        "chains": [{**c, "rules": [r for r in c["rules"] if "--match-set" not in r]} for c in state["chains"]],
+        "resolvers": [{**r, "name": f"other.{r['name']}"} for r in state["resolvers"]],
     }

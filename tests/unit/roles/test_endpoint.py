@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import yaml
@@ -26,7 +27,7 @@ def test_the_news_that_the_unit_waits_for_are_those_that_are_written() -> None:
     news = f"{_learned.ENDPOINTS}/{_learned.NEWS}"
     assert f"PathExists={news}\n" in (FILES / "extrude-endpoints.path").read_text()
     service = (FILES / "extrude-endpoints.service").read_text()
-    forgotten, applied = f"ExecStart=-/bin/rm -f {news}\n", "ExecStart=/usr/sbin/extrude endpoint apply"
+    forgotten, applied = f"ExecStart=/bin/sh -c 'rm -f {news} ", "ExecStart=/usr/sbin/extrude endpoint apply"
     assert service.index(forgotten) < service.index(applied)
     (user,) = [
         task["ansible.builtin.user"]
@@ -35,6 +36,19 @@ def test_the_news_that_the_unit_waits_for_are_those_that_are_written() -> None:
     ]
     assert user["home"] == _learned.ENDPOINTS
     assert f"User {user['name']}\n" in _endpoint.CONFIG
+
+
+def test_only_news_that_cannot_be_removed_delay_those_that_come_meanwhile(tmp_path: Path) -> None:
+    service = (FILES / "extrude-endpoints.service").read_text()
+    (forget,) = re.findall(r"^ExecStart=/bin/sh -c '(.*)'$", service, re.MULTILINE)
+    assert "ExecStopPost" not in service, "what is reported during a run is applied by the next, at once"
+    news = tmp_path / "news"
+    news.touch()
+    script = forget.replace(f"{_learned.ENDPOINTS}/{_learned.NEWS}", str(news)).replace("sleep", "echo sleeps")
+    assert subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout == ""
+    assert not news.exists()
+    news.mkdir()  # which rm does not remove, like a file on a disk that cannot be written
+    assert subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout == "sleeps 10\n"
 
 
 def test_sshd_is_told_of_that_user_only() -> None:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import subprocess
+from configparser import ConfigParser
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,21 @@ def test_every_file_of_the_role_is_installed_under_a_name_that_run_parts_takes()
     assert sources == {str(path.relative_to(ROLE / "files")) for path in (ROLE / "files").rglob("*") if path.is_file()}
     hooks = [item for item in listed if "'hooks/" in item["content"]]
     assert all("." not in Path(item["path"]).name and item["mode"] == "0755" for item in hooks)
+
+
+@pytest.mark.parametrize(
+    ("device", "kind"),
+    [
+        ("ex-dsl", "gre"),
+        ("ex1-dsl", "gre"),
+        ("extrude0", "dummy"),
+        ("ifb-dsl", "ifb"),
+        ("exu-acme", "ifb"),
+        ("exd-acme", "ifb"),
+    ],
+)
+def test_networkd_leaves_our_devices_alone(device: str, kind: str) -> None:
+    unit = ConfigParser()
+    unit.read(ROLE / "files" / "networkd" / "05-extrude.network")
+    assert any(fnmatch(device, name) for name in unit["Match"]["Name"].split())
+    assert kind in unit["Match"]["Kind"].split()

@@ -95,12 +95,20 @@ def full_example() -> Vars:
     return {"rack1": yaml.safe_load(blocks("yaml")[1]), "office": yaml.safe_load(blocks("yaml")[2])}
 
 
+DIRECT_TABLE = 4219
+
+
 def test_the_full_example_of_the_documentation_has_the_shares_that_it_names() -> None:
     result = topology(full_example(), {"extrude_colos": ["rack1"], "extrude_sites": ["office"]})
-    for state, shares in ((result["sites"]["office"], [5, 2]), (result["colos"]["rack1"][0], [2, 1])):
-        routes = [route for route in state["routes"] if len(route["nexthops"]) == 2]
-        assert routes
-        assert all([hop["weight"] for hop in route["nexthops"]] == shares for route in routes)
+    site, colo = result["sites"]["office"], result["colos"]["rack1"][0]
+    for routes, shares in (
+        ([route for route in site["routes"] if route["table"] != DIRECT_TABLE], [5, 2]),
+        ([route for route in site["routes"] if route["table"] == DIRECT_TABLE], [2, 1]),
+        (colo["routes"], [2, 1]),
+    ):
+        found = [[hop["weight"] for hop in route["nexthops"]] for route in routes if len(route["nexthops"]) == 2]
+        assert found
+        assert all(weights == shares for weights in found)
 
 
 def test_the_errors_of_the_documentation() -> None:

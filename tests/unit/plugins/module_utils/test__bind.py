@@ -111,6 +111,8 @@ def test_an_endpoint_is_filled_at_the_colo() -> None:
         "addresses": [],
         "groups": [],
         "delays": [],
+        "shapers": [],
+        "redirects": [],
         "proxies": [],
         "routes": [],
         "sysctls": [],

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -20,6 +21,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils import (
     _apply,
     _command,
     _command_apply,
+    _dump,
     _endpoint_tell,
 )
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError, HostError
@@ -211,6 +213,29 @@ def test_the_gateway_that_a_client_has_learnt_is_remembered_until_the_link_goes(
     assert run("wan down dsl5") == 0
     assert store.hints.load() == {}
     assert not [line for line in ours()["routes"] if "4221" in line]
+
+
+def test_what_an_event_tells_depends_on_no_hint_that_another_changes_meanwhile(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the end of dsl0 would forget that the link has just come up as dsl1."""
+    alone = []
+    look = _dump.interfaces
+
+    def looked() -> Any:
+        with (tmp_path / "run" / ".lock").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                alone.append("wan")
+        return look()
+
+    dial("dsl0", "100.64.0.7")
+    assert run("wan up dsl0 --match isp") == 0
+    hang_up("dsl0")
+    monkeypatch.setattr(_dump, "interfaces", looked)
+    assert run("wan down dsl0") == 0
+    assert alone == ["wan"], "the lock goes before links are looked at for the apply"
 
 
 def test_a_static_link_that_lost_its_table_gets_it_back(run: Run) -> None:

@@ -9,15 +9,19 @@ import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _programs
 from ansible_collections.multihome.extrude.plugins.module_utils._command_status import (
+    _carried,
     _encrypted,
+    _explained,
     _link,
     _watched,
     age,
     lines,
+    size,
 )
 from ansible_collections.multihome.extrude.plugins.module_utils._dump import Interface
 from ansible_collections.multihome.extrude.plugins.module_utils._links import Kernel, Link
 from ansible_collections.multihome.extrude.plugins.module_utils._liveness import Session
+from ansible_collections.multihome.extrude.plugins.module_utils._wire import Traffic
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -102,6 +106,37 @@ def test_a_tunnel_that_is_dead_says_where_it_leads_too() -> None:
     assert list(lines(status, NOW))[1] == row
 
 
+@pytest.mark.parametrize(
+    ("use", "words"), [("both", ""), ("direct", ", for direct traffic only"), ("extruded", ", not for direct traffic")]
+)
+@pytest.mark.parametrize(("up", "row"), [(True, "up  dsl0 192.0.2.2"), (False, "down  dsl0 is down")])
+def test_what_a_link_is_for(use: str, words: str, up: bool, row: str) -> None:
+    link = {"name": "dsl", "up": up, "reason": "dsl0 is down", "device": "dsl0", "address": "192.0.2.2", "gateway": ""}
+    site = {"customer": "a", "site": "b", "links": [{**link, "since": None, "use": use}], "tunnels": []}
+    status = {"sites": [site], "drift": {"operations": [], "problems": []}}
+    assert list(lines(status, NOW))[1] == f"  link  dsl  {row}{words}"
+
+
+def test_what_the_tunnels_of_a_site_have_carried() -> None:
+    interface = Interface("ex1-dsl", 7, True, traffic=Traffic(10, 20, 1500, 2_340_000))
+    assert _carried(interface) == {
+        "received": {"bytes": 1500, "packets": 10},
+        "sent": {"bytes": 2_340_000, "packets": 20},
+    }
+    tunnels = [
+        {"name": name, "link": name, "up": True, "reason": "", **_carried(found)}
+        for name, found in (("ex1-dsl", interface), ("ex1-lte", interface), ("ex1-old", None))
+    ]
+    site = {"customer": "a", "site": "b", "links": [], "tunnels": tunnels}
+    status = {"sites": [site], "drift": {"operations": [], "problems": []}}
+    assert list(lines(status, NOW))[-1] == "  sum                  3.0 kB received, 4.7 MB sent"
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (5 * 10**13, "50.0 TB")])
+def test_the_size_of_traffic(count: int, text: str) -> None:
+    assert size(count) == text
+
+
 def test_a_bare_host_says_so() -> None:
     status = {"sites": [], "drift": {"operations": [], "problems": []}}
     assert list(lines(status, NOW)) == ["nothing is deployed on this host"]
@@ -156,9 +191,10 @@ def test_whether_a_tunnel_is_encrypted(
 ) -> None:
     monkeypatch.setattr(_programs, "find", lambda _program: None)
     tunnel = {"name": "ex-dsl", "link": "dsl", "up": True, "reason": "", "lives": None, "since": None}
-    told = _encrypted(tunnel, {"connections": [{"name": "ex-dsl"}]}, peers)
+    found = _encrypted(tunnel, {"connections": [{"name": "ex-dsl"}]}, peers)
+    (site,) = _explained([{"customer": "a", "site": "b", "links": [], "tunnels": [found]}], peers)
+    (told,) = site["tunnels"]
     assert (told["up"], told["reason"], told["peer"]) == (up, reason, (peers or {}).get("ex-dsl"))
-    site = {"customer": "a", "site": "b", "links": [], "tunnels": [told]}
     assert list(lines({"sites": [site], "drift": {"operations": [], "problems": []}}, NOW))[1].endswith(words)
 
 

@@ -72,9 +72,16 @@ def test_without_a_match_another_session_takes_no_link_from_one_that_is_up() -> 
     any_ppp, hints = [Wan("dsl", "ppp*")], {"dsl": Hint("ppp0")}
     assert learnt("ppp1", ["vpn"], "", any_ppp, hints, held=["ppp0", "ppp1"]) == {}
     assert learnt("ppp1", ["isp"], "", any_ppp, hints, held=["ppp1"]) == {"dsl": Hint("ppp1", names=("isp",))}
-    assert learnt("ppp1", ["isp"], "", [DSL], {"dsl": Hint("ppp0")}, held=["ppp0"]) == {
+    assert learnt("ppp1", ["isp"], "", [DSL], {"dsl": Hint("ppp0")}, held=["ppp0", "ppp1"]) == {
         "dsl": Hint("ppp1", names=("isp",))
     }
+
+
+def test_a_session_of_the_same_name_takes_no_link_from_one_that_is_up_before_it_has_an_address() -> None:
+    """As when it comes up with IPv6 first, or while the former one has not noticed yet that its line is dead."""
+    hints = {"dsl": Hint("ppp0", names=("isp",))}
+    assert learnt("ppp1", ["isp"], "", [DSL], hints, held=["ppp0"]) == {}
+    assert learnt("ppp1", ["isp"], "", [DSL], hints, held=[]) == {"dsl": Hint("ppp1", names=("isp",))}
 
 
 def test_a_device_that_goes_takes_its_hints_along() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils._conflict import Conflict, refuse
+from ansible_collections.multihome.extrude.plugins.module_utils._conflict import Conflict, collisions, refuse
 from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Address,
     Current,
@@ -229,6 +229,57 @@ def test_a_dummy_of_ours_may_be_there_already() -> None:
     assert problems(Request((state(dummies=[{"name": "extrude0"}]),)), host) == ()
 
 
+def test_a_dummy_does_not_become_an_ifb() -> None:
+    device = Device("ifb-dsl", 9, "dummy", "extrude:dummy", dummy=Dummy("ifb-dsl"))
+    host = replace(HOST, devices={**HOST.devices, "ifb-dsl": device})
+    (problem,) = problems(Request((state(dummies=[{"name": "ifb-dsl", "kind": "ifb"}]),)), host)
+    assert problem == "device ifb-dsl is there already and is not ours: kind dummy (alias extrude:dummy)"
+
+
+SHAPED = state(
+    dummies=[{"name": "ifb-dsl", "kind": "ifb"}],
+    shapers=[
+        {"device": "a0", "rate": 19000, "variable": "office: extrude_shape"},
+        {"device": "ifb-dsl", "rate": 47500, "received": True},
+    ],
+    redirects=[{"device": "a0", "to": "ifb-dsl", "variable": "office: extrude_shape"}],
+)
+
+
+def test_links_that_somebody_shapes_already_are_left_to_him() -> None:
+    assert problems(Request((SHAPED,)), HOST) == ()
+    host = replace(HOST, queues={"a0": "htb 1:"}, filtered={"a0": "clsact ffff:"})
+    assert problems(Request((SHAPED,)), host) == (
+        "office: extrude_shape: a0 has a queueing discipline of somebody else's, htb 1:",
+        "office: extrude_shape: a0 has a queueing discipline of somebody else's, clsact ffff:",
+    )
+
+
+@pytest.mark.parametrize(("other", "rate", "refused"), [("acme", 9, False), ("acme", 5, False), ("globex", 9, True)])
+def test_the_sites_of_a_customer_share_a_shaper_whose_rate_comes_with_the_first(
+    other: str, rate: int, refused: bool
+) -> None:
+    def limited(customer: str, site: str, kbits: int) -> State:
+        dummies = [{"name": "exu-acme", "kind": "ifb"}]
+        shapers = [{"device": "exu-acme", "rate": kbits}]
+        return State.parse({"customer": customer, "site": site, "dummies": dummies, "shapers": shapers})
+
+    found = problems(Request((limited("acme", "office", 5),), (limited(other, "hq", rate),)), HOST)
+    held = "shaper of 5 kbit/s on exu-acme of customer acme, site office is held by customer globex, site hq"
+    assert found == ((f"{held} as shaper of 9 kbit/s on exu-acme",) if refused else ())
+
+
+def test_a_kernel_that_cannot_shape() -> None:
+    lacks = "this kernel has no CAKE (module sch_cake), or lacks ifb, sch_ingress, cls_u32 or act_mirred"
+    request = Request((SHAPED,))
+    host = replace(HOST, shapes=False)
+    assert problems(request, host) == (
+        f"office: extrude_shape: a0 cannot be shaped: {lacks}",
+        f"shaper of 47500 kbit/s on ifb-dsl: ifb-dsl cannot be shaped: {lacks}",
+    )
+    assert [collision.kind for collision in collisions(host, request)] == [*["shapers"] * 2, "redirects", "dummies"]
+
+
 def test_another_owners_tunnel_in_the_kernel_is_named_by_its_alias() -> None:
     host = with_tunnel(TUNNEL, "extrude:other/x/dsl")
     assert problems(Request((state(tunnels=[TUNNEL]),)), host) == (
@@ -352,6 +403,14 @@ def test_a_device_that_goes_is_missing() -> None:
 
 def test_optional_settings_may_be_missing() -> None:
     assert problems(Request((state(sysctls=[{"name": "net/ipv4/x", "value": 1, "optional": True}]),))) == ()
+
+
+def test_domains_need_somebody_who_learns_their_addresses() -> None:
+    wanted = state(resolvers=[{"name": "acme.1", "content": "ipset=/a.example/EXTRUDE-a.example\n"}])
+    assert problems(Request((wanted,))) == ()
+    (told,) = problems(Request((wanted,)), replace(HOST, resolves=False))
+    assert told.startswith("office: extrude_direct: domains need dnsmasq, which learns their addresses")
+    assert problems(Request((state(),), (wanted,)), replace(HOST, resolves=False)) == ()
 
 
 def test_all_problems_are_told_at_once_and_many_are_counted() -> None:

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import errno
+import socket
 import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -179,3 +181,15 @@ def test_errors_of_the_kernel_come_through(kind: int) -> None:
 def test_what_cannot_be_understood_is_one_sentence() -> None:
     with pytest.raises(HostError, match=r"^cannot understand the kernel's answer: "):
         _dump._each(_wire.rule, [b"\x02"])
+
+
+def test_what_a_device_has_carried() -> None:
+    before = _dump.interfaces()[0]["lo"].traffic
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _turn in range(3):
+            with suppress(ConnectionRefusedError):
+                sender.connect(("127.0.0.1", 9))
+                sender.send(bytes(100))
+    after = _dump.interfaces()[0]["lo"].traffic
+    assert after.sent_packets - before.sent_packets >= 3
+    assert after.received_bytes - before.received_bytes == after.sent_bytes - before.sent_bytes >= 300

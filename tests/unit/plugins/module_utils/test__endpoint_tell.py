@@ -83,6 +83,7 @@ def test_ssh_is_told_nothing_but_where_to_send_from() -> None:
         (1, "", "extrude: 'dsl' is not a link", ("", "extrude: 'dsl' is not a link")),
         (0, "Welcome", "", ("", "ssh ended with 0 and said nothing")),
         (1, "heard 100.64.0.7", "", ("", "ssh ended with 1 and said nothing")),
+        (75, "", "", ("", "the colo was busy with another report of this site")),
     ],
 )
 def test_what_the_colo_answers(code: int, output: str, errors: str, told: tuple[str, str]) -> None:
@@ -112,20 +113,23 @@ SESSIONS = {"ex-dsl": Session(None, "Idle", "BFD session down"), "ex-lte": Sessi
 
 
 @pytest.mark.parametrize(
-    ("heard", "tunnels", "later", "silent"),
+    ("heard", "again", "tunnels", "later", "silent"),
     [
-        ("100.64.0.7", ["ex-dsl"], 61, True),
-        ("100.64.0.7", ["ex-none"], 61, True),
-        ("100.64.0.7", ["ex-dsl"], -3600, True),
-        ("100.64.0.7", ["ex-dsl"], 59, False),
-        ("100.64.0.7", ["ex-dsl", "ex-lte"], 61, False),
-        ("100.64.0.7", [], 61, False),
-        ("", ["ex-dsl"], 61, False),
+        ("100.64.0.7", 0, ["ex-dsl"], 61, True),
+        ("100.64.0.7", 0, ["ex-none"], 61, True),
+        ("100.64.0.7", 0, ["ex-dsl"], -3600, True),
+        ("100.64.0.7", 0, ["ex-dsl"], 59, False),
+        ("100.64.0.7", 1, ["ex-dsl"], 119, False),
+        ("100.64.0.7", 1, ["ex-dsl"], 121, True),
+        ("100.64.0.7", 99, ["ex-dsl"], 961, True),
+        ("100.64.0.7", 0, ["ex-dsl", "ex-lte"], 61, False),
+        ("100.64.0.7", 0, [], 61, False),
+        ("", 0, ["ex-dsl"], 61, False),
     ],
 )
-def test_a_link_whose_tunnel_stays_dead(heard: str, tunnels: list[str], later: float, silent: bool) -> None:
+def test_a_link_whose_tunnel_stays_dead(heard: str, again: int, tunnels: list[str], later: float, silent: bool) -> None:
     now = datetime.fromisoformat(WHEN) + timedelta(seconds=later)
-    assert is_silent(Report("100.64.0.7", WHEN, heard), tunnels, SESSIONS, now) is silent
+    assert is_silent(Report("100.64.0.7", WHEN, heard, again=again), tunnels, SESSIONS, now) is silent
 
 
 def test_a_link_that_was_never_reported_is_not_silent() -> None:
@@ -141,7 +145,28 @@ def test_the_colo_is_told_again_of_a_link_whose_tunnel_stays_dead(
     store.reports.store("dsl", Report("100.64.0.7", WHEN, "100.64.0.7"))
     monkeypatch.setattr(_liveness, "sessions", lambda: sessions)
     follow(store)
-    assert host.commands == ([["--no-block", "restart", "extrude-endpoint@dsl.service"]] if told else [])
+    assert host.commands == ([["--no-block", "start", "extrude-endpoint@dsl.service"]] if told else [])
+
+
+def test_a_colo_that_hears_though_nothing_comes_through_is_told_less_and_less_often(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while its BIRD is off: it has thousands of links to hear of."""
+    host = Host(monkeypatch, UP)
+    store.states.store([{**STATE, "tunnels": [{"name": "ex-dsl", "wan": "dsl"}]}])
+    monkeypatch.setattr(_liveness, "sessions", lambda: SESSIONS)
+    for again in range(3):
+        store.reports.store("dsl", Report("100.64.0.7", WHEN, "100.64.0.7", again=again))
+        follow(store)
+        host.answers.append((0, "heard 100.64.0.7", ""))
+        tell(store, "dsl")
+        assert (report := store.reports.read("dsl"))
+        assert (report.heard, report.again) == ("100.64.0.7", again + 1)
+    lives = {"ex-dsl": SESSIONS["ex-lte"]}
+    monkeypatch.setattr(_liveness, "sessions", lambda: lives)
+    follow(store)
+    assert (report := store.reports.read("dsl"))
+    assert (report.heard, report.again) == ("100.64.0.7", 0)
 
 
 @pytest.mark.parametrize(
@@ -235,3 +260,8 @@ def test_a_host_without_ssh_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     code, _output, errors = _endpoint_tell._run("/etc/extrude", "dsl", "100.64.0.7")
     assert code != 0
     assert errors == "ssh is missing on this host (Debian package openssh-client)"
+
+
+def test_nobody_has_to_know_where_a_link_without_a_tunnel_is() -> None:
+    links = [{"wan": "dsl", "interface": "ppp*"}, {"wan": "lte", "interface": "w*", "use": "direct"}]
+    assert [wan.name for wan in reported({**STATE, "links": links})] == ["dsl"]

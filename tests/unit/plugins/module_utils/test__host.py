@@ -19,6 +19,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils import (
     _liveness,
     _netlink,
     _programs,
+    _shape,
     _sysctl,
 )
 from ansible_collections.multihome.extrude.plugins.module_utils._conflict import Conflict
@@ -346,6 +347,42 @@ def test_a_kernel_without_gre_says_so_and_is_left_as_it_was() -> None:
     ):
         run(Request((state(tunnels=GRE),), (old,)))
     assert snapshot() == before
+
+
+@inside
+def test_a_kernel_without_cake_says_so_before_anything_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_shape, "works", lambda _redirects: False)
+    before = snapshot()
+    shaper = {"device": "a0", "rate": 19_000, "variable": "office: extrude_shape"}
+    with pytest.raises(Conflict, match=r"^office: extrude_shape: a0 cannot be shaped: this kernel has no CAKE"):
+        run(Request((state(**WHOLE, shapers=[shaper]),)))
+    assert snapshot() == before
+
+
+@inside
+def test_at_boot_a_link_that_somebody_shapes_is_left_to_him(monkeypatch: pytest.MonkeyPatch) -> None:
+    output(
+        "tc", "qdisc", "add", "dev", "a0", "root", "handle", "9:", "tbf", "rate", "1mbit", "burst", "9k", "limit", "9k"
+    )
+    monkeypatch.setattr(_shape, "works", lambda _redirects: True)
+    address = {"device": "lo", "address": "203.0.113.99/32"}
+    wanted = state(addresses=[address], shapers=[{"device": "a0", "rate": 19_000}])
+    found = _host.survey(Request((wanted,), yields=True))
+    assert [str(operation) for operation in found.operations] == ["add address 203.0.113.99/32 on lo"]
+    assert found.left.problems == (
+        "shaper of 19000 kbit/s on a0: a0 has a queueing discipline of somebody else's, tbf 9:",
+    )
+
+
+@inside
+def test_at_boot_without_ipset_all_else_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = _programs.find
+    monkeypatch.setattr(_programs, "find", lambda program: None if program == "ipset" else find(program))
+    rules = ["-m set --match-set EXTRUDE-a.example dst -j RETURN", "-d 198.18.7.0/24 -j RETURN"]
+    chain = {"table": "mangle", "name": "EXTRUDE-DIRECT", "hook": "PREROUTING", "rules": rules}
+    request = Request((state(chains=[chain], sets=[{"name": "EXTRUDE-a.example", "timeout": 9}]),), yields=True)
+    assert [str(operation) for operation in run(request)] == ["add iptables chain EXTRUDE-DIRECT in mangle, 1 rules"]
+    assert left(request) == []
 
 
 @inside

@@ -16,6 +16,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils import _iptables
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import HostError
 from ansible_collections.multihome.extrude.plugins.module_utils._iptables import (
     apply,
+    can_check,
     canonical,
     parse_save,
     read,
@@ -212,6 +213,27 @@ def test_the_canonical_form_is_what_this_host_prints_and_leaves_its_tables_alone
     assert second == other
     assert canonical([first, second]) == (first, second)
     assert output("iptables-save") == before
+
+
+LOOKING = Chain(4, "mangle", "EXTRUDE-DIRECT", "", ("-m set --match-set EXTRUDE-a.example dst -j ACCEPT",))
+
+
+@pytest.mark.usefixtures("host")
+def test_chains_that_look_into_sets_are_put_into_words_before_there_are_sets() -> None:
+    assert canonical([LOOKING, FORWARD]) == (LOOKING, *canonical([FORWARD]))
+    assert output("ipset", "list", "-n") == ""
+
+
+@pytest.mark.usefixtures("host")
+def test_what_the_words_of_chains_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert can_check([LOOKING, FORWARD])
+    without_iptables(monkeypatch, "ipset")
+    assert can_check([FORWARD])
+    assert not can_check([LOOKING, FORWARD])
+    with pytest.raises(HostError, match="install the package ipset"):
+        canonical([LOOKING])
+    without_iptables(monkeypatch, "iptables-save")
+    assert not can_check([FORWARD])
 
 
 @pytest.mark.usefixtures("host")

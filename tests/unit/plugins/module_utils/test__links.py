@@ -72,6 +72,25 @@ def test_a_link_that_was_given_an_address_in_the_network_of_a_lan_does_not_have_
     assert not _links.find([CABLE], {}, there, lans=["lan0"])["cable"].reason
 
 
+def test_of_two_links_that_were_given_the_same_address_the_first_one_has_it() -> None:
+    """As two LTE sticks of one kind do, each with NAT of its own."""
+    second = Wan("lte", "eth2")
+    here = [Local(device, "192.168.8.100", 24) for device in ("eth1", "eth2")]
+    there = kernel(*here, gateways={"eth1": "192.168.8.1", "eth2": "192.168.8.1"})
+    found = _links.find([CABLE, second], {}, there)
+    assert found["cable"].address == "192.168.8.100"
+    assert found["lte"] == Link("eth2", reason="eth2 was given 192.168.8.100, which is also that of link cable")
+    alone = kernel(here[1], gateways={"eth2": "192.168.8.1"})
+    assert _links.find([CABLE, second], {}, alone)["lte"].address == "192.168.8.100"
+
+
+def test_a_link_that_was_given_the_address_of_a_static_link_does_not_have_it() -> None:
+    there = kernel(Local("eth1", "192.0.2.2", 24), Local("eth2", "192.0.2.2", 24), gateways={"eth1": "192.0.2.1"})
+    found = _links.find([CABLE, FIBRE], {}, there)
+    assert found["cable"] == Link("eth1", reason="eth1 was given 192.0.2.2, which is also that of link fibre")
+    assert not found["fibre"].reason
+
+
 def test_a_link_is_not_its_own_gateway() -> None:
     there = kernel(Local("eth1", "198.51.100.7", 24), gateways={"eth1": "198.51.100.1"})
     found = _links.find([CABLE], {"cable": Hint("eth1", "198.51.100.7")}, there)["cable"]

@@ -137,6 +137,13 @@ def test_stand_by_is_no_part_of_what_a_rule_is_but_is_kept() -> None:
     assert (plain(one), plain(two)) == (plain_rule, {**plain_rule, **standby})
 
 
+def test_that_a_route_lasts_is_no_part_of_what_it_is_but_is_kept() -> None:
+    route = {"destination": "203.0.113.10/32", "table": 4219, "type": "throw", "scope": "global"}
+    one, two = parse(routes=[route, {**route, "lasting": True}]).of(Route)
+    assert (one, one.place, one.by(())) == (two, two.place, one)
+    assert (plain(one).get("lasting"), plain(two)["lasting"], two.by(()).lasting) == (None, True, True)
+
+
 def test_what_is_expected_comes_back_from_plain_data() -> None:
     expects = [
         {"address": "203.0.113.2"},
@@ -219,7 +226,10 @@ def test_dummies_and_files_come_back_from_plain_data() -> None:
         ({"chains": [{"name": "FORWARD", "hook": "FORWARD"}]}, "chains[0].name: 'FORWARD' is not the name of a chain"),
         ({"chains": [{"name": "EXTRUDE-A", "hook": "x"}]}, "chains[0].hook: 'x' is not a built-in chain"),
         ({"dummies": [{"name": "extrude0/1"}]}, "dummies[0].name: 'extrude0/1' is not the name of a device"),
-        ({"dummies": [{"name": "extrude0", "alias": "x"}]}, "dummies[0].alias: is not known here; known are name"),
+        (
+            {"dummies": [{"name": "extrude0", "alias": "x"}]},
+            "dummies[0].alias: is not known here; known are kind, name",
+        ),
         ({"rules": [{"priority": 5, "table": 5, "standby": 1}]}, "rules[0].standby: 1 is neither true nor false"),
         ({"files": [{"path": "bird.conf"}]}, "files[0].content: is missing"),
         ({"files": [{"path": "bird.conf", "content": ""}]}, "files[0].content: '' is not what a text file may hold"),
@@ -232,7 +242,7 @@ def test_dummies_and_files_come_back_from_plain_data() -> None:
         ({"reserved": {"priorities": [1]}}, "reserved.priorities: takes the first and the last one"),
         ({"reserved": {"tables": ["x"]}}, "reserved.tables: ['x'] is no list of numbers"),
         ({"reserved": {"chains": []}}, "reserved.chains: is not known here"),
-        ({"tunnel": []}, "tunnel: is not known here; known are addresses, chains, connections, customer"),
+        ({"tunnel": []}, "tunnel: is not known here; known are addresses, certificate, chains"),
         ({"routes": {}}, "routes: {} is no list"),
     ],
 )
@@ -298,7 +308,8 @@ def test_every_object_says_what_it_is_in_one_line(state: State) -> None:
 
 def test_kinds_are_in_the_order_of_what_stands_on_what() -> None:
     assert " ".join(MODELS) == (
-        "connections tunnels dummies groups delays chains addresses sysctls routes rules proxies files"
+        "connections tunnels dummies groups delays shapers redirects sets"
+        " chains addresses sysctls routes rules proxies files resolvers"
     )
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _needs, _programs
@@ -29,12 +31,37 @@ def test_a_unit_has_to_run_and_to_be_enabled(states: tuple[tuple[str, str], ...]
     assert _needs.stopped(UNITS, shown(*states)) == stopped
 
 
+@pytest.mark.parametrize(
+    ("state", "rival"),
+    [
+        (("active", "enabled"), "ipsec.service"),
+        (("inactive", "enabled"), "ipsec.service"),
+        (("active", "disabled"), "ipsec.service"),
+        (("inactive", "disabled"), ""),
+        (("inactive", ""), ""),
+    ],
+)
+def test_another_ike_daemon_that_runs_or_will_is_found(
+    state: tuple[str, str], rival: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systemctl = tmp_path / "systemctl"
+    unit = f"Id=ipsec.service\nActiveState={state[0]}\nUnitFileState={state[1]}\n"
+    systemctl.write_text(
+        f"#!/bin/sh\nprintf 'Id=strongswan-starter.service\nActiveState=inactive\nUnitFileState=\n\n{unit}'\n"
+    )
+    systemctl.chmod(0o755)
+    monkeypatch.setattr(_programs, "find", lambda _program: str(systemctl))
+    assert _needs.ike_rival() == rival
+
+
 def test_without_systemd_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _needs.stopped(UNITS, "") == list(UNITS)
     monkeypatch.setattr(_programs, "find", {}.get)
     assert _needs.stopped_units() == list(_needs.UNITS)
     assert "bird2" in _needs.missing_packages()
+    assert _needs.missing_for_domains() == ["ipset"]
     assert not _needs.networkd_runs()
+    assert _needs.ike_rival() == ""
 
 
 @pytest.mark.parametrize(("answer", "runs"), [("true", True), ("false", False)])

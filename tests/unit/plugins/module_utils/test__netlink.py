@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -142,6 +143,7 @@ ITEMS: list[Object] = [
     DEFAULT6,
     Route("2001:db8:9::/48", 4200, 1024, nexthops=(Nexthop("b0"),)),
     Route("2001:db8:8::/48", 4200, 1, type="blackhole"),
+    Route("203.0.113.2/32", 4200, type="throw"),
     Rule(4, 4210, 4221, "192.0.2.2/32", mark=0, mask=0x3F000000),
     Rule(4, 4230, 254, suppress_prefixlength=0, suppress_ifgroup=4200),
     Rule(6, 4290, 4200, destination="2001:db8:7::/48", iif="a0", oif="gone"),
@@ -212,6 +214,22 @@ def test_proxies_outlive_a_loss_of_carrier(writer: Writer) -> None:
     add(writer, Proxy("a0", "203.0.113.10"))
     ip("link set b0 down", "link set b0 up")
     assert Proxy("a0", "203.0.113.10") in _dump.read([]).proxies
+
+
+def test_a_throw_out_of_the_table_of_local_addresses_stands_before_one_that_comes_or_is_there(writer: Writer) -> None:
+    elsewhere = Route("203.0.113.2/32", 255, type="throw")
+    ip("route add 203.0.113.2 dev a0")
+    for steps in (("add", "give"), ("give", "add")):
+        for step in steps:
+            if step == "give":
+                ip("addr add 203.0.113.2/24 dev b0")
+            else:
+                add(writer, elsewhere)
+        assert "203.0.113.2 dev a0" in output("ip", "route", "get", "203.0.113.2")
+        assert _dump.read([255]).routes == {elsewhere.place: (elsewhere, 120)}
+        ip("addr del 203.0.113.2/24 dev b0")
+        delete(writer, elsewhere)
+    assert not _dump.read([255]).routes
 
 
 # --- deletes hit ours only -------------------------------------------------------------------------
@@ -299,6 +317,14 @@ def test_a_primary_address_goes_alone(writer: Writer, promote: str) -> None:
 
 
 # --- errors ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["dummy", "ifb"])
+def test_the_module_that_a_device_takes_is_named(kind: str) -> None:
+    operation = Operation("add", None, Dummy("x0", kind=kind))
+    words = rf": this kernel has no {kind} devices \(module {kind}\)$"
+    with pytest.raises(EngineError, match=words), _netlink._explained(operation, LookupError):
+        raise LookupError(errno.EOPNOTSUPP, "Operation not supported")
 
 
 @pytest.mark.parametrize(

@@ -141,13 +141,13 @@ def test_adds_go_from_the_ground_up_and_deletes_back_down() -> None:
         "connections",
         "tunnels",
         "dummies",
-        "groups",
         "chains",
         "addresses",
         "sysctls",
         "routes",
         "rules",
         "rules",
+        "groups",
         "proxies",
         "files",
     ]
@@ -494,3 +494,65 @@ def test_a_request_may_be_made_first_and_purged_later() -> None:
     assert [operation.action for operation in made] == ["add"]
     assert [operation.action for operation in purged] == ["delete"]
     assert (*made, *purged) == whole
+
+
+# --- lasting routes --------------------------------------------------------------------------------
+
+
+def sources(*tunnels: Plain) -> State:
+    """A site with these tunnels, of which it may send by any."""
+    legs = [{"device": tunnel["name"]} for tunnel in tunnels]
+    routes = [{"destination": "203.0.113.10/32", "table": 4219, "nexthops": legs, "lasting": True}]
+    return state(tunnels=list(tunnels), routes=routes)
+
+
+def test_a_lasting_route_loses_a_next_hop_just_before_its_tunnel_goes() -> None:
+    former, wanted = sources(ONE, TWO), sources(TWO)
+    host = after(HOST, Request((former,)))
+    assert texts(host, Request((wanted,), (former,), only="make")) == []
+    purge = Request((wanted,), (former,), only="purge")
+    route, tunnel = texts(host, purge)
+    assert route.startswith("change route 203.0.113.10/32 table 4219 metric 0 dev ex-1 weight 1 dev ex-2 weight 1 (")
+    assert tunnel.startswith("delete tunnel ex-1 ")
+    operations = planned(host, purge)
+    assert same(undone(apply_to(host, operations), operations), host)
+    assert planned(apply_to(host, operations), Request((wanted,), (wanted,))) == ()
+
+
+def test_a_lasting_route_gets_new_next_hops_beside_those_that_go() -> None:
+    three = {**ONE, "name": "ex-3", "key": 19}
+    former, wanted = sources(ONE, TWO), sources(TWO, three)
+    make, purge = (Request((wanted,), (former,), only=part) for part in ("make", "purge"))
+    made = after(after(HOST, Request((former,))), make)
+    ((route, _protocol),) = made.routes.values()
+    assert [hop.device for hop in route.nexthops] == ["ex-1", "ex-2", "ex-3"]
+    # the run may be cut short here, when the record has the new route
+    for again in (make, Request((wanted,), (wanted,), only="make")):
+        assert planned(made, again) == ()
+    ((route, _protocol),) = after(made, purge).routes.values()
+    assert [hop.device for hop in route.nexthops] == ["ex-2", "ex-3"]
+
+
+def test_a_next_hop_that_is_down_does_not_last() -> None:
+    former, wanted = sources(ONE, TWO), sources(TWO)
+    host = after(HOST, Request((former,)))
+    device = host.devices["ex-1"]
+    assert device.tunnel is not None
+    down = replace(device, tunnel=replace(device.tunnel, extra="down"))
+    host = replace(host, devices={**host.devices, "ex-1": down})
+    assert [text[:12] for text in texts(host, Request((wanted,), (former,), only="make"))] == ["change route"]
+
+
+@given(states(), states())
+def test_what_is_made_and_then_purged_is_what_was_asked_for(first: State, second: State) -> None:
+    first, second = lasting(first), lasting(second)
+    made = after(after(HOST, Request((first,))), Request((second,), (first,), only="make"))
+    assert planned(made, Request((second,), (first,), only="make")) == ()
+    purged = after(made, Request((second,), (first,), only="purge"))
+    assert planned(purged, Request((second,), (second,))) == ()
+
+
+def lasting(one: State) -> State:
+    """The same, where all routes with next hops last."""
+    made = (replace(item, lasting=bool(item.nexthops)) if isinstance(item, Route) else item for item in one.objects)
+    return replace(one, objects=tuple(made))

@@ -80,6 +80,10 @@ def test_that_a_rule_is_for_stand_by_is_written_though_it_is_the_same_rule(tmp_p
         rule = {"priority": 4291, "table": 4217, "standby": standby}
         records.store([State.parse({"customer": "acme", "site": "office", "rules": [rule]})])
         assert ("standby" in (tmp_path / "acme.json").read_text()) is standby
+    for lasting in (False, True, False):
+        route = {"destination": "203.0.113.10/32", "nexthops": [{"device": "ex1-dsl"}], "lasting": lasting}
+        records.store([State.parse({"customer": "acme", "site": "office", "routes": [route]})])
+        assert ("lasting" in (tmp_path / "acme.json").read_text()) is lasting
     settings = [{"name": "net/ipv4/x", "value": "1", "optional": optional} for optional in (False, True)]
     for setting in settings:
         records.store([State.parse({"customer": "acme", "site": "office", "sysctls": [setting]})])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,13 @@ def test_another_trouble_than_a_full_disk_is_an_error_even_with_a_spare_folder(t
     with pytest.raises(HostError, match="Is a directory"):
         store(files, "acme", {"office": {"x": 1}})
     assert files.spared() == set()
+
+
+def test_of_several_that_write_a_file_at_once_each_writes_all_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "dsl"
+    texts = [letter * 1000 for letter in "abcdefgh"]
+    with ThreadPoolExecutor(len(texts)) as pool:
+        for _turn in range(20):
+            list(pool.map(lambda text: write(path, text, sync=False), texts))
+            assert path.read_text(encoding="ascii") in texts
+    assert list(path.parent.iterdir()) == [path]

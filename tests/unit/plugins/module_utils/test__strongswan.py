@@ -55,9 +55,11 @@ def refusing(*names: str, only: str = "") -> Answer:
     return answer
 
 
-def up(*names: str) -> bytes:
-    """An answer to list-sas."""
-    return b"".join(event("list-sa", {name: {"state": "ESTABLISHED"}}) for name in names) + response({})
+def up(*names: str, **children: Any) -> bytes:
+    """An answer to list-sas: connections that are up and have these children."""
+    return b"".join(
+        event("list-sa", {name: {"state": "ESTABLISHED", "child-sas": children}}) for name in names
+    ) + response({})
 
 
 @pytest.fixture(autouse=True)
@@ -184,6 +186,16 @@ def test_a_changed_connection_is_closed_and_made_anew(folder: Path) -> None:
     assert (folder / path_of("ex-dsl")).read_text() == MOVED.content
 
 
+def test_at_a_colo_a_changed_connection_stays_up_until_the_site_closes_it(folder: Path) -> None:
+    was, moved = connection("ex1-dsl"), connection("ex1-dsl", local_addrs="192.0.2.2")
+    Connections(folder).apply([(None, was)])
+    with daemon(folder) as charon:
+        Connections(folder).apply([(was, moved)])
+        assert charon.asked() == [loaded(moved)]
+        Connections(folder).apply([(moved, None)])
+        assert charon.asked() == [terminated("ex1-dsl"), ("unload-conn", {"name": "ex1-dsl"})]
+
+
 def test_a_connection_that_goes_is_closed_and_forgotten(folder: Path) -> None:
     Connections(folder).apply([(None, DSL)])
     with daemon(folder, knows=["ex-dsl"]) as charon:
@@ -221,6 +233,16 @@ def test_all_are_put_back_when_the_daemon_refuses_one(folder: Path) -> None:
         ]
     assert names(folder) == ["extrude-ex-dsl.conf", "office.conf"]
     assert Connections(folder).read(["ex-dsl"]) == {DSL.place: DSL}
+
+
+def test_those_that_the_daemon_was_not_told_of_are_not_closed_to_be_put_back(folder: Path) -> None:
+    Connections(folder).apply([(None, DSL), (None, CABLE)])
+    other = connection("ex-cable", local_addrs="192.0.2.3")
+    with daemon(folder, knows=["ex-dsl", "ex-cable"], load_conn=refusing("ex-dsl", only="192.0.2.2")) as charon:
+        with pytest.raises(EngineError, match=r"^strongSwan does not take connection ex-dsl: invalid: ex-dsl$"):
+            Connections(folder).apply([(DSL, MOVED), (CABLE, other)])
+        assert charon.asked() == [terminated("ex-dsl"), loaded(MOVED), terminated("ex-dsl"), loaded(DSL)]
+    assert (folder / path_of("ex-cable")).read_text() == CABLE.content
 
 
 def test_a_daemon_that_takes_nothing_back_is_told_of_all_next_time(folder: Path) -> None:
@@ -395,7 +417,7 @@ def test_a_check_says_what_would_change_and_changes_nothing(folder: Path, text: 
 
 def test_connections_of_the_site_that_are_not_up_are_made(folder: Path) -> None:
     knows = ["ex-dsl", "ex-cable", "ex7-dsl", "office"]
-    with daemon(folder, knows=knows, list_sas=up("ex-cable", "office")) as charon:
+    with daemon(folder, knows=knows, list_sas=up("ex-cable", "office", one={"mode": "BEET"})) as charon:
         Secrets(folder).apply([secret()], check=False)
         assert charon.asked()[-1] == ("initiate", {"child": "ex-dsl", "timeout": "-1"})
         assert [command for command, _message in charon.asked()] == []
@@ -411,6 +433,13 @@ def test_a_sites_router_calls_what_is_not_up(
     with daemon(folder, knows=[one.name]) as charon:
         call()
         assert [message["child"] for command, message in charon.asked() if command == "initiate"] == made
+
+
+def test_one_that_carries_nothing_is_called_and_one_that_is_being_made_is_left_alone(folder: Path) -> None:
+    made = event("list-sa", {"ex-dsl": {"state": "CONNECTING"}}) + up("ex-cable")
+    with daemon(folder, knows=["ex-dsl", "ex-cable"], list_sas=made) as charon:
+        Secrets(folder).apply([secret()], check=False)
+        assert [message["child"] for command, message in charon.asked() if command == "initiate"] == ["ex-cable"]
 
 
 def test_one_that_cannot_be_made_keeps_no_other_from_it(folder: Path) -> None:
@@ -459,6 +488,71 @@ def test_a_secret_in_a_damaged_file_is_replaced(folder: Path, damage: str) -> No
         assert Secrets(folder).apply([secret()], check=False) == ["acme.1"]
         assert shared() in charon.asked()
     assert Secrets(folder).apply([secret()], check=False) == []
+
+
+NEXT = "the secret that comes next"
+
+
+def told(charon: Charon) -> list[tuple[str, str]]:
+    """The secrets that a daemon was told of or has to forget, each with its name."""
+    asked = [pair for pair in charon.asked() if pair[0] in ("load-shared", "unload-shared")]
+    return [(message["id"], message.get("data", "")) for _command, message in asked]
+
+
+def test_a_colo_takes_the_next_secret_and_uses_the_former_until_the_site_has_it(folder: Path) -> None:
+    Secrets(folder).apply([secret()], check=False, former="use")
+    with daemon(folder, secrets=[NAME]) as charon:
+        assert Secrets(folder).former([secret(NEXT)], "use") == ["acme.1"]
+        assert Secrets(folder).apply([secret(NEXT)], check=False, former="use") == ["acme.1"]
+        assert told(charon) == [(f"{NAME}-1", NEXT), (NAME, PSK)]
+    both = (folder / FILE).read_text()
+    assert both.index(NEXT.encode().hex()) < both.index(PSK.encode().hex())
+    with daemon(folder, secrets=[NAME, f"{NAME}-1"]) as charon:
+        assert Secrets(folder).apply([secret(NEXT)], check=False, former="use") == []
+        assert Secrets(folder).apply([secret(NEXT)], check=False) == ["acme.1"]
+        assert told(charon) == [(NAME, NEXT), (f"{NAME}-1", "")]
+    assert PSK.encode().hex() not in (folder / FILE).read_text()
+    assert Secrets(folder).former([secret(NEXT)], "use") == []
+
+
+def test_a_site_uses_the_next_secret_and_takes_the_former_until_the_colo_has_let_go(folder: Path) -> None:
+    Secrets(folder).apply([secret()], check=False, former="accept")
+    with daemon(folder, secrets=[NAME]) as charon:
+        assert Secrets(folder).former([secret(NEXT)], "accept") == ["acme.1"]
+        assert Secrets(folder).apply([secret(NEXT)], check=False, former="accept") == ["acme.1"]
+        assert told(charon) == [(f"{NAME}-1", PSK), (NAME, NEXT)]
+    with daemon(folder, secrets=[NAME, f"{NAME}-1"]) as charon:
+        assert Secrets(folder).apply([secret(NEXT)], check=False, former="accept") == []
+        assert Secrets(folder).apply([secret(NEXT)], check=False) == ["acme.1"]
+        assert told(charon) == [(NAME, NEXT), (f"{NAME}-1", "")]
+
+
+@pytest.mark.parametrize("again", [PSK, "and one that comes after all"])
+def test_whoever_changes_it_again_after_a_run_was_cut_short_shuts_nobody_out(folder: Path, again: str) -> None:
+    """The site may have got the next one, or not."""
+    Secrets(folder).apply([secret()], check=False)
+    Secrets(folder).apply([secret(NEXT)], check=False, former="use")
+    Secrets(folder).apply([secret(again)], check=False, former="use")
+    with daemon(folder) as charon:
+        Secrets(folder).recall(_vici.Session(), ["acme.1"])
+        loaded_now = [data for _name, data in told(charon)]
+    assert {PSK, NEXT, again} == set(loaded_now)
+    assert loaded_now[-1] == PSK
+
+
+@pytest.mark.parametrize("one", [DSL, connection("ex1-dsl")], ids=["site", "colo"])
+def test_a_daemon_that_has_lost_its_secrets_is_told_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, one: Connection
+) -> None:
+    monkeypatch.setattr(_strongswan, "FOLDER", folder)
+    Connections(folder).apply([(None, one)])
+    Secrets(folder).apply([secret()], check=False)
+    with daemon(folder, knows=[one.name], secrets=[NAME, "ike-admin"]) as charon:
+        call()
+        assert told(charon) == []
+    with daemon(folder, knows=[one.name], secrets=["ike-admin"]) as charon:
+        call()
+        assert told(charon) == [(NAME, PSK)]
 
 
 def test_whose_secrets_the_host_keeps(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -517,11 +611,14 @@ def test_who_is_at_the_far_end(folder: Path) -> None:
 
 
 JOURNAL = """#!/bin/sh
-[ "$*" = "--quiet --boot --output=cat --lines=50 IKE_SA_NAME=ex-dsl" ] || exit
-echo "giving up after 3 retransmits"
-echo "parsed IKE_AUTH response 1 [ N(AUTH_FAILED) ]"
-echo "received AUTHENTICATION_FAILED notify error"
-echo "initiating IKE_SA ex-dsl[5] to 203.0.113.2"
+format="--output=json --output-fields=MESSAGE,IKE_SA_NAME"
+[ "$*" = "--quiet --boot $format --lines=100 IKE_SA_NAME=ex-dsl IKE_SA_NAME=ex-cable" ] || exit
+say() { echo "{\\"__CURSOR\\": \\"s\\", \\"IKE_SA_NAME\\": \\"$1\\", \\"MESSAGE\\": \\"$2\\"}"; }
+say ex-dsl "giving up after 3 retransmits"
+say ex-dsl "parsed IKE_AUTH response 1 [ N(AUTH_FAILED) ]"
+say ex-dsl "received AUTHENTICATION_FAILED notify error"
+say ex-cable "initiating IKE_SA ex-cable[4] to 203.0.113.2"
+say ex-dsl "initiating IKE_SA ex-dsl[5] to 203.0.113.2"
 """
 
 

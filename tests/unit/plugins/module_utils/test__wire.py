@@ -23,6 +23,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     Proxy,
     Route,
     Rule,
+    Shaper,
     Tunnel,
 )
 
@@ -40,6 +41,24 @@ def encoded(request: str, /, **arguments: Any) -> bytes:
 
 def attribute(number: int, data: bytes) -> bytes:
     return struct.pack("=HH", 4 + len(data), number) + data + bytes(-len(data) % 4)
+
+
+def qdisc(kind: str, options: bytes, handle: int = 0x780000, parent: int = 0xFFFFFFFF) -> bytes:
+    """RTM_NEWQDISC of a0 (struct tcmsg)."""
+    head = struct.pack("=BxxxiIII", 0, 2, handle, parent, 0)
+    return head + attribute(1, kind.encode() + b"\0") + attribute(2, options)
+
+
+CAKE = {3: 1, 4: 0, 5: 4, 6: 30, 7: 100_000, 8: 5000, 9: 0, 10: 0, 11: 0, 13: 0, 14: 64, 15: 0, 16: 0, 17: 1, 18: 0}
+"""What the kernel tells of CAKE as we make it (net/sched/sch_cake.c, cake_dump), but for the rate."""
+
+
+def cake(rate: int = 2_375_000, **changes: int) -> bytes:
+    """The options of CAKE; *rate* is in bytes a second, and changes go by the number behind the letter n."""
+    values = {**CAKE, **{int(name[1:]): value for name, value in changes.items()}}
+    return attribute(2, struct.pack("=Q", rate)) + b"".join(
+        attribute(number, struct.pack("=I", value)) for number, value in values.items()
+    )
 
 
 # --- messages and attributes -----------------------------------------------------------------------
@@ -347,3 +366,38 @@ def test_broken_messages_raise_only_what_the_reader_turns_into_a_sentence(data: 
     ):
         with suppress(struct.error, ValueError, IndexError):
             decode()
+
+
+# --- queueing disciplines --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "shaper"),
+    [
+        (cake(), Shaper("a0", 19_000)),
+        (cake(125, n15=1), Shaper("a0", 1, received=True)),
+        (cake(126), Shaper("a0", 1, extra="rate")),
+        (cake(n3=0, n5=7, n11=1), Shaper("a0", 19_000, extra="diffserv flows nat")),
+        (cake(n6=0, n12=0), Shaper("a0", 19_000, extra="overhead raw")),
+    ],
+)
+def test_cake_of_ours(options: bytes, shaper: Shaper) -> None:
+    assert _wire.queue(qdisc("cake", options), NAMES) == _wire.Queue(2, "a0", "cake 78:", False, shaper)
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        (qdisc("cake", cake(), handle=0x90000), "cake 9:"),
+        (qdisc("htb", b"", handle=0x780000), "htb 78:"),
+    ],
+)
+def test_what_others_have_put_there(payload: bytes, words: str) -> None:
+    assert _wire.queue(payload, NAMES) == _wire.Queue(2, "a0", words, False, None)
+
+
+@pytest.mark.parametrize(
+    "payload", [qdisc("fq_codel", b"", handle=0), qdisc("cake", cake(), parent=0x10001), qdisc("ingress", b"", 0)]
+)
+def test_what_is_below_another_or_of_the_kernel_is_nobodys(payload: bytes) -> None:
+    assert _wire.queue(payload, NAMES) is None

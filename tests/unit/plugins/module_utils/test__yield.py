@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ansible_collections.multihome.extrude.plugins.module_utils import _yield
 from ansible_collections.multihome.extrude.plugins.module_utils._conflict import refuse
 from ansible_collections.multihome.extrude.plugins.module_utils._model import (
     PROTOCOL,
     Address,
+    Chain,
     Current,
     Device,
     Nexthop,
@@ -53,6 +56,7 @@ STATE = State.parse(
         "reserved": {"tables": [4200, 4201], "priorities": [4200, 4299]},
     }
 )
+RESOLVER = {"name": "acme.1", "content": "ipset=/a.example/EXTRUDE-a.example\n"}
 SETTINGS: dict[str, str | None] = {f"net/ipv4/conf/{name}/rp_filter": "0" for name in ("default", "ex-dsl")}
 BARE = Current(devices={name: Device(name, number) for number, name in enumerate(["lo", "dsl0"], 1)}, sysctls=SETTINGS)
 OTHERS = Current(
@@ -109,3 +113,42 @@ def test_what_is_left_is_not_touched_either() -> None:
 def kinds(items: list[Object]) -> list[str]:
     """The objects in words, tunnels by their name alone."""
     return [f"tunnel {item.name}" if isinstance(item, Tunnel) else str(item) for item in items]
+
+
+def test_where_the_name_server_is_gone_only_its_file_is_left_out() -> None:
+    wanted = State.parse({**STATE.plain(), "resolvers": [RESOLVER]})
+    found = _yield.left(replace(BARE, resolves=False), Request((wanted,)))
+    assert found.out_of(Request((wanted,))).desired == (STATE,)
+    assert len(found.problems) == 1
+
+
+def test_where_the_kernel_cannot_shape_all_else_can_stand() -> None:
+    shaped = {
+        "dummies": [{"name": "ifb-dsl", "kind": "ifb"}],
+        "shapers": [{"device": name, "rate": 9, "variable": "office: extrude_shape"} for name in ("dsl0", "ifb-dsl")],
+        "redirects": [{"device": "dsl0", "to": "ifb-dsl"}],
+    }
+    request = Request((State.parse({**STATE.plain(), **shaped}),))
+    found = _yield.left(replace(BARE, shapes=False), request)
+    assert found.out_of(request).desired == (STATE,)
+    assert all(problem.startswith("office: extrude_shape: ") for problem in found.problems)
+
+
+def test_where_ipset_is_gone_the_rules_that_look_into_sets_are_left_out() -> None:
+    rules = ["-m set --match-set EXTRUDE-a.example dst -j RETURN", "-d 198.18.7.0/24 -j RETURN"]
+    chain = {"table": "mangle", "name": "EXTRUDE-DIRECT", "rules": rules}
+    sets = [{"name": "EXTRUDE-a.example", "timeout": 9}, {"name": "EXTRUDE-b.example", "timeout": 9}]
+    request = Request((State.parse({**STATE.plain(), "chains": [chain], "sets": sets}),), yields=True)
+    assert _yield.left(BARE, request) == _yield.NOTHING
+    bare = replace(BARE, looks_up=False)
+    found = _yield.left(bare, request)
+    assert found.problems == ("office: extrude_direct: domains need ipset, and it is not installed on this host",)
+    asked = found.out_of(request)
+    assert asked.desired == (State.parse({**STATE.plain(), "chains": [{**chain, "rules": rules[1:]}]}),)
+    assert not found.has(asked.desired[0].of(Chain)[0])
+    refuse(found.hidden(bare), asked)
+
+
+def test_a_run_brings_ipset() -> None:
+    request = Request((State.parse({**STATE.plain(), "sets": [{"name": "EXTRUDE-a.example", "timeout": 9}]}),))
+    assert _yield.left(replace(BARE, looks_up=False), request) == _yield.NOTHING

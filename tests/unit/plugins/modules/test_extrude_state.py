@@ -237,7 +237,7 @@ def test_a_conflict_leaves_the_states_that_boot_restores(run: Run, config: Path)
         (["acme"], "Elements value for option 'states' is of type"),
         ([STATE, {**EMPTY, "site": "x", "rules": [{"priority": 1}]}], "states[1].rules[0].table: is missing"),
         ([{"customer": "acme"}], "states[0].site: is missing"),
-        ([{**EMPTY, "adresses": []}], "states[0].adresses: is not known here; known are addresses, chains"),
+        ([{**EMPTY, "adresses": []}], "states[0].adresses: is not known here; known are addresses, certificate"),
     ],
 )
 def test_bad_states_are_one_sentence(run: Run, states: list[Any], message: str) -> None:

@@ -41,6 +41,19 @@ def test_a_second_run_changes_nothing_and_one_without_a_secret_takes_it_away(run
     assert list(tmp_path.glob("*.conf")) == []
 
 
+@pytest.mark.parametrize(("former", "kept"), [("use", ["acme.1"]), ("accept", ["acme.1"]), ("forget", [])])
+@pytest.mark.parametrize("check", [True, False])
+def test_it_says_whose_former_secrets_are_kept(
+    run: Run, tmp_path: Path, former: str, kept: list[str], check: bool
+) -> None:
+    entry = {"site": "acme.1", "links": "*.1.acme.extrude", "secret": SECRET}
+    assert run("ipsec_secrets", secrets=[entry], directory=str(tmp_path), former=former)["former"] == []
+    other = [{**entry, "secret": f"another {SECRET}"}]
+    result = run("ipsec_secrets", check=check, secrets=other, directory=str(tmp_path), former=former)
+    assert (result["changed"], result["former"]) == (True, kept)
+    assert SECRET not in json.dumps(result)
+
+
 def test_a_folder_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     entry = {"site": "acme.1", "links": "*.1.acme.extrude", "secret": SECRET}

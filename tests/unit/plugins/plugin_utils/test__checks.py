@@ -253,3 +253,32 @@ def test_all_problems_of_all_hosts_come_together() -> None:
     rack = colo(extrude_colo_interface=...)
     found = problems(rack=rack, office=office(extrude_customer="X"), shop=shop(extrude_site_id=1))
     assert [line.partition(" ")[0] for line in found] == ["rack:", "office:", "shop:"]
+
+
+def test_the_sites_of_a_customer_have_one_limit() -> None:
+    limit = {"up": 100, "down": 50}
+    branch = shop(extrude_customer="acme", extrude_limit={"up": 100})
+    text = "is up 100, and office of the same customer at rack has up 100 and down 50; give all sites of acme there"
+    assert problems(office=office(extrude_limit=limit), branch=branch) == [f"branch: extrude_limit: {text} the same"]
+    assert problems(office=office(), branch=branch)[0].startswith(
+        "branch: extrude_limit: is up 100, and office of the same customer at rack has none; give"
+    )
+    assert list(run(office=office(extrude_limit=limit), shop=shop(extrude_limit={"up": 1}))["sites"])
+
+
+@pytest.mark.parametrize(
+    ("destination", "told"),
+    [
+        ("203.0.113.5", "203.0.113.5 is in the extrude_prefixes of rack"),
+        ("203.0.113.128/25", "203.0.113.128/25 is in the extrude_prefixes of rack"),
+        ("203.0.113.2", "203.0.113.2 is the extrude_colo_address of rack"),
+    ],
+)
+def test_what_only_the_tunnels_lead_to_is_not_listed_as_direct(destination: str, told: str) -> None:
+    site = office(extrude_direct=[{"protocol": "tcp"}, {"destination": ["198.18.0.1", destination]}])
+    text = f"{told}, which the tunnels lead to; leave it out"
+    assert problems(office=site) == [f"office: extrude_direct[1].destination: {text}"]
+
+
+def test_around_it_more_may_be_listed() -> None:
+    run(office=office(extrude_direct=[{"destination": "203.0.112.0/23"}]))

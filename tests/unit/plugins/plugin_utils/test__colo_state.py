@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.multihome.extrude.plugins.module_utils._bind import bind
@@ -9,7 +10,14 @@ from ansible_collections.multihome.extrude.plugins.module_utils._model import St
 from tests.unit.plugins.plugin_utils.samples import Vars, cable, colo, dsl, office, run, run_all, shop
 
 FILES = ["bird.conf", "bfd.d/acme.1.conf", "bird.d/acme.1.conf", "standby.d/acme.1.4"]
-BETWEEN = "-s 10.254.0.0/15 -d 10.254.0.0/15 -i ex+"
+HOOKS = {
+    ("raw", "PREROUTING"),
+    ("mangle", "INPUT"),
+    ("mangle", "FORWARD"),
+    ("mangle", "POSTROUTING"),
+    ("filter", "INPUT"),
+    ("filter", "FORWARD"),
+}
 
 DSL_UP = {
     "dsl.device": "ppp0",
@@ -30,6 +38,7 @@ def state(rack: Vars | None = None, **changes: Any) -> Vars:
 def test_the_whole_state() -> None:
     found = state()
     assert [file["path"] for file in found.pop("files")] == FILES
+    assert {(chain["table"], chain["hook"]) for chain in found.pop("chains") if "hook" in chain} == HOOKS
     assert found == {
         "schema": 1,
         "customer": "acme",
@@ -62,13 +71,16 @@ def test_the_whole_state() -> None:
         ],
         "dummies": [{"name": "extrude0"}],
         "secret": {"site": "acme.1", "links": "*.1.acme.extrude"},
+        "certificate": None,
         "connections": [],
-        "groups": [],
+        "groups": [{"device": "ex1-dsl", "group": 4201}, {"device": "ex1-cable", "group": 4201}],
         "delays": [],
         "addresses": [
             {"device": "ex1-dsl", "address": "10.254.0.0/31"},
             {"device": "ex1-cable", "address": "10.254.0.2/31"},
         ],
+        "shapers": [],
+        "redirects": [],
         "proxies": [
             {"device": "eth0", "address": "203.0.113.10"},
             {"device": "eth0", "address": "203.0.113.11"},
@@ -85,9 +97,16 @@ def test_the_whole_state() -> None:
                     "nexthops": [{"device": "ex1-dsl", "weight": 1}, {"device": "ex1-cable", "weight": 1}],
                 },
                 {"destination": destination, "table": 4218, "nexthops": [{"device": "extrude0", "weight": 1}]},
+                {
+                    "destination": destination,
+                    "table": 4219,
+                    "nexthops": [{"device": "ex1-dsl", "weight": 1}, {"device": "ex1-cable", "weight": 1}],
+                    "lasting": True,
+                },
             )
         ],
         "rules": [
+            {"family": 4, "priority": 4205, "table": 4219, "mark": 0x3F000000, "mask": 0x3F000000},
             {"family": 4, "priority": 4290, "table": 4200},
             {"family": 4, "priority": 4291, "table": 4217, "standby": True},
             {"family": 4, "priority": 4292, "table": 4218},
@@ -101,54 +120,13 @@ def test_the_whole_state() -> None:
             {"name": "net/ipv4/conf/ex1-cable/rp_filter", "value": "2", "optional": False},
             {"name": "net/ipv4/neigh/eth0/proxy_delay", "value": "0", "optional": False},
         ],
-        "chains": [
-            {
-                "family": 4,
-                "table": "mangle",
-                "name": "EXTRUDE-FORWARD",
-                "hook": "FORWARD",
-                "rules": [
-                    "-i ex1-+ -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1432",
-                    "-o ex1-+ -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1432",
-                ],
-            },
-            {
-                "family": 4,
-                "table": "filter",
-                "name": "EXTRUDE-FORWARD",
-                "hook": "FORWARD",
-                "rules": [
-                    "-s 203.0.113.10/32 -i ex1-+ -j ACCEPT",
-                    "-d 203.0.113.10/32 -o ex1-+ -j ACCEPT",
-                    "-s 203.0.113.11/32 -i ex1-+ -j ACCEPT",
-                    "-d 203.0.113.11/32 -o ex1-+ -j ACCEPT",
-                    "-o extrude0 -j REJECT --reject-with icmp-host-unreachable",
-                ],
-            },
-            {
-                "family": 4,
-                "table": "filter",
-                "name": "EXTRUDE-INPUT",
-                "hook": "INPUT",
-                "rules": [
-                    "-d 203.0.113.2/32 -p gre -j ACCEPT",
-                    "-i lo -j RETURN",
-                    f"{BETWEEN} -p udp -m udp --dport 3784 -j ACCEPT",
-                    f"{BETWEEN} -p tcp -m tcp --dport 1179 -j ACCEPT",
-                    f"{BETWEEN} -p tcp -m tcp --sport 1179 -m conntrack --ctstate ESTABLISHED -j ACCEPT",
-                    f"{BETWEEN} -p icmp -j ACCEPT",
-                    "-d 10.254.0.0/15 -m addrtype --dst-type LOCAL --limit-iface-in -j RETURN",
-                    "-d 10.254.0.0/15 ! -i ex+ -j DROP",
-                ],
-            },
-        ],
         "endpoints": [],
         "expects": [
             {"address": "203.0.113.2"},
             {"network": "203.0.113.10/32", "device": "eth0", "variable": "rack: extrude_colo_interface"},
             {"network": "203.0.113.11/32", "device": "eth0", "variable": "rack: extrude_colo_interface"},
         ],
-        "reserved": {"tables": [*range(4200, 4219)], "priorities": [4200, 4299]},
+        "reserved": {"tables": [*range(4200, 4220)], "priorities": [4200, 4299]},
     }
 
 
@@ -182,18 +160,23 @@ def test_ipv4_prefixes_are_proxied_one_by_one_and_ipv6_prefixes_not_at_all() -> 
 def test_ipv6() -> None:
     found = state(extrude_addresses=["203.0.113.10", "2001:db8:100::10"], extrude_lan=[])
     assert found["addresses"][1] == {"device": "ex1-dsl", "address": "fd65:7874:7275::/127"}
-    assert found["routes"][2]["nexthops"] == [
-        {"device": "ex1-dsl", "gateway": "fd65:7874:7275::1", "weight": 1},
-        {"device": "ex1-cable", "gateway": "fd65:7874:7275:1::1", "weight": 1},
-    ]
-    assert [rule["priority"] for rule in found["rules"] if rule["family"] == 6] == [4290, 4291, 4292]
+    assert [
+        route["nexthops"] for route in found["routes"] if ":" in route["destination"] and route["table"] != 4218
+    ] == [
+        [
+            {"device": "ex1-dsl", "gateway": "fd65:7874:7275::1", "weight": 1},
+            {"device": "ex1-cable", "gateway": "fd65:7874:7275:1::1", "weight": 1},
+        ]
+    ] * 2
+    assert [rule["priority"] for rule in found["rules"] if rule["family"] == 6] == [4205, 4290, 4291, 4292]
     assert {item["name"]: item["value"] for item in found["sysctls"] if "ipv6" in item["name"]} == {
         "net/ipv6/conf/all/forwarding": "1",
         "net/ipv6/fib_multipath_hash_policy": "1",
         "net/ipv6/neigh/eth0/proxy_delay": "0",
         "net/ipv6/conf/eth0/proxy_ndp": "1",
     }
-    assert [chain["table"] for chain in found["chains"] if chain["family"] == 6] == ["mangle", "filter", "filter"]
+    hooked = [chain for chain in found["chains"] if chain["family"] == 6 and "hook" in chain]
+    assert {(chain["table"], chain["hook"]) for chain in hooked} == HOOKS
 
 
 def test_without_ipv6_its_settings_stay_as_they_are() -> None:
@@ -205,9 +188,14 @@ def test_without_ipv6_its_settings_stay_as_they_are() -> None:
 def test_numbers_and_pools_of_the_colo() -> None:
     rack = colo(extrude_table=1000, extrude_rule_priority=100, extrude_inside_pool="10.0.0.0/16")
     found = state(rack)
-    assert [(rule["priority"], rule["table"]) for rule in found["rules"]] == [(190, 1000), (191, 1017), (192, 1018)]
-    assert {route["table"] for route in found["routes"]} == {1017, 1018}
-    assert found["reserved"] == {"tables": [*range(1000, 1019)], "priorities": [100, 199]}
+    assert [(rule["priority"], rule["table"]) for rule in found["rules"]] == [
+        (105, 1019),
+        (190, 1000),
+        (191, 1017),
+        (192, 1018),
+    ]
+    assert {route["table"] for route in found["routes"]} == {1017, 1018, 1019}
+    assert found["reserved"] == {"tables": [*range(1000, 1020)], "priorities": [100, 199]}
     assert found["addresses"][0] == {"device": "ex1-dsl", "address": "10.0.0.0/31"}
 
 
@@ -249,10 +237,21 @@ def test_an_encrypted_link_beside_a_plain_one() -> None:
     assert found["tunnels"][1] == plain["tunnels"][1]
     assert [connection["name"] for connection in found["connections"]] == ["ex1-dsl"]
     assert found["addresses"] == [{"device": "lo", "address": "10.252.0.0/32"}, *plain["addresses"]]
-    chains = [(chain["table"], chain["hook"]) for chain in found["chains"] if chain["table"] == "raw"]
-    assert chains == [("raw", "PREROUTING"), ("raw", "OUTPUT")]
-    assert [chain["name"] for chain in found["chains"]][:-2] == [chain["name"] for chain in plain["chains"]]
-    same = ("dummies", "groups", "delays", "proxies", "routes", "rules", "sysctls", "endpoints", "expects", "secret")
+    more = [chain["name"] for chain in found["chains"] if chain["name"] not in str(plain["chains"])]
+    assert more == ["EXTRUDE-OUTPUT"]
+    same = (
+        "dummies",
+        "groups",
+        "delays",
+        "proxies",
+        "routes",
+        "rules",
+        "sysctls",
+        "endpoints",
+        "expects",
+        "secret",
+        "certificate",
+    )
     assert {key: found[key] for key in same} == {key: plain[key] for key in same}
 
 
@@ -274,3 +273,28 @@ def test_ends_of_tunnels_and_connections_are_each_sites_own() -> None:
     for kind, key in (("connections", "name"), ("tunnels", "local"), ("tunnels", "remote"), ("addresses", "address")):
         values = [item[key] for found in states for item in found[kind]]
         assert len(set(values)) == len(values) > 0
+
+
+def test_what_a_customer_sends_and_receives_goes_by_a_device_each() -> None:
+    found = state(extrude_limit={"up": 100, "down": 50.5}, extrude_wans=[dsl(), cable(use="direct")])
+    variable = {"variable": "office: extrude_limit"}
+    assert found["dummies"] == [
+        {"name": "extrude0"},
+        {"name": "exu-acme", "kind": "ifb"},
+        {"name": "exd-acme", "kind": "ifb"},
+    ]
+    assert found["shapers"] == [
+        {"device": "exu-acme", "rate": 100_000, **variable},
+        {"device": "exd-acme", "rate": 50_500, **variable},
+    ]
+    assert found["redirects"] == [
+        {"device": "ex1-dsl", "to": "exu-acme", "sent": False, **variable},
+        {"device": "ex1-dsl", "to": "exd-acme", "sent": True, **variable},
+    ]
+
+
+def test_one_direction_may_go_without_a_limit() -> None:
+    found = state(extrude_limit={"down": 5}, extrude_customer="a-customer-with-a-long-name")
+    (name,) = (shaper["device"] for shaper in found["shapers"])
+    assert re.fullmatch("exd-[0-9a-f]{11}", name)
+    assert {(one["to"], one["sent"]) for one in found["redirects"]} == {(name, True)}

@@ -10,7 +10,8 @@ import pytest
 from ansible_collections.multihome.extrude.plugins.module_utils import _swanctl
 from ansible_collections.multihome.extrude.plugins.module_utils._bind import bind
 from ansible_collections.multihome.extrude.plugins.module_utils._model import Connection, State
-from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, run, run_all, shop
+from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, problems, run, run_all, shop
+from tests.unit.plugins.plugin_utils.samples import colo as rack
 
 PSK = "correct horse battery staple"
 SITE_DSL = {
@@ -21,7 +22,7 @@ SITE_DSL = {
         "remote_addrs": "203.0.113.2",
         "local": {"auth": "psk", "id": "dsl.1.acme.extrude"},
         "remote": {"auth": "psk", "id": "colo.extrude"},
-        "proposals": ["aes256gcm16-prfsha384-x25519"],
+        "proposals": ["aes256gcm16-prfsha384-x25519-ke1_mlkem768", "aes256gcm16-prfsha384-x25519"],
         "mobike": "no",
         "keyingtries": "0",
         "dpd_delay": "10s",
@@ -46,7 +47,7 @@ COLO_DSL = {
         "remote_addrs": "%any",
         "local": {"auth": "psk", "id": "colo.extrude"},
         "remote": {"auth": "psk", "id": "dsl.1.acme.extrude"},
-        "proposals": ["aes256gcm16-prfsha384-x25519"],
+        "proposals": ["aes256gcm16-prfsha384-x25519-ke1_mlkem768", "aes256gcm16-prfsha384-x25519"],
         "mobike": "no",
         "keyingtries": "0",
         "dpd_delay": "10s",
@@ -79,6 +80,27 @@ def test_the_connections_of_both_ends() -> None:
 def test_without_encryption_there_are_none() -> None:
     site, colo = made(dsl(), cable())
     assert (site["connections"], colo["connections"]) == ([], [])
+
+
+def test_a_site_with_a_certificate() -> None:
+    changes = {"extrude_ipsec_auth": "certificate", "extrude_wans": [dsl(ipsec=True), cable()]}
+    authority = {"extrude_ipsec_ca": "/srv/ca", "extrude_ipsec_ca_passphrase": PSK}
+    found = run(rack=rack(**authority), office=office(**changes))
+    site, (colo,) = found["sites"]["office"], found["colos"]["rack"]
+    assert site["certificate"] == {"subject": "1.acme.extrude", "names": ["dsl.1.acme.extrude"], "colo": "rack"}
+    assert colo["certificate"] == {"subject": "colo.extrude", "names": ["colo.extrude"], "colo": "rack"}
+    (near,), (far,) = ([entry["settings"] for entry in state["connections"]] for state in (site, colo))
+    assert near["local"] == {"auth": "pubkey", "id": "dsl.1.acme.extrude"}
+    assert near["remote"] == {"auth": "pubkey", "id": "colo.extrude", "ca_id": "ca.extrude"}
+    assert far["local"] == {"auth": "pubkey", "id": "colo.extrude"}
+    assert far["remote"] == {"auth": "pubkey", "id": "dsl.1.acme.extrude", "ca_id": "ca.extrude"}
+
+
+def test_an_authority_is_missed_where_a_site_needs_one() -> None:
+    site = office(extrude_ipsec_auth="certificate", extrude_ipsec=True)
+    (problem,) = problems(office=site)
+    assert problem.startswith("rack: extrude_ipsec_ca: is missing, and office proves itself by a certificate; give ")
+    run(office=office(extrude_ipsec_auth="certificate"))
 
 
 def test_the_engine_takes_them_and_gives_them_back() -> None:

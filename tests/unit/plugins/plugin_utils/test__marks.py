@@ -47,12 +47,15 @@ def test_all_lans_follow_what_their_connections_remember() -> None:
     assert followed == ["lan0", "lan1"]
 
 
-def test_no_extruded_source_leaves_by_a_link() -> None:
+def test_no_extruded_source_leaves_by_a_link_nor_that_of_another_link() -> None:
     assert mangle("EXTRUDE-GUARD") == [
         "-m policy --dir out --pol ipsec -j RETURN",
+        "! -o dsl0 -m conntrack --ctstate DNAT --ctorigdst 192.0.2.2 --ctdir REPLY -j DROP",
+        "! -o cable0 -m conntrack --ctstate DNAT --ctorigdst 198.51.100.2 --ctdir REPLY -j DROP",
         "-s 203.0.113.10/32 -j DROP",
         "-s 203.0.113.16/28 -j DROP",
         "-m conntrack --ctrepldst 203.0.113.10 -j DROP",
+        "-m conntrack --ctstate DNAT --ctorigdst 203.0.113.10 -j DROP",
     ]
     assert mangle("EXTRUDE-GUARD", 6)[1:] == ["-s 2001:db8:100:1::/64 -j DROP"]
     assert [rule.split()[1] for rule in mangle("EXTRUDE-POSTROUTING", 6)] == ["dsl0", "cable0"]

@@ -6,7 +6,7 @@ import pytest
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems, TopologyError
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_inventory import read_inventory
-from tests.unit.plugins.plugin_utils.samples import colo, office, shop
+from tests.unit.plugins.plugin_utils.samples import Vars, colo, office, shop
 
 HOSTS = {"rack": colo(), "office": office(), "shop": shop(), "printer": {}}
 
@@ -75,4 +75,38 @@ def test_other_variables_are_nobodys_business() -> None:
     noted = Problems()
     hosts = {"rack": colo(), "office": office(extrude_site_phone="1", lans="x", extrude_topology={})}
     read_inventory(hosts, {"extrude_colos": ["rack"], "extrude_sites": ["office"]}, noted)
+    noted.raise_if_any()
+
+
+SERVICES = [{"protocol": "tcp", "port": 22}]
+LIMIT = {"up": 100}
+
+
+def read(rack: Vars, site: Vars, other: Vars) -> list[str]:
+    noted = Problems()
+    groups = {"extrude_colos": ["rack"], "extrude_sites": ["office", "shop"]}
+    read_inventory({"rack": colo(**rack), "office": office(**site), "shop": shop(**other)}, groups, noted)
+    try:
+        noted.raise_if_any()
+    except TopologyError as error:
+        return str(error).splitlines()[1:]
+    return []
+
+
+def test_a_variable_that_no_host_looks_at_is_told() -> None:
+    assert read({"extrude_limit": LIMIT}, {"extrude_services": SERVICES}, {}) == [
+        "office: extrude_services: is a variable of colos; give it to rack",
+        "rack: extrude_limit: is a variable of sites; give it to these, or to the customer's group",
+    ]
+
+
+def test_what_all_hosts_have_is_for_those_that_look_at_it() -> None:
+    common: Vars = {"extrude_limit": LIMIT, "extrude_services": SERVICES, "extrude_peers": []}
+    assert read(common, common, common) == []
+    assert read(common, common, {}) == []
+
+
+def test_before_there_is_a_site_nothing_is_misplaced() -> None:
+    noted = Problems()
+    read_inventory({"rack": colo(extrude_peers=[])}, {"extrude_colos": ["rack"], "extrude_sites": []}, noted)
     noted.raise_if_any()

@@ -11,7 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _swanctl
-from ansible_collections.multihome.extrude.plugins.plugin_utils._read_ipsec import read_ipsec
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_ipsec import (
+    read_authority,
+    read_certified,
+    read_proposals,
+)
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_wans import read_wans
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Proposals
 from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, noted, office, problems, reader
@@ -20,13 +24,16 @@ PSK = "correct horse battery staple"
 SECRET = "the secret of the site, kept in a vault: 20 to 256 printable ASCII characters"
 IKE = "AES-GCM or ChaCha20-Poly1305, a prf and a group, in strongSwan's words: aes256gcm16-prfsha384-x25519"
 ESP = "AES-GCM or ChaCha20-Poly1305 and a group, in strongSwan's words: aes256gcm16-x25519"
-DEFAULTS = Proposals(ike=("aes256gcm16-prfsha384-x25519",), esp=("aes256gcm16-x25519",))
+DEFAULTS = Proposals(
+    ike=("aes256gcm16-prfsha384-x25519-ke1_mlkem768", "aes256gcm16-prfsha384-x25519"), esp=("aes256gcm16-x25519",)
+)
 
 
 def read(ipsec: bool = True, **values: Any) -> tuple[Proposals, list[str]]:
     """What is read of a site with a plain link and, perhaps, an encrypted one, and its problems."""
     one = reader({"extrude_wans": [dsl(), cable(ipsec=ipsec)], **values})
-    return read_ipsec(one, read_wans(one)), noted(one)
+    read_certified(one, read_wans(one))
+    return read_proposals(one), noted(one)
 
 
 def refused(**values: Any) -> list[str]:
@@ -43,6 +50,41 @@ def test_a_site_that_encrypts_nothing_needs_no_secret() -> None:
 
 def test_a_site_that_encrypts_needs_one() -> None:
     assert read()[1] == [f"office: extrude_ipsec_psk: is missing; give {SECRET}"]
+
+
+@pytest.mark.parametrize(
+    ("ipsec", "auth", "certified"), [(True, "certificate", True), (False, "certificate", False), (True, "psk", False)]
+)
+def test_a_site_with_a_certificate_needs_no_secret(ipsec: bool, auth: str, certified: bool) -> None:
+    values = {"extrude_wans": [dsl(), cable(ipsec=ipsec)], "extrude_ipsec_auth": auth}
+    one = reader({**values, **({} if auth == "certificate" else {"extrude_ipsec_psk": PSK})})
+    assert read_certified(one, read_wans(one)) is certified
+    assert noted(one) == []
+
+
+def test_a_way_to_prove_oneself_that_is_none() -> None:
+    (problem,) = refused(extrude_ipsec_auth="password")
+    assert problem == "office: extrude_ipsec_auth: 'password' is no choice; give psk or certificate"
+
+
+@pytest.mark.parametrize(
+    ("values", "certifies", "problem"),
+    [
+        ({}, False, None),
+        ({"extrude_ipsec_ca": "/srv/ca", "extrude_ipsec_ca_passphrase": PSK}, True, None),
+        ({"extrude_ipsec_ca": "/srv/ca"}, True, "extrude_ipsec_ca_passphrase: is missing"),
+        ({"extrude_ipsec_ca_passphrase": PSK}, True, "extrude_ipsec_ca: is missing"),
+        ({"extrude_ipsec_ca": "ca", "extrude_ipsec_ca_passphrase": PSK}, True, "extrude_ipsec_ca: 'ca' does not fit"),
+        ({"extrude_ipsec_ca": "/a", "extrude_ipsec_ca_passphrase": "Kurz"}, True, "has 4 characters"),
+        ({"extrude_ipsec_certificate_days": 1}, False, "extrude_ipsec_certificate_days: 1 is out of range"),
+    ],
+)
+def test_an_authority(values: Vars, certifies: bool, problem: str | None) -> None:
+    one = reader(values)
+    assert read_authority(one) is certifies
+    assert [problem for found in noted(one) if problem and problem in found] == ([problem] if problem else [])
+    assert len(noted(one)) == (problem is not None)
+    assert not any("Kurz" in found for found in noted(one))
 
 
 def test_the_topology_needs_it_too() -> None:

@@ -81,7 +81,7 @@ def test_a_prefix_needs_a_routed_lan() -> None:
     ("lans", "problem"),
     [
         ("lan0", "extrude_lan: 'lan0' is not a list; give a list of LANs"),
-        (["lan0"], "extrude_lan[0]: 'lan0' is not a dictionary"),
+        (["lan0"], "extrude_lan[0]: 'lan0' is not a dictionary; give a list of LANs"),
         ([{**NAT, "mode": "bridge"}], "extrude_lan[0].mode: 'bridge' is no choice; give nat or routed"),
         ([{"interface": "lan0"}], "extrude_lan[0].mode: is missing; give nat or routed"),
         ([{**NAT, "adresses": []}], "extrude_lan[0].adresses: is not known; the nearest known key is addresses"),

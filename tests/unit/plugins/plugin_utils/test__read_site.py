@@ -59,6 +59,11 @@ def test_a_list_of_one_colo_and_what_later_versions_use_left_empty() -> None:
         ({"extrude_customer": "Acme"}, f"extrude_customer: 'Acme' does not fit; give {CUSTOMER}"),
         ({"extrude_customer": "../x"}, f"extrude_customer: '../x' does not fit; give {CUSTOMER}"),
         ({"extrude_customer": "a" * 33}, f"extrude_customer: '{'a' * 33}' does not fit; give {CUSTOMER}"),
+        ({"extrude_peers": ["Globex"]}, f"extrude_peers[0]: 'Globex' does not fit; give {CUSTOMER}"),
+        (
+            {"extrude_peers": "globex"},
+            f"extrude_peers: 'globex' is not a list; give a list of which each entry is {CUSTOMER}",
+        ),
         ({"extrude_site_id": ...}, "extrude_site_id: is missing; give a whole number from 1 to 4095"),
         ({"extrude_site_id": 0}, "extrude_site_id: 0 is out of range; give a whole number from 1 to 4095"),
         ({"extrude_site_id": 4096}, "extrude_site_id: 4096 is out of range; give a whole number from 1 to 4095"),
@@ -101,14 +106,12 @@ def test_a_list_of_one_colo_and_what_later_versions_use_left_empty() -> None:
         ),
         ({"extrude_balance": "round"}, "extrude_balance: 'round' is no choice; give flow or packet"),
         (
-            {"extrude_direct": [{"destination": "192.0.2.0/24"}]},
-            "extrude_direct: is not supported by this version yet; leave it out",
+            {"extrude_forwards": "80"},
+            (
+                "extrude_forwards: '80' is not a list; "
+                "give a list of dictionaries such as {protocol: tcp, port: 443, to: 192.168.1.20}"
+            ),
         ),
-        (
-            {"extrude_forwards": [{"port": 80}]},
-            "extrude_forwards: is not supported by this version yet; leave it out",
-        ),
-        ({"extrude_forwards": "80"}, "extrude_forwards: '80' is not a list; give a list of forwards"),
         ({"extrude_when_down": "drop"}, "extrude_when_down: 'drop' is no choice; give direct or block"),
         ({"extrude_table": 1}, "extrude_table: 1 is out of range; give a whole number from 256 to 4294967259"),
         (
@@ -128,6 +131,12 @@ def test_problems(changes: dict[str, Any], problem: str) -> None:
     one = reader(office(**changes))
     read_site(one, ["rack", "rack2"])
     assert noted(one) == [f"office: {problem}"]
+
+
+def test_the_customers_that_a_site_talks_to_are_others() -> None:
+    one = reader(office(extrude_peers=["globex", "acme", "initech", "globex"]))
+    assert read_site(one, ["rack"]).peers == ("globex", "initech")
+    assert read_site(reader(office()), ["rack"]).peers == ()
 
 
 def test_no_colo_at_all() -> None:

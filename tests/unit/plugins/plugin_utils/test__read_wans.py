@@ -336,3 +336,43 @@ def test_what_a_link_needs_for_ipv6(keys: dict[str, Any], least: int) -> None:
         check_ipv6(one, read_wans(one))
         text = f"{mtu} leaves IPv6 too little inside the tunnel; give {least} or more, or extrude IPv4 only"
         assert noted(one) == ([f"office: extrude_wans[0].mtu: {text}"] if mtu < least else [])
+
+
+@pytest.mark.parametrize("use", ["both", "extruded", "direct"])
+def test_a_link_may_be_for_one_thing_only(use: str) -> None:
+    one = reader({"extrude_wans": [dsl(use=use), cable()], "extrude_ipsec": True})
+    wan, _other = read_wans(one)
+    assert noted(one) == []
+    assert (wan.has_tunnel, wan.is_exit) == (use != "direct", use != "extruded")
+    assert wan.ipsec is (use != "direct")
+
+
+def test_what_it_may_be_for() -> None:
+    told = "office: extrude_wans[1].use: 'tunnel' is no choice; give both or direct or extruded"
+    assert problems(dsl(), cable(use="tunnel")) == [told]
+
+
+def test_one_link_at_least_has_a_tunnel() -> None:
+    told = "office: extrude_wans: all have use direct, so none is left for a tunnel; give one of them another"
+    assert problems(dsl(use="direct"), cable(use="direct")) == [told]
+
+
+@pytest.mark.parametrize(("key", "value"), [("ipsec", True), ("detect", 300), ("hold_down", 5), ("hold_down_max", 9)])
+def test_what_is_of_tunnels_is_not_for_a_link_without_one(key: str, value: Any) -> None:
+    told = "is for the tunnel of a link, and one with use direct has none; leave one of both out"
+    assert problems(dsl(), cable(use="direct", **{key: value})) == [f"office: extrude_wans[1].{key}: {told}"]
+
+
+def test_a_link_without_a_tunnel_may_be_behind_nat_and_as_small_as_it_likes() -> None:
+    one = reader({"extrude_wans": [dsl(), cable(use="direct", nat=True, mtu=576)]})
+    wans = read_wans(one)
+    check_ipv6(one, wans)
+    assert noted(one) == []
+    assert wans[1].nat
+
+
+def test_links_share_only_with_those_of_one_use() -> None:
+    assert problems(dsl(up=20, down=50), cable(use="direct", down=30)) == []
+    assert problems(dsl(use="extruded", up=20, down=50), cable(use="direct")) == []
+    told = "is missing: extrude_wans[0] of the same metric has one, and links share by that; give it to all of metric 1"
+    assert problems(dsl(up=20, down=50), cable(use="direct")) == [f"office: extrude_wans[1].down: {told} or to none"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pytest
 from jinja2 import StrictUndefined
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds
@@ -91,8 +92,8 @@ def test_children_have_their_place_in_their_paths() -> None:
     one = reader({"wans": [{"slot": 1}, 5, None, {"slot": 99}]})
     assert [(index, child.read("slot", SLOT)) for index, child in one.children("wans", "links")] == [(0, 1), (3, 0)]
     assert noted(one) == [
-        "office: wans[1]: 5 is not a dictionary",
-        "office: wans[2]: is empty",
+        "office: wans[1]: 5 is not a dictionary; give a list of links",
+        "office: wans[2]: is empty; give a list of links",
         "office: wans[3].slot: 99 is out of range; give a whole number from 1 to 16",
     ]
 
@@ -143,3 +144,12 @@ def test_each_variable_is_read_once() -> None:
     one.read("slot", SLOT)
     one.read("slot", SLOT)
     assert templates.reads == ["slot"]
+
+
+@pytest.mark.parametrize(("value", "names"), [(..., False), (None, True), ([], True), ([5], True), ("", True)])
+def test_a_key_with_nothing_in_it_may_be_refused(value: object, names: bool) -> None:
+    one = reader({} if value is ... else {"port": value})
+    one.refuse_blank("port", "which says nothing", "a port")
+    assert one.names("port") is names
+    told = ["office: port: is empty, which says nothing; leave it out, or give a port"]
+    assert noted(one) == (told if value in (None, []) else [])

@@ -24,6 +24,7 @@ RESTORE = "CONNMARK --restore-mark --nfmask 0x3f000000 --ctmask 0x3f000000"
 FILES = ["bird.conf", "bfd.d/acme.1.conf", "bird.d/acme.1.conf", "standby.d/acme.1.4"]
 BETWEEN = "-s 10.254.0.0/27 -d 10.254.0.0/27 -i ex-+"
 
+PSK = "correct horse battery staple"
 DSL_UP = {
     "dsl.device": "ppp0",
     "dsl.address": "100.64.0.7",
@@ -75,9 +76,15 @@ def test_the_whole_state() -> None:
             },
         ],
         "secret": {"site": "acme.1", "links": "*.1.acme.extrude"},
+        "certificate": None,
         "connections": [],
+        "sets": [],
+        "resolvers": [],
         "groups": [{"device": "dsl0", "group": 4200}, {"device": "cable0", "group": 4200}],
         "delays": [],
+        "dummies": [],
+        "shapers": [],
+        "redirects": [],
         "addresses": [
             {"device": "ex-dsl", "address": "10.254.0.1/31"},
             {"device": "ex-cable", "address": "10.254.0.3/31"},
@@ -146,8 +153,10 @@ def test_the_whole_state() -> None:
             {"name": "net/ipv4/conf/ex-cable/rp_filter", "value": "2", "optional": False},
             {"name": "net/ipv4/conf/dsl0/rp_filter", "value": "2", "optional": False},
             {"name": "net/ipv4/conf/dsl0/ignore_routes_with_linkdown", "value": "1", "optional": False},
+            {"name": "net/ipv4/conf/dsl0/arp_filter", "value": "1", "optional": False},
             {"name": "net/ipv4/conf/cable0/rp_filter", "value": "2", "optional": False},
             {"name": "net/ipv4/conf/cable0/ignore_routes_with_linkdown", "value": "1", "optional": False},
+            {"name": "net/ipv4/conf/cable0/arp_filter", "value": "1", "optional": False},
         ],
         "chains": [
             {
@@ -192,9 +201,12 @@ def test_the_whole_state() -> None:
                 "name": "EXTRUDE-GUARD",
                 "rules": [
                     "-m policy --dir out --pol ipsec -j RETURN",
+                    "! -o dsl0 -m conntrack --ctstate DNAT --ctorigdst 192.0.2.2 --ctdir REPLY -j DROP",
+                    "! -o cable0 -m conntrack --ctstate DNAT --ctorigdst 198.51.100.2 --ctdir REPLY -j DROP",
                     "-s 203.0.113.10/32 -j DROP",
                     "-s 203.0.113.11/32 -j DROP",
                     "-m conntrack --ctrepldst 203.0.113.10 -j DROP",
+                    "-m conntrack --ctstate DNAT --ctorigdst 203.0.113.10 -j DROP",
                 ],
             },
             {
@@ -416,15 +428,27 @@ def test_a_dynamic_link_has_placeholders_for_what_only_the_host_knows() -> None:
     assert "0.0.0.0/32" not in str(found["tunnels"])
 
 
+@pytest.mark.parametrize(
+    ("wan", "ends"),
+    [
+        ({"interface": "ppp*"}, ["10.254.0.0", "10.254.0.2", "203.0.113.2"]),
+        ({"interface": "ppp*", "nat": True}, ["10.252.0.0", "10.254.0.0", "10.254.0.2", "203.0.113.2"]),
+        ({"address": "192.0.2.2/24", "gateway": "192.0.2.1"}, []),  # the inventory would be refused
+    ],
+    ids=["plain", "encrypted", "static"],
+)
+def test_no_provider_makes_a_far_end_the_routers_own_address(wan: Vars, ends: list[str]) -> None:
+    found = state(extrude_wans=[dsl(**{"address": ..., "gateway": ..., **wan}), cable()], extrude_ipsec_psk=PSK)
+    local = [route for route in found["routes"] if route["table"] == 255]
+    assert local == [{"destination": f"{end}/32", "table": 255, "nexthops": [], "type": "throw"} for end in ends]
+
+
 def test_the_inventory_may_have_the_last_word_on_gateways() -> None:
     found = state(extrude_take_over=True)
     assert found["expects"] == [
         {"device": "dsl0", "address": "192.0.2.2"},
         {"device": "cable0", "address": "198.51.100.2"},
     ]
-
-
-PSK = "correct horse battery staple"
 
 
 def test_an_encrypted_link_beside_a_plain_one() -> None:
@@ -447,8 +471,26 @@ def test_an_encrypted_link_beside_a_plain_one() -> None:
     chains = [(chain["table"], chain["hook"]) for chain in found["chains"] if chain["table"] == "raw"]
     assert chains == [("raw", "PREROUTING"), ("raw", "OUTPUT")]
     assert [chain["name"] for chain in found["chains"]][:-2] == [chain["name"] for chain in plain["chains"]]
-    same = ("groups", "delays", "proxies", "routes", "sysctls", "lans", "expects", "reserved", "secret")
+    same = ("groups", "delays", "proxies", "routes", "sysctls", "lans", "expects", "reserved", "secret", "certificate")
     assert {key: found[key] for key in same} == {key: plain[key] for key in same}
+
+
+def test_a_shaped_link_waits_in_both_directions() -> None:
+    wans = [dsl(interface="ppp*", address=..., gateway=..., up=20, down=50), cable(up=10, metric=2)]
+    found = state(extrude_wans=wans, extrude_shape=True)
+    asked = {"variable": "office: extrude_shape"}
+    assert found["dummies"] == [{"name": "ifb-dsl", "kind": "ifb"}]
+    assert found["shapers"] == [
+        {"device": "{dsl.device}", "rate": 19_000, **asked},
+        {"device": "cable0", "rate": 9_500, **asked},
+        {"device": "ifb-dsl", "rate": 47_500, "received": True, **asked},
+    ]
+    assert found["redirects"] == [{"device": "{dsl.device}", "to": "ifb-dsl", **asked}]
+
+
+def test_classes_show_outside_of_the_tunnels_of_shaped_links() -> None:
+    wans = [dsl(up=20, down=50, shape=True), cable(up=10, down=30)]
+    assert [tunnel["tos"] for tunnel in state(extrude_wans=wans)["tunnels"]] == [1, 0]
 
 
 def test_segments_fit_the_smallest_of_the_tunnels() -> None:
@@ -477,3 +519,70 @@ def test_the_pool_of_the_colo_makes_the_ends_of_encrypted_tunnels() -> None:
 
 def test_no_state_holds_a_secret() -> None:
     assert PSK not in str(state(extrude_wans=[dsl(ipsec=True)], extrude_ipsec_psk=PSK))
+
+
+ONLY_DIRECT = cable(use="direct")
+NOT_DIRECT = cable(use="extruded")
+
+
+def test_a_link_for_direct_traffic_has_all_that_a_link_has_but_no_tunnel() -> None:
+    found = state(extrude_wans=[dsl(), ONLY_DIRECT], extrude_direct=[{"dscp": "cs1"}])
+    assert [tunnel["name"] for tunnel in found["tunnels"]] == ["ex-dsl"]
+    assert "ex-cable" not in str(found)
+    assert {group["device"] for group in found["groups"]} == {"dsl0", "cable0"}
+    assert {"name": "net/ipv4/conf/cable0/rp_filter", "value": "2", "optional": False} in found["sysctls"]
+    assert [route["destination"] for route in found["routes"] if route["table"] == 4222] == [
+        "198.51.100.0/24",
+        "0.0.0.0/0",
+    ]
+    by_cable = [rule for rule in found["rules"] if rule["table"] == 4222]
+    assert [rule.get("mark") or rule.get("source") for rule in by_cable] == [0x22000000, "198.51.100.2/32"]
+    assert found["links"][1] == {"wan": "cable", "interface": "cable0", "address": "198.51.100.2", "use": "direct"}
+    assert [entry["address"] for entry in found["expects"]] == ["192.0.2.2", "198.51.100.2"]
+
+
+def test_direct_traffic_does_not_leave_by_a_link_that_is_for_the_extruded_space() -> None:
+    found = state(extrude_wans=[dsl(), NOT_DIRECT], extrude_direct=[{"dscp": "cs1"}])
+    assert [tunnel["name"] for tunnel in found["tunnels"]] == ["ex-dsl", "ex-cable"]
+    assert "cable0" not in str([route for route in found["routes"] if route["table"] == 4219])
+    rules = [rule for chain in found["chains"] for rule in chain["rules"] if rule.startswith("-o cable0")]
+    assert all(rule.endswith("-j EXTRUDE-GUARD") for rule in rules)
+    assert found["links"][1]["use"] == "extruded"
+
+
+@pytest.mark.parametrize("direct", [{}, {"extrude_direct": [{"dscp": "cs1"}]}])
+def test_nor_does_it_when_no_tunnel_lives(direct: Vars) -> None:
+    found = state(extrude_wans=[dsl(), NOT_DIRECT], **direct)
+    behind = [(rule["priority"], rule["table"]) for rule in found["rules"] if rule["priority"] > 4281]
+    assert {pair for pair in behind if pair[1] in (4218, 4219)} == {
+        (priority + step, table) for priority in (4282, 4292, 4297) for step, table in ((0, 4219), (1, 4218))
+    }
+    (last,) = [route for route in found["routes"] if route["table"] == 4218]
+    assert last["type"] == "unreachable"
+    ways = [route for route in found["routes"] if (route["table"], route["destination"]) == (4219, "0.0.0.0/0")]
+    assert [hop["device"] for way in ways for hop in way["nexthops"]] == ["dsl0"]
+    assert 4219 in found["reserved"]["tables"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"extrude_wans": [dsl(use="extruded"), NOT_DIRECT]}, {"extrude_when_down": "block"}]
+)
+def test_without_a_link_that_it_may_use_it_stops(changes: Vars) -> None:
+    found = state(**{"extrude_wans": [dsl(), NOT_DIRECT], **changes})
+    assert {rule["table"] for rule in found["rules"] if rule["priority"] in (4282, 4292, 4297)} == {4218}
+    assert 4219 not in [one["table"] for one in found["routes"] + found["rules"]]
+
+
+def test_tiers_and_weights_are_of_the_links_that_share() -> None:
+    links = [dsl(up=20, down=50), cable(up=10, down=30), dsl(name="own", interface="own0", use="direct", down=20)]
+    links[2] |= {"address": "192.0.2.66/24"}
+    found = state(extrude_wans=links, extrude_direct=[{"dscp": "cs1"}])
+    (up,) = [route for route in found["routes"] if route["table"] == 4217]
+    assert [(hop["device"], hop["weight"]) for hop in up["nexthops"]] == [("ex-dsl", 2), ("ex-cable", 1)]
+    (out,) = [route for route in found["routes"] if (route["table"], route["destination"]) == (4219, "0.0.0.0/0")]
+    assert [(hop["device"], hop["weight"]) for hop in out["nexthops"]] == [("dsl0", 5), ("cable0", 3), ("own0", 2)]
+
+
+def test_segments_fit_tunnels_whatever_other_links_take() -> None:
+    found = state(extrude_wans=[dsl(), cable(use="direct", mtu=1300)])
+    assert "--set-mss 1432" in str(found["chains"])

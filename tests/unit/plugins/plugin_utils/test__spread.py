@@ -57,7 +57,7 @@ def reached(chains: dict[str, tuple[str, ...]], destination: str) -> tuple[str, 
 
 @pytest.mark.parametrize("end", [0, 1])
 def test_the_rules_are_in_the_words_of_iptables_save(end: int) -> None:
-    chains = State.parse(ends()[end]).of(Chain)
+    chains = State.parse(ends(extrude_pins=PINS)[end]).of(Chain)
     assert set(canonical(chains)) == set(chains)
 
 
@@ -163,3 +163,46 @@ def test_each_site_has_counters_of_its_own() -> None:
     states = run(office=office(**PACKET), shop=shop(**SHOP, extrude_addresses=["203.0.113.40"]))["colos"]["rack"]
     chains = {one.name for one in merged_chains(Request(tuple(map(State.parse, states))))}
     assert {"EXTRUDE-S1", "EXTRUDE-S1-ACK", "EXTRUDE-S2", "EXTRUDE-S2-ACK"} <= chains
+
+
+PINS = [
+    {"dscp": "ef", "wan": "cable"},
+    {"destination": "198.18.0.0/15", "protocol": "tcp", "ports": [22, "8000-8010"], "wan": "dsl"},
+    {"protocol": "icmp", "wan": "cable"},
+]
+
+
+def test_what_is_pinned_takes_its_link_in_both_directions() -> None:
+    site, colo = ends(extrude_balance="flow", extrude_pins=PINS)
+    assert chain(site, "EXTRUDE-UP") == [
+        "-m dscp --dscp 0x2e -g EXTRUDE-PIN2",
+        "-d 198.18.0.0/15 -p tcp -m multiport --ports 22,8000:8010 -g EXTRUDE-PIN1",
+        "-p icmp -g EXTRUDE-PIN2",
+    ]
+    assert chain(colo, "EXTRUDE-S1") == [
+        "-m dscp --dscp 0x2e -g EXTRUDE-PIN2",
+        "-s 198.18.0.0/15 -p tcp -m multiport --ports 22,8000:8010 -g EXTRUDE-PIN1",
+        "-p icmp -g EXTRUDE-PIN2",
+    ]
+    for state in (site, colo):
+        assert chain(state, "EXTRUDE-PIN2") == ["-j MARK --set-xmark 0x2000000/0x3f000000"]
+        assert chain(state, "EXTRUDE-UP", 6) + chain(state, "EXTRUDE-S1", 6) == [
+            "-m dscp --dscp 0x2e -g EXTRUDE-PIN2",
+            "-p ipv6-icmp -g EXTRUDE-PIN2",
+        ]
+        slots = {(rule["family"], rule["table"]) for rule in state["rules"] if 4241 <= rule["priority"] <= 4256}
+        assert slots == {(family, table) for family in (4, 6) for table in (4201, 4202)}
+
+
+def test_only_links_that_something_is_pinned_to_have_slots() -> None:
+    for state in ends(extrude_balance="flow", extrude_pins=PINS[:1]):
+        assert {rule["table"] for rule in state["rules"] if 4241 <= rule["priority"] <= 4256} == {4202}
+        (text,) = (file["content"] for file in state["files"] if file["path"].startswith("bird.d/"))
+        assert re.findall(r"extrude_slot = (\d)", text) == ["0", "0", "0", "2", "2", "0"]
+
+
+def test_pins_come_before_what_spreads_packets() -> None:
+    site, colo = ends(extrude_pins=PINS[:1])
+    for rules in (chain(site, "EXTRUDE-UP"), chain(colo, "EXTRUDE-S1")):
+        assert rules[0] == "-m dscp --dscp 0x2e -g EXTRUDE-PIN2"
+        assert rules[1].startswith("-m length")

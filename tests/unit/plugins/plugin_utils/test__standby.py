@@ -12,7 +12,7 @@ RULE = {"family": 4, "priority": 180, "source": "203.0.113.10/32"}
 
 
 def test_three_steps_at_three_priorities() -> None:
-    assert list(steps(RULE, NUMBERS, last=True)) == [
+    assert list(steps(RULE, NUMBERS, [NUMBERS.last])) == [
         {**RULE, "table": 1000},
         {**RULE, "priority": 181, "table": 1017, "standby": True},
         {**RULE, "priority": 182, "table": 1018},
@@ -20,7 +20,7 @@ def test_three_steps_at_three_priorities() -> None:
 
 
 def test_without_a_last_resort_main_comes_next() -> None:
-    assert [rule["priority"] for rule in steps(RULE, NUMBERS, last=False)] == [180, 181]
+    assert [rule["priority"] for rule in steps(RULE, NUMBERS, [])] == [180, 181]
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,13 @@ def test_without_a_last_resort_main_comes_next() -> None:
     ],
 )
 def test_stand_by_rules_in_the_words_of_ip_rule(match: dict[str, str], words: str) -> None:
-    rules = list(steps({"family": 4, "priority": 180, **match}, NUMBERS, last=True))
+    rules = list(steps({"family": 4, "priority": 180, **match}, NUMBERS, [NUMBERS.last]))
     (file,) = standby_files("acme.1", rules)
     assert file == {"path": "standby.d/acme.1.4", "content": f"priority 181 {words} protocol 120\n"}
 
 
 def test_each_ip_version_has_a_file_where_it_has_rules() -> None:
-    rules = [rule for family in (6, 4) for rule in steps({**RULE, "family": family}, NUMBERS, last=False)]
+    rules = [rule for family in (6, 4) for rule in steps({**RULE, "family": family}, NUMBERS, [])]
     assert [file["path"] for file in standby_files("acme.1", rules)] == ["standby.d/acme.1.4", "standby.d/acme.1.6"]
 
 

@@ -194,3 +194,10 @@ def test_sites_with_links_whose_addresses_change_report_to_their_colo() -> None:
     wanderer = shop(extrude_wans=[dsl(address=..., gateway=...)])
     assert run(office=office(), shop=wanderer)["reporting"] == {"shop": "rack"}
     assert run(batch=["office"], office=office(), shop=wanderer)["reporting"] == {}
+
+
+def test_what_has_no_tunnel_is_neither_proved_nor_drilled_nor_reported() -> None:
+    links = [dsl(), cable(address=..., gateway=..., use="direct")]
+    found = run(office=office(extrude_wans=links))
+    assert "cable" not in str([found["checks"], found["drills"], found["colos"]])
+    assert found["reporting"] == {}

@@ -1,0 +1,91 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a site keeps off the extruded space: the rules that find it, in the words that iptables-save prints.
+
+The first packet of a connection that fits is marked as direct without a link, unless the list names one. The routing
+table of the links then chooses one, and the connection is claimed by that link when it leaves there; from then on it is
+that link's, whatever becomes of the list (_marks.py). So a connection that is under way never moves.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import TYPE_CHECKING
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils._domains import set_name
+from ansible_collections.multihome.extrude.plugins.plugin_utils._marks import (
+    CLAIMED,
+    DIRECT,
+    FIRST_PACKET,
+    RESTORE,
+    UNMARKED,
+    Part,
+    direct_mark,
+    match,
+    set_to,
+)
+
+if TYPE_CHECKING:
+    from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Match, Site
+
+LIST = "EXTRUDE-DIRECT"
+NEW = "-m conntrack --ctstate NEW ! --ctstatus CONFIRMED"
+"""A first packet that opens a connection: what REJECT answers to one has that one's connection, as RELATED."""
+
+
+def direct(site: Site, colo: Colo) -> Iterator[Part]:
+    """Yield the parts of chains (table mangle) for a site that has such a list."""
+    if not site.direct:
+        return
+    first = f"{UNMARKED} {FIRST_PACKET} -j {LIST}"
+    yield Part.at("PREROUTING", (f"-i {interface} {first}" for interface in site.lan_interfaces))
+    for network in site.holds(4):
+        own = f"-s {network} ! -o lo {UNMARKED}"
+        yield Part.at("OUTPUT", (f"{own} {CLAIMED} {RESTORE}", f"{own} {NEW} -j {LIST}"))
+    yield Part.at("POSTROUTING", _claims(site))
+    listed = (f"{words} {_chooses(one)}" for one in site.direct for words in matches(one))
+    yield Part(LIST, (*_never(colo), *listed))
+
+
+def _never(colo: Colo) -> Iterator[str]:
+    """What only the tunnels lead to is direct in no case: the colo would not know who comes by a link."""
+    for network in colo.beyond:
+        yield f"-d {network} -j RETURN"
+
+
+def _claims(site: Site) -> Iterator[str]:
+    """A link claims what leaves by it and has been marked as direct, or as its own."""
+    named = {one.slot for one in site.direct}
+    for wan in site.exits:
+        leaves, mark = f"-o {wan.device}", direct_mark(wan.slot)
+        yield f"{leaves} {match(DIRECT)} -j CONNMARK {set_to(mark)}"
+        yield f"{leaves} {match(DIRECT)} -j MARK {set_to(mark)}"
+        if wan.slot in named:
+            yield f"{leaves} {match(mark)} {FIRST_PACKET} -j CONNMARK {set_to(mark)}"
+
+
+def matches(one: Match, ends: str = "--dports") -> Iterator[str]:
+    """Yield the match of a rule for each combination of what a match names; `ends` says of what its ports are."""
+    protocols = one.protocols or (("tcp", "udp") if one.ports else ("",))
+    ports = ",".join(ports.text(":") for ports in one.ports)
+    for source, destination, protocol, domain, dscp in product(
+        one.sources or (None,), one.destinations or (None,), protocols, one.domains or (None,), one.dscps or (None,)
+    ):
+        words = [
+            f"-s {source}" if source else "",
+            f"-d {destination}" if destination else "",
+            f"-p {protocol}" if protocol else "",
+            f"-m multiport {ends} {ports}" if ports else "",
+            f"-m set --match-set {set_name(domain)} dst" if domain else "",
+            "" if dscp is None else f"-m dscp --dscp 0x{dscp:02x}",
+        ]
+        yield " ".join(word for word in words if word)
+
+
+def _chooses(one: Match) -> str:
+    """Mark as direct, or as direct by the link that is named."""
+    return f"-j MARK {set_to(DIRECT if one.slot is None else direct_mark(one.slot))}"

@@ -1,0 +1,87 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads what a site keeps off the extruded space: ``extrude_direct``.
+
+This plugin util is **PRIVATE** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _address, _kinds
+from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
+from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Match, Wan
+
+if TYPE_CHECKING:
+    from netaddr import IPNetwork
+
+T = TypeVar("T")
+KEYS = ("destination", "source", "protocol", "ports", "dscp", "domains")
+"""What a packet is compared with."""
+NETWORK = _kinds.network("an IPv4 address or prefix, or a list of these", lambda value: _address.prefix(value, 4))
+PROTOCOL = _kinds.choice("tcp", "udp", "icmp")
+DESTINATION = replace(NETWORK, allowed=f"{NETWORK.allowed}; names go into domains")
+WITH_PORTS = ("tcp", "udp")
+MOST_PORTS = 15
+"""A rule takes so many ports; a range counts as two (iptables-extensions(8), multiport)."""
+EXAMPLE = "dictionaries such as {protocol: tcp, ports: [80, 443]}"
+NO_EXIT = "has no link to leave by: all of extrude_wans have use extruded; give one of them another"
+EMPTY = f"is empty, which everything fits; give some of {', '.join(KEYS)}"
+
+
+def read_direct(reader: Reader, wans: Sequence[Wan]) -> tuple[Match, ...]:
+    """Read the matches of a site with these links."""
+    children = list(reader.children("extrude_direct", EXAMPLE, []))
+    if children and wans and not any(wan.is_exit for wan in wans):
+        reader.problem("extrude_direct", NO_EXIT)
+    slots = {wan.name: wan.slot for wan in wans if wan.is_exit}
+    return tuple(_read_match(child, f"extrude_direct[{index}]", slots) for index, child in children)
+
+
+def _read_match(reader: Reader, path: str, slots: Mapping[str, int]) -> Match:
+    before = len(reader.problems)
+    reader.only((*KEYS, "wan"))
+    match = read_match(reader, DESTINATION)
+    if not any(map(reader.names, KEYS)) and len(reader.problems) == before:
+        reader.note(path, EMPTY)
+    check_match(reader, match)
+    return replace(match, slot=slots.get(_read_exit(reader, slots)), path=path)
+
+
+def _read_exit(reader: Reader, slots: Mapping[str, int]) -> str:
+    """Read the name of the link to leave by; "" where no link can be one, which is told already."""
+    if not slots:
+        return ""
+    names = _kinds.choice(*slots)
+    reader.refuse_blank("wan", "which any link fits", names.allowed)
+    return reader.read("wan", names, "")
+
+
+def read_match(reader: Reader, destination: _kinds.Kind[IPNetwork | None] = NETWORK) -> Match:
+    """Read what has to fit; a `destination` is of that kind."""
+    return Match(
+        destinations=tuple(network for network in _some(reader, "destination", destination) if network),
+        sources=tuple(network for network in _some(reader, "source", NETWORK) if network),
+        protocols=tuple(protocol for protocol in _some(reader, "protocol", PROTOCOL) if protocol),
+        ports=tuple(ports for ports in _some(reader, "ports", _kinds.PORTS) if ports),
+        dscps=tuple(value for value in _some(reader, "dscp", _kinds.DSCP) if value is not None),
+        domains=tuple(dict.fromkeys(domain for domain in _some(reader, "domains", _kinds.DOMAIN) if domain)),
+    )
+
+
+def _some(reader: Reader, key: str, kind: _kinds.Kind[T]) -> list[T]:
+    """Read one value or some; none where the key is left out, and only there."""
+    reader.refuse_blank(key, "which every packet fits", kind.allowed)
+    return reader.some(key, kind)
+
+
+def check_match(reader: Reader, match: Match) -> None:
+    """Note what no rule could say."""
+    if match.ports and not set(match.protocols) <= set(WITH_PORTS):
+        reader.problem("protocol", f"{' and '.join(match.protocols)} with ports; only tcp and udp have those")
+    if sum(1 if ports.first == ports.last else 2 for ports in match.ports) > MOST_PORTS:
+        reader.problem("ports", f"are too many; give up to {MOST_PORTS} to an entry, of which a range counts as two")

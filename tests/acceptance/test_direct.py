@@ -1,0 +1,136 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a site keeps off the extruded space: by which link it leaves, and that it stays there."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance import modules, names, sessions, traffic, watch
+from tests.acceptance.conftest import brought
+from tests.acceptance.inventory import Variables, lab_host
+from tests.acceptance.test_when_down import LINKS, SENDER
+from tests.acceptance.traffic import DESK_ADDRESS, FLOWS, INTERNET_ADDRESS, ROUTER_ADDRESS
+from tests.lab.lab import Lab
+
+UPDATES = "198.18.0.20"
+"""Another address on the internet."""
+PORT = 9150
+LIST = (
+    {"destination": UPDATES},
+    {"protocol": "udp", "ports": "9100-9199"},
+    {"protocol": "icmp", "dscp": "cs1"},
+)
+NAME_SERVERS = {"dsl": "198.18.5.2", "cable": "198.18.6.2"}
+"""Of the providers, none of whose customers' networks they are in."""
+SHARES = {"dsl": 62, "cable": 38}
+"""Of what is received: 50 and 30 Mbit/s."""
+
+
+def listed(*direct: Variables) -> Variables:
+    """The office with a list."""
+    return {**lab_host("office"), "extrude_direct": list(direct)}
+
+
+@pytest.fixture(scope="module")
+def direct(deployed: Lab) -> Iterator[Lab]:
+    """The lab where one destination, some ports and a class of service are direct."""
+    deployed.exec("internet", ["ip", "address", "replace", f"{UPDATES}/24", "dev", "eth0"])
+    by_link = ({"destination": address, "wan": link} for link, address in NAME_SERVERS.items())
+    with brought(deployed, listed(*LIST, *by_link)):
+        yield deployed
+    deployed.exec("internet", ["ip", "address", "del", f"{UPDATES}/24", "dev", "eth0"])
+
+
+def seen(lab: Lab, node: str, address: str, *options: str) -> str:
+    """The source that a web server with this address sees."""
+    return traffic.fetch(lab, node, f"http://{address}/ip", *options)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("node", ["desk", "office"])
+def test_what_is_listed_leaves_by_a_link_as_its_address_and_all_else_by_tunnels(direct: Lab, node: str) -> None:
+    assert seen(direct, node, UPDATES) in LINKS.values()
+    assert seen(direct, node, INTERNET_ADDRESS) == ROUTER_ADDRESS
+
+
+def test_hosts_that_own_an_address_are_no_exception(direct: Lab) -> None:
+    assert seen(direct, "desk", UPDATES, "--interface", DESK_ADDRESS) in LINKS.values()
+    assert seen(direct, "desk", INTERNET_ADDRESS, "--interface", DESK_ADDRESS) == DESK_ADDRESS
+
+
+def test_by_port_and_by_class_of_service(direct: Lab) -> None:
+    with watch.capture(direct, "internet", "eth0", f"icmp[icmptype] == icmp-echo or udp dst port {PORT}") as arrived:
+        ping = ["ping", "-c", "1", "-W", "2", INTERNET_ADDRESS]
+        direct.exec("desk", [*ping, "-Q", "0x20"])
+        direct.exec("desk", ping)
+        direct.exec("desk", ["python3", "-c", SENDER.replace(", 9)", f", {PORT})"), "192.168.10.2", "20080", "0.1"])
+    listed_ping, other_ping, *datagrams = [line.split(" > ")[0].split()[-1] for line in arrived.lines]
+    assert listed_ping in LINKS.values()
+    assert other_ping == ROUTER_ADDRESS
+    assert datagrams
+    assert all(source.rpartition(".")[0] in LINKS.values() for source in datagrams)
+
+
+def test_links_share_it_by_what_they_receive(direct: Lab) -> None:
+    command = ["python3", "-c", traffic.SENDER, "192.168.10.2", UPDATES, str(FLOWS), "1"]
+    with watch.capture(direct, "internet", "eth0", f"udp and dst {UPDATES}") as arrived:
+        direct.exec("desk", command)
+    counts = [sum(f" {address}." in line for line in arrived.lines) for address in LINKS.values()]
+    assert sum(counts) == len(arrived.lines) == FLOWS
+    assert 100 * counts[0] / FLOWS == pytest.approx(SHARES["dsl"], abs=12)
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_provider_s_name_server_is_asked_by_its_own_link(direct: Lab, link: str) -> None:
+    provider, address = f"isp-{link}", NAME_SERVERS[link]
+    customers_only = ["INPUT", "-p", "udp", "--dport", "53", "!", "-s", f"{LINKS[link]}/24", "-j", "DROP"]
+    direct.exec(provider, ["iptables", "-I", *customers_only])
+    with names.server(direct, provider, address, {"example": UPDATES}):
+        for node in ("desk", "office"):
+            assert [names.ask(direct, node, "mail.example", address) for _turn in range(3)] == [UPDATES] * 3
+    direct.exec(provider, ["iptables", "-D", *customers_only])
+
+
+def test_a_changed_list_moves_no_connection_that_is_under_way(direct: Lab) -> None:
+    senders = [
+        direct.popen("desk", ["python3", "-c", SENDER.replace(INTERNET_ADDRESS, to), "192.168.10.2", port, "40"])
+        for to, port in ((UPDATES, "20050"), (INTERNET_ADDRESS, "20060"))
+    ]
+    with watch.capture(direct, "internet", "eth0", "udp and src portrange 20050-20069") as arrived:
+        direct.exec("office", ["sh", "-c", "until grep -q sport=2006 /proc/net/nf_conntrack; do sleep 0.1; done"])
+        modules.bring(direct, listed({"destination": INTERNET_ADDRESS}))
+        for sender in senders:
+            sender.communicate(timeout=90)
+    ways = defaultdict(set)
+    for line in arrived.lines:
+        if found := re.search(r"([\d.]+)\.(200[56]\d) > ", line):
+            ways[found[2]].add(found[1])
+    assert len(ways) == 16
+    assert all(len(sources) == 1 for sources in ways.values()), ways
+    assert all(sources <= set(LINKS.values()) for port, sources in ways.items() if port < "20060")
+    assert all(sources == {ROUTER_ADDRESS} for port, sources in ways.items() if port >= "20060")
+    assert seen(direct, "desk", INTERNET_ADDRESS) in LINKS.values()
+    assert seen(direct, "desk", UPDATES) == ROUTER_ADDRESS
+    modules.bring(direct, listed(*LIST))
+
+
+@pytest.mark.parametrize(("gone", "left"), [("dsl", "cable"), ("cable", "dsl")])
+def test_a_link_without_carrier_gets_none_of_it(direct: Lab, gone: str, left: str) -> None:
+    direct.cut(gone)
+    sessions.wait_down(direct, "office", f"ex-{gone}")
+    try:
+        assert {seen(direct, "desk", UPDATES) for _turn in range(6)} == {LINKS[left]}
+    finally:
+        direct.heal(gone)
+        sessions.wait_up(direct)
+
+
+def test_it_needs_no_tunnel(direct: Lab) -> None:
+    with sessions.tunnels_down(direct):
+        assert seen(direct, "desk", UPDATES) in LINKS.values()
+    assert seen(direct, "desk", UPDATES) in LINKS.values()
