@@ -20,7 +20,7 @@ INTERNET_ADDRESS = "198.18.0.10"
 FLOWS = 240
 PACKETS_A_FLOW = 5
 SENDER = """
-import socket, sys
+import socket, sys, time
 source, target, flows, packets = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 for port in range(20000, 20000 + flows):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
@@ -30,6 +30,7 @@ for port in range(20000, 20000 + flows):
                 sender.sendto(b"x" * 400, (target, 9))
             except ConnectionRefusedError:
                 pass
+    time.sleep(0.005)  # all at once would overflow the lab's queues
 """
 
 
