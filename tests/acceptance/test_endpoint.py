@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance import inventory, modules, playbook, traffic
+from tests.acceptance.conftest import give_back
 from tests.acceptance.test_links import extrude, wait_until
 from tests.lab.lab import Lab
 
@@ -45,7 +46,7 @@ def reporting(deployed: Lab) -> Lab:
 def _put_back(deployed: Lab) -> Iterator[None]:
     yield
     deployed.exec("office", ["ip", "address", "del", NEW, "dev", "cable0"], check=False)
-    deployed.exec("office", ["ip", "address", "replace", OLD, "dev", "cable0"])
+    give_back(deployed)
     for result in modules.apply_all(deployed).values():
         assert not result.failed, result.message
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.acceptance import inventory, modules, traffic, watch
+from tests.acceptance import inventory, modules, watch
 from tests.acceptance.conftest import put_back
 from tests.acceptance.test_ipv6 import COLO, both_families, give_the_desk_an_address
 from tests.acceptance.test_ipv6 import DESK as DESK6

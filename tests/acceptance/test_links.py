@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.acceptance import modules, traffic
+from tests.acceptance.conftest import give_back
 from tests.acceptance.traffic import DESK_ADDRESS, ROUTER_ADDRESS
 from tests.lab.lab import Lab
 
@@ -147,7 +148,7 @@ def test_an_address_that_a_link_loses_takes_its_tunnel_along_and_brings_it_back(
         assert mended.exec("office", ["ip", "link", "show", "ex-cable"], check=False).returncode != 0
         wait_until(lambda: works(mended), "the other link carries all")
     finally:
-        mended.exec("office", ["ip", "address", "add", "198.51.100.2/24", "dev", "cable0"])
+        give_back(mended)
     extrude(mended, "office", "wan", "up", "cable0")
     assert settled(mended)
     assert "tunnel  ex-cable  up" in extrude(mended, "office", "status")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance import modules, watch
 from tests.acceptance.call import beside
-from tests.acceptance.conftest import brought
+from tests.acceptance.conftest import brought, give_back
 from tests.acceptance.inventory import Variables, lab_host, states
 from tests.acceptance.traffic import DESK_ADDRESS, INTERNET_ADDRESS
 from tests.lab.lab import Lab
@@ -83,9 +83,7 @@ def test_a_link_that_comes_and_goes_is_shaped_when_it_is_there(shaped: Lab) -> N
         assert "cake" not in queues(shaped, "cable0")
         assert "clsact" not in queues(shaped, "cable0")
     finally:
-        shaped.exec("office", ["ip", "address", "add", "198.51.100.2/24", "dev", "cable0"])
-        # what the kernel dropped with the address
-        shaped.exec("office", ["ip", "route", "replace", "default", "via", "198.51.100.1", "metric", "200"])
+        give_back(shaped)
     shaped.exec("office", ["extrude", "apply"], timeout=60)
     assert "cake 78:" in queues(shaped, "cable0")
     assert "cake 78:" in queues(shaped, "ifb-cable")
