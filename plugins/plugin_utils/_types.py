@@ -307,7 +307,8 @@ class Match:
             tuple(network for network in networks if network.version == version)
             for networks in (self.sources, self.destinations)
         )
-        if self.sources and not sources or self.destinations and not destinations or version == 6 and self.slot:
+        others = bool(sources) < bool(self.sources) or bool(destinations) < bool(self.destinations)
+        if others or (version == 6 and self.slot):
             return None
         protocols = self.protocols if version == 4 else tuple(map(_protocol6, self.protocols))
         return replace(self, sources=sources, destinations=destinations, protocols=protocols)
@@ -435,7 +436,7 @@ class Site:
         return [wan for wan in self.wans if wan.is_exit]
 
     def blocks(self, version: int) -> bool:
-        """Whether nothing leaves while no tunnel lives. Of IPv6 only hosts that own an address send as extruded ones."""
+        """Whether nothing leaves while no tunnel lives. In IPv6 only hosts that own an address ever do."""
         return self.block or not self.exits or (version == 6 and not self.routed(6))
 
     def listed(self, version: int) -> list[Match]:

@@ -62,8 +62,8 @@ def test_dnsmasq_is_told_what_goes_where_and_a_name_counts_for_each_domain_aroun
 
 
 def test_a_site_with_ipv6_addresses_has_a_set_of_these_too_unless_an_entry_is_for_ipv4_only() -> None:
-    entries = [{"domains": "a.example"}, {"domains": ["b.example", "c.a.example"], "source": "192.168.1.0/24"}]
-    made = state(*entries, extrude_addresses=["203.0.113.10", "203.0.113.11", "2001:db8:100::10"])
+    four = {"domains": ["b.example", "c.a.example"], "source": "192.168.1.0/24"}
+    made = state({"domains": "a.example"}, four, extrude_addresses=["203.0.113.10", "203.0.113.11", "2001:db8:100::10"])
     assert made["sets"] == [
         *({"name": f"EXTRUDE-{name}", "timeout": 172800} for name in ("a.example", "b.example", "c.a.example")),
         {"name": "EXTRUDE-a.example.6", "timeout": 172800, "family": 6},

@@ -218,7 +218,9 @@ def test_segments_of_ipv6_fit_a_link_too() -> None:
 def test_in_ipv6_a_link_that_is_no_exit_refuses() -> None:
     made = state({"ports": 53}, **SIX, extrude_wans=[dsl(), LTE])
     assert [rule for rule in chain(made, "filter", "EXTRUDE-FORWARD", 6) if "REJECT" in rule] == [
-        "-s 2001:db8:100:1::/64 -i lan0 -o cable0 -m mark ! --mark 0x22000000/0x3f000000 -m policy --dir out --pol none"
-        " -j REJECT --reject-with icmp6-no-route"
+        (
+            "-s 2001:db8:100:1::/64 -i lan0 -o cable0 -m mark ! --mark 0x22000000/0x3f000000"
+            " -m policy --dir out --pol none -j REJECT --reject-with icmp6-no-route"
+        )
     ]
     assert [rule.split()[1] for rule in chain(made, "nat", "EXTRUDE-POSTROUTING", 6)[1:]] == ["dsl0"]

@@ -128,7 +128,7 @@ class World:
         try:
             sender.sendto(data, (to, port))
         except OSError as error:
-            return error.strerror
+            return str(error.strerror)
         come, _nothing, _errors = select.select(list(self._servers), [], [], PATIENCE)
         for server in come:
             _data, peer = server.recvfrom(9)
@@ -142,7 +142,7 @@ class World:
         except BlockingIOError:
             return "silence"
         except OSError as error:
-            return error.strerror
+            return str(error.strerror)
         return "an answer from nowhere"
 
 
@@ -187,7 +187,7 @@ def test_what_is_listed_leaves_by_main_s_link_as_its_address_and_all_else_by_the
 def test_without_a_default_of_main_s_by_a_wan_it_takes_the_tunnel(built: World) -> None:
     world = built.apply()
     assert world.seen(world.sender()) == BY_TUNNEL
-    assert world.seen(world.sender("::")).source == ROUTER
+    assert world.seen(world.sender("::")) == Seen(TUNNEL, ROUTER)
     world.main(BROKER, "dsl0")
     assert world.seen(world.sender()) == BY_TUNNEL
 
