@@ -86,7 +86,7 @@ def _put(lab: Lab, host: str, wanted: list[Variables], part: str = "") -> subpro
 
 
 def bring(lab: Lab, site: Variables, **colo: Any) -> None:
-    """Bring both ends to the states of a site, in the order of the playbook; with some variables of the colo changed."""
+    """Bring both ends to the states of a site, in the order of the playbook; *colo*: its variables that are changed."""
     wanted = states({"office": site}, **colo)
     for host, part in (("colo", "make"), ("office", ""), ("colo", "purge")):
         done = _put(lab, host, wanted[host], part)

@@ -118,13 +118,13 @@ def test_what_is_listed_leaves_by_the_default_as_the_link_s_address_and_all_else
 
 
 def test_without_a_tunnel_new_connections_leave_by_the_link_and_stay_there(six: Lab) -> None:
-    with default(six, "dsl"), watch.capture(six, "core", "internet0", PINGS) as arrived, pinging(six, 7):
-        with ExitStack() as kept:
-            with sessions.tunnels_down(six):
-                assert pinged(six, "desk", DESK) == LINKS["dsl"]
-                assert seen(six) == LINKS["dsl"]
-                kept.enter_context(pinging(six, 8))
-            assert pinged(six, "desk", DESK) == DESK
+    core = watch.capture(six, "core", "internet0", PINGS)
+    with default(six, "dsl"), core as arrived, pinging(six, 7), ExitStack() as kept:
+        with sessions.tunnels_down(six):
+            assert pinged(six, "desk", DESK) == LINKS["dsl"]
+            assert seen(six) == LINKS["dsl"]
+            kept.enter_context(pinging(six, 8))
+        assert pinged(six, "desk", DESK) == DESK
     ways = {number: sources([line for line in arrived.lines if f"id {number}," in line]) for number in (7, 8)}
     assert ways == {7: [DESK], 8: [LINKS["dsl"]]}
 
