@@ -28,8 +28,6 @@ _DIGITS = 8
 TIMEOUT = 2 * 86400
 """Seconds after the last answer that named an address. Who got it may keep it for as long as the answer lives, which is
 rarely more than a day; so does dnsmasq itself, which does not add it again meanwhile."""
-
-
 SUFFIX = {4: "", 6: ".6"}
 """There is no such top-level domain."""
 

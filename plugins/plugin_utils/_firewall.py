@@ -82,7 +82,7 @@ def _site_nat(site: Site) -> Iterator[str]:
     yield from _firewall_forwards.sources(site)
     for address in dict.fromkeys(address for lan in site.lans if lan.mode == "nat" for address in lan.addresses):
         yield f"-o ex-+ {FORWARDED} -j SNAT --to-source {address.ip}"
-    if site.lans or site.direct:
+    if site.lans or site.listed(4):
         yield from _by_links(site)
 
 

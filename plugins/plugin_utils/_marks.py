@@ -132,7 +132,7 @@ def _goes_direct(site: Site, version: int) -> Iterator[str]:
 
 
 def _has_own_address(site: Site) -> Iterator[str]:
-    """A link without an address of IPv6 lends one from elsewhere on the router (nf_nat_masquerade_ipv6), which shows
+    """A link without an IPv6 address borrows one from elsewhere on the router (nf_nat_masquerade_ipv6), which shows only
     when a connection's first packet is gone: no more than that goes out with an extruded one."""
     gone = "--ctstatus CONFIRMED"
     for wan in site.exits:

@@ -74,7 +74,7 @@ def test_in_ipv6_only_hosts_with_an_extruded_address_become_direct() -> None:
     assert [rule.split()[1] for rule in mangle("EXTRUDE-PREROUTING", 6)] == ["lan1"]
 
 
-def test_a_link_that_lends_an_extruded_address_shows_it_in_first_packets_only() -> None:
+def test_a_link_that_borrows_an_extruded_address_shows_it_in_first_packets_only() -> None:
     addresses = [*ADDRESSES, "2001:db8:100::10"]
     lans = [LANS[0], {**LANS[1], "addresses": ["203.0.113.16/28", "2001:db8:100:1::/64"]}]
     rules = mangle("EXTRUDE-POSTROUTING", 6, extrude_addresses=addresses, extrude_lan=lans)
