@@ -132,8 +132,8 @@ def _goes_direct(site: Site, version: int) -> Iterator[str]:
 
 
 def _has_own_address(site: Site) -> Iterator[str]:
-    """A link without an IPv6 address borrows one from elsewhere on the router (nf_nat_masquerade_ipv6), which shows only
-    when a connection's first packet is gone: no more than that goes out with an extruded one."""
+    """A link without an IPv6 address borrows another one of the router's (nf_nat_masquerade_ipv6), which shows when a
+    connection's first packet is gone: no more than that goes out with an extruded one."""
     gone = "--ctstatus CONFIRMED"
     for wan in site.exits:
         for network in site.holds(6):

@@ -224,10 +224,10 @@ def _rules(site: Site, colo: Colo) -> Iterator[Plain]:
     """Which table a packet goes by, the first that matches (the last part of a priority says its job).
 
     10: to what main has a route for, but for the default and the WANs' own networks. 15: to hosts that own an
-    extruded address. 20: direct connections by their WAN, and those that have none yet by any; in IPv6 by main's. 30: from a WAN's own
-    address by that WAN, and from the end of its tunnel where that is encrypted. 41 to 56: slots of packet mode. 80
-    to 98: what belongs to the extruded space, in steps. All else keeps the way that main has, so that addresses and
-    uplinks that the inventory does not know go on working.
+    extruded address. 20: direct connections by their WAN, and those that have none yet by any; in IPv6 by main's. 30:
+    from a WAN's own address by that WAN, and from the end of its tunnel where that is encrypted. 41 to 56: slots of
+    packet mode. 80 to 98: what belongs to the extruded space, in steps. All else keeps the way that main has, so that
+    addresses and uplinks that the inventory does not know go on working.
     """
     first = site.numbers.priority
     for wan in site.wans:
