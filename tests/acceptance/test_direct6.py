@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import count
 
 import pytest
 
@@ -19,6 +20,8 @@ from tests.lab.lab import Lab
 LINKS = {"dsl": "2001:db8:d0::2", "cable": "2001:db8:c0::2"}
 LIST = [{"ports": 80}]
 PINGS = "icmp6 and ip6[40] == 128"
+NUMBERS = count(100)
+"""Pings with one number are one connection."""
 EXTRUDED = "ip6 and src net 2001:db8:113::/48"
 
 
@@ -73,9 +76,10 @@ def seen(lab: Lab, *options: str) -> str:
 
 def pinged(lab: Lab, node: str, source: str) -> str:
     """The source that a host on the internet sees of a ping, which is not listed; it has to be answered."""
+    number = next(NUMBERS)
     with watch.capture(lab, "internet", "eth0", PINGS) as arrived:
-        lab.exec(node, ["ping", "-c", "1", "-W", "2", "-e", "6", "-I", source, INTERNET])
-    return "".join(sources(arrived.lines, 6))
+        lab.exec(node, ["ping", "-c", "1", "-W", "2", "-e", str(number), "-I", source, INTERNET])
+    return "".join(sources(arrived.lines, number))
 
 
 @contextmanager
