@@ -53,6 +53,7 @@ class World:
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
         self._servers: dict[socket.socket, str] = {}
+        self.neighbours: dict[str, Netns] = {}
         self.router, self.host = self._namespace(), self._namespace()
         with self.router.entered():
             _set("all/forwarding", 1)
@@ -72,7 +73,7 @@ class World:
         return made
 
     def _neighbour(self, device: str, network: str) -> None:
-        there = self._namespace()
+        there = self.neighbours[device] = self._namespace()
         with self.router.entered():
             _join(device, there)
             ip(f"address add {network}2/64 dev {device}")
@@ -93,6 +94,9 @@ class World:
         chains = {chain.place: chain for chain in state.of(Chain) if chain.family == 6}
         with self.router.entered():
             ip(*(f"link set {group['device']} group {group['group']}" for group in made["groups"]))
+            for setting in made["sysctls"]:
+                if "linkdown" in setting["name"]:
+                    Path("/proc/sys", setting["name"]).write_text(setting["value"], encoding="ascii")
             _six("rule flush", "rule add priority 32766 lookup main")
             _six(*(_words(rule) for rule in state.of(Rule) if rule.family == 6 and not rule.standby))
             _six("route replace unreachable default table 4218")
@@ -105,8 +109,7 @@ class World:
     def main(self, *devices: str, to: str = "default") -> None:
         """Have main lead there by these devices, the first one first."""
         with self.router.entered():
-            for line in output("ip", "-6", "route", "show", "exact", to).splitlines():
-                _six(f"route del {line}")
+            _six(f"route flush exact {to} table main")
             _six(*(f"route add {to} via {LINKS[name]}1 dev {name} metric {10 + n}" for n, name in enumerate(devices)))
 
     def tunnel(self, alive: bool) -> None:
@@ -295,3 +298,21 @@ def test_who_sends_too_large_packets_is_told(built: World) -> None:
     assert world.seen(sender, data=bytes(1400)) == "Message too long"
     with world.router.entered():
         ip("link set dsl0 mtu 1500")
+
+
+def test_a_link_without_carrier_gets_none_of_it(built: World) -> None:
+    world = built.apply()
+    world.main("dsl0", "cable0")
+    kept = world.sender()
+    assert world.seen(kept) == BY_DSL
+    with world.neighbours["dsl0"].entered():
+        ip("link set dsl0 down")
+    with world.router.entered():
+        wait_until(lambda: "linkdown" in output("ip", "-6", "route", "show", "default"), "dsl0 without carrier")
+    assert world.seen(world.sender()) == BY_CABLE
+    assert [world.seen(kept) for _turn in range(2)] == ["silence", BY_CABLE]
+    world.main("dsl0")
+    assert world.seen(world.sender()) == BY_TUNNEL
+    with world.neighbours["dsl0"].entered():
+        ip("link set dsl0 up", f"address replace {LINKS['dsl0']}1/64 dev dsl0")
+        _six(f"route replace default via {LINKS['dsl0']}2 dev dsl0")
