@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _iptables
-from ansible_collections.multihome.extrude.plugins.module_utils._model import Chain, Rule, State
+from ansible_collections.multihome.extrude.plugins.module_utils import _ipset, _iptables
+from ansible_collections.multihome.extrude.plugins.module_utils._model import AddressSet, Chain, Rule, State
 from tests.unit.netns import Netns, ip, output, scratch, wait_until
 from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, run
 
@@ -100,6 +100,8 @@ class World:
             _six("rule flush", "rule add priority 32766 lookup main")
             _six(*(_words(rule) for rule in state.of(Rule) if rule.family == 6 and not rule.standby))
             _six("route replace unreachable default table 4218")
+            for one in state.of(AddressSet):
+                _ipset.apply(None, one)
             before = _iptables.read([6])
             _iptables.apply([(before.get(place), chains.get(place)) for place in {**before, **chains}])
         self.main()
@@ -298,6 +300,16 @@ def test_who_sends_too_large_packets_is_told(built: World) -> None:
     assert world.seen(sender, data=bytes(1400)) == "Message too long"
     with world.router.entered():
         ip("link set dsl0 mtu 1500")
+
+
+def test_what_has_an_address_of_a_listed_domain_is_direct(built: World) -> None:
+    world = built.apply(extrude_direct=[{"domains": "a.example"}])
+    world.main("dsl0")
+    assert world.seen(world.sender(), to=NEAR) == BY_TUNNEL
+    with world.router.entered():
+        output("ipset", "add", "EXTRUDE-a.example.6", NEAR)
+    assert world.seen(world.sender(), to=NEAR) == BY_DSL
+    assert world.seen(world.sender()) == BY_TUNNEL
 
 
 def test_a_link_without_carrier_gets_none_of_it(built: World) -> None:
