@@ -19,7 +19,7 @@ from ._model import AddressSet, Place
 
 PACKAGE = "ipset"
 TYPE = "hash:ip"
-FAMILY = ("family", "inet")
+FAMILIES = {4: "inet", 6: "inet6"}
 _PATIENCE = 3.0
 """Seconds."""
 _SPARE = "EXTRUDE-."
@@ -50,8 +50,9 @@ def _parse(lines: Sequence[str]) -> AddressSet:
     words = values.get("Header", "").split()
     header = dict(zip(words[::2], words[1::2], strict=False))
     kind, family, timeout = values.get("Type", ""), header.get("family", ""), header.get("timeout", "")
-    extra = "" if (kind, family) == (TYPE, FAMILY[1]) else f"{kind} {family}".strip()
-    return AddressSet(values.get("Name", ""), int(timeout) if timeout.isdecimal() else 0, extra)
+    extra = "" if kind == TYPE and family in FAMILIES.values() else f"{kind} {family}".strip()
+    version = 6 if family == FAMILIES[6] else 4
+    return AddressSet(values.get("Name", ""), int(timeout) if timeout.isdecimal() else 0, extra, version)
 
 
 def read(names: Iterable[str]) -> dict[Place, AddressSet]:
@@ -96,7 +97,7 @@ def _destroy(name: str) -> None:
 
 
 def _words(name: str, wanted: AddressSet) -> list[str]:
-    return [name, TYPE, *FAMILY, "timeout", str(wanted.timeout)]
+    return [name, TYPE, "family", FAMILIES[wanted.family], "timeout", str(wanted.timeout)]
 
 
 def _run(*words: str) -> str:

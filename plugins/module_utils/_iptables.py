@@ -235,9 +235,9 @@ def _put_back(changes: Sequence[Change], error: EngineError) -> None:
 
 
 _IN_SCRATCH = """\
-save=$1 seconds=$2 ipset=$3
-shift $(($# < 3 ? $# : 3))
-for name; do "$ipset" -exist create "$name" hash:ip || exit; done
+save=$1 seconds=$2 ipset=$3 family=$4
+shift $(($# < 4 ? $# : 4))
+for name; do "$ipset" -exist create "$name" hash:ip family "$family" || exit; done
 "$0" -w "$seconds" && exec "$save"
 """
 
@@ -246,7 +246,8 @@ def _load_in_scratch(family: int, chains: Sequence[Chain]) -> subprocess.Complet
     """Load chains into a network namespace that ends with the process, and print its tables."""
     restore, save = (_installed(f"{PROGRAMS[family]}-{verb}") for verb in ("restore", "save"))
     sets = sorted(name for chain in chains for name in chain.sets)
-    command = ["sh", "-c", _IN_SCRATCH, restore, save, str(LOCK_SECONDS), *([_ipset.program(), *sets] if sets else [])]
+    making = [_ipset.program(), _ipset.FAMILIES[family], *sets] if sets else []
+    command = ["sh", "-c", _IN_SCRATCH, restore, save, str(LOCK_SECONDS), *making]
     done = _run([_installed("unshare"), "--net", "--", *command], restore_text([(None, chain) for chain in chains]))
     if done.returncode and done.stderr.startswith("unshare:"):
         raise EngineError(

@@ -581,19 +581,21 @@ class Sysctl:
 
 @value
 class AddressSet:
-    """A set of IPv4 addresses that chains look into and somebody else fills (ipset(8), hash:ip). An address goes when
-    nobody has added it for *timeout* seconds."""
+    """A set of addresses that chains look into and somebody else fills (ipset(8), hash:ip). An address goes when nobody
+    has added it for *timeout* seconds."""
 
     KIND: ClassVar[str] = "sets"
-    KEYS: ClassVar[frozenset[str]] = keys("name timeout")
+    KEYS: ClassVar[frozenset[str]] = keys("name timeout family")
     name: str
     timeout: int
     extra: str = ""
     """What the kernel reports beyond the above (another type); never wanted by us."""
+    family: int = 4
 
     @classmethod
     def parse(cls, data: Fields, owner: str) -> AddressSet:
-        made = cls(data.text("name", SET), data.integer("timeout", 1, 2147483))
+        timeout = data.integer("timeout", 1, 2147483)
+        made = cls(data.text("name", SET), timeout, family=data.choice("family", FAMILIES, 4))
         data.only(cls.KEYS)
         return made
 

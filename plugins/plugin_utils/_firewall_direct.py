@@ -12,7 +12,7 @@ This plugin util is **PRIVATE** to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._marks import (
     direct_mark,
     match,
     set_to,
+    sources,
 )
 
 if TYPE_CHECKING:
@@ -37,29 +38,35 @@ NEW = "-m conntrack --ctstate NEW ! --ctstatus CONFIRMED"
 """A first packet that opens a connection: what REJECT answers to one has that one's connection, as RELATED."""
 
 
-def direct(site: Site, colo: Colo) -> Iterator[Part]:
+def direct(site: Site, colo: Colo, version: int) -> Iterator[Part]:
     """Yield the parts of chains (table mangle) for a site that has such a list."""
-    if not site.direct:
+    listed = site.listed(version)
+    if not listed:
         return
     first = f"{UNMARKED} {FIRST_PACKET} -j {LIST}"
-    yield Part.at("PREROUTING", (f"-i {interface} {first}" for interface in site.lan_interfaces))
-    for network in site.holds(4):
+    yield Part.at("PREROUTING", (f"{sender} {first}" for sender in _senders(site, version)))
+    for network in site.holds(version):
         own = f"-s {network} ! -o lo {UNMARKED}"
         yield Part.at("OUTPUT", (f"{own} {CLAIMED} {RESTORE}", f"{own} {NEW} -j {LIST}"))
-    yield Part.at("POSTROUTING", _claims(site))
-    listed = (f"{words} {_chooses(one)}" for one in site.direct for words in matches(one))
-    yield Part(LIST, (*_never(colo), *listed))
+    yield Part.at("POSTROUTING", _claims(site, {one.slot for one in listed}))
+    chosen = (f"{words} {_chooses(one)}" for one in listed for words in matches(one, version))
+    yield Part(LIST, (*_never(colo, version), *chosen))
 
 
-def _never(colo: Colo) -> Iterator[str]:
+def _senders(site: Site, version: int) -> Iterable[str]:
+    """The LANs. In IPv6 their hosts may have addresses of providers too, whose way is the admin's business."""
+    return sources(site, 6) if version == 6 else (f"-i {interface}" for interface in site.lan_interfaces)
+
+
+def _never(colo: Colo, version: int) -> Iterator[str]:
     """What only the tunnels lead to is direct in no case: the colo would not know who comes by a link."""
     for network in colo.beyond:
-        yield f"-d {network} -j RETURN"
+        if network.version == version:
+            yield f"-d {network} -j RETURN"
 
 
-def _claims(site: Site) -> Iterator[str]:
-    """A link claims what leaves by it and has been marked as direct, or as its own."""
-    named = {one.slot for one in site.direct}
+def _claims(site: Site, named: Collection[int | None]) -> Iterator[str]:
+    """A link claims what leaves by it and has been marked as direct, or as its own where it is `named`."""
     for wan in site.exits:
         leaves, mark = f"-o {wan.device}", direct_mark(wan.slot)
         yield f"{leaves} {match(DIRECT)} -j CONNMARK {set_to(mark)}"
@@ -68,7 +75,7 @@ def _claims(site: Site) -> Iterator[str]:
             yield f"{leaves} {match(mark)} {FIRST_PACKET} -j CONNMARK {set_to(mark)}"
 
 
-def matches(one: Match, ends: str = "--dports") -> Iterator[str]:
+def matches(one: Match, version: int, ends: str = "--dports") -> Iterator[str]:
     """Yield the match of a rule for each combination of what a match names; `ends` says of what its ports are."""
     protocols = one.protocols or (("tcp", "udp") if one.ports else ("",))
     ports = ",".join(ports.text(":") for ports in one.ports)
@@ -80,7 +87,7 @@ def matches(one: Match, ends: str = "--dports") -> Iterator[str]:
             f"-d {destination}" if destination else "",
             f"-p {protocol}" if protocol else "",
             f"-m multiport {ends} {ports}" if ports else "",
-            f"-m set --match-set {set_name(domain)} dst" if domain else "",
+            f"-m set --match-set {set_name(domain, version)} dst" if domain else "",
             "" if dscp is None else f"-m dscp --dscp 0x{dscp:02x}",
         ]
         yield " ".join(word for word in words if word)

@@ -77,10 +77,14 @@ def set_to(mark: int) -> str:
 
 
 def site_marks(site: Site, version: int) -> Iterator[Part]:
-    """Yield what a site needs. IPv6 is not translated, so none of it is direct."""
+    """Yield what a site needs."""
     if version == 4:
-        yield Part.at("PREROUTING", _comes_in(site))
-        yield Part.at("FORWARD", [*_goes_direct(site), *_stays_out_of_tunnels(site), *_hairpins(site)])
+        yield Part.at("PREROUTING", [*_comes_in(site), *_follow(site.lan_interfaces)])
+        yield Part.at("FORWARD", [*_goes_direct(site, 4), *_stays_out_of_tunnels(site), *_hairpins(site)])
+    elif site.leaves(6):
+        yield Part.at("PREROUTING", _follow(dict.fromkeys(interface for interface, _network in site.routed(6))))
+        yield Part.at("FORWARD", _goes_direct(site, 6))
+        yield Part.at("POSTROUTING", _has_own_address(site))
     # what is direct on its link has that link's address; all else is shown to the guard
     others = (f"-o {wan.device} -m mark ! --mark {direct_mark(wan.slot):#x}/{MASK:#x}" for wan in site.wans)
     yield Part.at("POSTROUTING", (f"{other} -j {GUARD}" for other in others))
@@ -98,18 +102,22 @@ def sources(site: Site, version: int) -> Iterator[str]:
 
 
 def _comes_in(site: Site) -> Iterator[str]:
-    """Links claim the connections that come in by them, and LANs follow the claim.
+    """Links claim the connections that come in by them.
 
     That keeps the admin's port forwards of a link's own address on that link.
     """
     for wan in site.wans if site.lans else ():
         unclaimed = f"-m conntrack --ctstate NEW -m connmark --mark 0x0/{MASK:#x}"
         yield f"-i {wan.device} {unclaimed} -j CONNMARK {set_to(direct_mark(wan.slot))}"
-    for interface in site.lan_interfaces:
+
+
+def _follow(interfaces: Iterable[str]) -> Iterator[str]:
+    """LANs follow the claim of a link."""
+    for interface in interfaces:
         yield f"-i {interface} {UNMARKED} {CLAIMED} {RESTORE}"
 
 
-def _goes_direct(site: Site) -> Iterator[str]:
+def _goes_direct(site: Site, version: int) -> Iterator[str]:
     """What is about to leave by a link for the first time is direct from now on.
 
     A connection that has gone through a tunnel before has the extruded source for good, so it is not.
@@ -117,10 +125,19 @@ def _goes_direct(site: Site) -> Iterator[str]:
     # where packets have slot marks, those may be on this one: no table of a slot had a way for it
     ours = f"-m mark --mark 0x0/{DIRECT:#x}" if site.packet or site.pins else UNMARKED
     for wan in site.exits:
-        for source in sources(site, 4):
+        for source in sources(site, version):
             yield f"{source} -o {wan.device} {ours} {FIRST_PACKET} -j CONNMARK {set_to(direct_mark(wan.slot))}"
     if site.lans:
         yield f"{ours} {CLAIMED} {FIRST_PACKET} {RESTORE}"
+
+
+def _has_own_address(site: Site) -> Iterator[str]:
+    """A link without an IPv6 address borrows another one of the router's (nf_nat_masquerade_ipv6), which shows when a
+    connection's first packet is gone: no more than that goes out with an extruded one."""
+    gone = "--ctstatus CONFIRMED"
+    for wan in site.exits:
+        for network in site.holds(6):
+            yield f"-o {wan.device} {match(direct_mark(wan.slot))} -m conntrack --ctrepldst {network.ip} {gone} -j DROP"
 
 
 def _stays_out_of_tunnels(site: Site) -> Iterator[str]:
@@ -145,6 +162,9 @@ def _guard(site: Site, version: int) -> Iterator[str]:
     after NAT; so have answers of one that was opened to such an address, or to that of a link, and sent on.
     """
     yield NOT_IPSEC
+    if version == 6 and site.leaves(6):
+        # main has another link for it now; the kernel forgets it in a moment, and drops this one
+        yield f"-m conntrack --ctstate SNAT {CLAIMED} -j RETURN"
     for wan in site.wans if version == 4 else ():
         yield f"! -o {wan.device} -m conntrack --ctstate DNAT --ctorigdst {wan.source} --ctdir REPLY -j DROP"
     for network in site.claimed(version):

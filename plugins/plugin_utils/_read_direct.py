@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 KEYS = ("destination", "source", "protocol", "ports", "dscp", "domains")
 """What a packet is compared with."""
-NETWORK = _kinds.network("an IPv4 address or prefix, or a list of these", lambda value: _address.prefix(value, 4))
+NETWORK = _kinds.network("an address or prefix, or a list of these", _address.prefix)
+NETWORK4 = _kinds.network("an IPv4 address or prefix, or a list of these", lambda value: _address.prefix(value, 4))
 PROTOCOL = _kinds.choice("tcp", "udp", "icmp")
 DESTINATION = replace(NETWORK, allowed=f"{NETWORK.allowed}; names go into domains")
 WITH_PORTS = ("tcp", "udp")
@@ -45,11 +46,27 @@ def read_direct(reader: Reader, wans: Sequence[Wan]) -> tuple[Match, ...]:
 def _read_match(reader: Reader, path: str, slots: Mapping[str, int]) -> Match:
     before = len(reader.problems)
     reader.only((*KEYS, "wan"))
-    match = read_match(reader, DESTINATION)
+    match = read_match(reader, DESTINATION, NETWORK)
     if not any(map(reader.names, KEYS)) and len(reader.problems) == before:
         reader.note(path, EMPTY)
     check_match(reader, match)
-    return replace(match, slot=slots.get(_read_exit(reader, slots)), path=path)
+    name = _read_exit(reader, slots)
+    _check_families(reader, match, path, name)
+    return replace(match, slot=slots.get(name), path=path)
+
+
+def _check_families(reader: Reader, match: Match, path: str, name: str) -> None:
+    """Note what no packet fits, since it is either of IPv4 or of IPv6."""
+    if not match.of(4) and not match.of(6):
+        of = [
+            f"{what} {_address.name(some[0])}"
+            for what, some in (("source", match.sources), ("destination", match.destinations))
+        ]
+        reader.note(path, f"no packet has the {' and the '.join(of)}; give addresses of one family")
+    six = next((network for network in (*match.sources, *match.destinations) if network.version == 6), None)
+    if name and six:
+        text = f"{name} can't be named for {_address.name(six)}: in IPv6 the router's main table says which link"
+        reader.problem("wan", f"{text}; leave it out, or give IPv4 addresses only")
 
 
 def _read_exit(reader: Reader, slots: Mapping[str, int]) -> str:
@@ -61,11 +78,15 @@ def _read_exit(reader: Reader, slots: Mapping[str, int]) -> str:
     return reader.read("wan", names, "")
 
 
-def read_match(reader: Reader, destination: _kinds.Kind[IPNetwork | None] = NETWORK) -> Match:
-    """Read what has to fit; a `destination` is of that kind."""
+def read_match(
+    reader: Reader,
+    destination: _kinds.Kind[IPNetwork | None] = NETWORK4,
+    source: _kinds.Kind[IPNetwork | None] = NETWORK4,
+) -> Match:
+    """Read what has to fit; `destination` and `source` are of these kinds."""
     return Match(
         destinations=tuple(network for network in _some(reader, "destination", destination) if network),
-        sources=tuple(network for network in _some(reader, "source", NETWORK) if network),
+        sources=tuple(network for network in _some(reader, "source", source) if network),
         protocols=tuple(protocol for protocol in _some(reader, "protocol", PROTOCOL) if protocol),
         ports=tuple(ports for ports in _some(reader, "ports", _kinds.PORTS) if ports),
         dscps=tuple(value for value in _some(reader, "dscp", _kinds.DSCP) if value is not None),

@@ -40,6 +40,9 @@ MAIN, LOCAL = 254, 255
 WAN_GROUP = 4200
 """The link group of the WANs' interfaces, by which a rule leaves out their routes (ip-rule(8))."""
 DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
+BY_WANS = {"suppress_ifgroup": 0}
+"""What a rule that takes main's routes by WANs only leaves out: those by devices in no group. An uplink that the
+inventory does not know has no guard that keeps extruded sources in."""
 UNBOUND = "0.0.0.0/32"
 """The source of what the router itself sends before it has chosen one (fib4_rule_match)."""
 
@@ -164,7 +167,7 @@ def _wan_routes(site: Site) -> Iterator[Plain]:
 
 
 def _has_exit_table(site: Site) -> bool:
-    return bool(site.direct) or site.chooses_exits
+    return bool(site.listed(4)) or site.chooses_exits
 
 
 def _direct_routes(site: Site) -> Iterator[Plain]:
@@ -221,10 +224,10 @@ def _rules(site: Site, colo: Colo) -> Iterator[Plain]:
     """Which table a packet goes by, the first that matches (the last part of a priority says its job).
 
     10: to what main has a route for, but for the default and the WANs' own networks. 15: to hosts that own an
-    extruded address. 20: direct connections by their WAN, and those that have none yet by any. 30: from a WAN's own
-    address by that WAN, and from the end of its tunnel where that is encrypted. 41 to 56: slots of packet mode. 80
-    to 98: what belongs to the extruded space, in steps. All else keeps the way that main has, so that addresses and
-    uplinks that the inventory does not know go on working.
+    extruded address. 20: direct connections by their WAN, and those that have none yet by any; in IPv6 by main's. 30:
+    from a WAN's own address by that WAN, and from the end of its tunnel where that is encrypted. 41 to 56: slots of
+    packet mode. 80 to 98: what belongs to the extruded space, in steps. All else keeps the way that main has, so that
+    addresses and uplinks that the inventory does not know go on working.
     """
     first = site.numbers.priority
     for wan in site.wans:
@@ -233,9 +236,10 @@ def _rules(site: Site, colo: Colo) -> Iterator[Plain]:
         yield {**by_wan, "priority": first + 30, "source": f"{wan.source}/32"}
         if wan.ipsec:
             yield {**by_wan, "priority": first + 30, "source": f"{outside(site, colo, wan)[1]}/32"}
-    if site.direct:
+    if site.listed(4):
         choose = {"mark": DIRECT, "mask": MASK}
         yield {"family": 4, "priority": first + 20, "table": site.numbers.direct, **choose}
+    yield from _by_main(site)
     for version in sorted({4, *site.versions}):
         main = {"family": version, "table": MAIN}
         yield {**main, "priority": first + 10, "suppress_prefixlength": 0, "suppress_ifgroup": WAN_GROUP}
@@ -245,12 +249,29 @@ def _rules(site: Site, colo: Colo) -> Iterator[Plain]:
         yield from slot_rules(site, site.numbers, version)
         for job, match in _extruded_matches(site, version):
             rule = {"family": version, "priority": first + job, **match}
-            yield from steps(rule, site.numbers, site.left(version))
+            for step in steps(rule, site.numbers, _left(site, version, match.get("source", ""))):
+                yield {**step, **BY_WANS} if step["table"] == MAIN else step
         if version == 6 and site.holds(6):
             # IPv6 rules see no unbound sender: the router speaks as main has it, else by its extruded address
             yield {**main, "priority": first + 90}
             rule = {"family": 6, "priority": first + 95, "iif": "lo"}
-            yield from steps(rule, site.numbers, site.left(version))
+            yield from steps(rule, site.numbers, [site.numbers.last])
+
+
+def _by_main(site: Site) -> Iterator[Plain]:
+    """Direct connections of IPv6, whose gateways the inventory does not know: main says by which WAN."""
+    if not site.leaves(6):
+        return
+    rule = {"family": 6, "priority": site.numbers.priority + 20, "table": MAIN, **BY_WANS}
+    for mark in [*([DIRECT] if site.listed(6) else []), *(direct_mark(wan.slot) for wan in site.wans)]:
+        yield {**rule, "mark": mark, "mask": MASK}
+
+
+def _left(site: Site, version: int, source: str) -> list[int]:
+    """The tables of what is left when no tunnel lives. In IPv6 a host that owns an address leaves by main's WAN; the
+    router has addresses of its own there, and does not need one that is extruded."""
+    tables = site.left(version)
+    return tables if version == 4 or site.blocks(6) or source in map(str, site.holds(6)) else [MAIN, *tables]
 
 
 def _extruded_matches(site: Site, version: int) -> Iterator[tuple[int, Plain]]:
@@ -277,3 +298,5 @@ def _sysctls(site: Site) -> Iterator[Plain]:
         yield sysctl(f"ipv4/conf/{wan.device}/ignore_routes_with_linkdown", "1")
         # of two links on one segment each answers for its own address only, not the one that is faster for both
         yield sysctl(f"ipv4/conf/{wan.device}/arp_filter", "1")
+        if site.leaves(6):
+            yield sysctl(f"ipv6/conf/{wan.device}/ignore_routes_with_linkdown", "1")

@@ -96,15 +96,12 @@ PIN = "EXTRUDE-PIN"
 
 
 def _fits(match: Match, direction: str, version: int) -> Iterator[str]:
-    """Yield what a pin matches by, seen from either end. Addresses are of IPv4, and so is ICMP as iptables knows it."""
-    if version == 6:
-        if match.destinations:
-            return
-        names = {"icmp": "ipv6-icmp"}
-        match = replace(match, protocols=tuple(names.get(name, name) for name in match.protocols))
-    if direction == "down":
-        match = replace(match, sources=match.destinations, destinations=())
-    yield from matches(match, "--ports")
+    """Yield what a pin matches by, seen from either end."""
+    found = match.of(version)
+    if found and direction == "down":
+        found = replace(found, sources=found.destinations, destinations=())
+    if found:
+        yield from matches(found, version, "--ports")
 
 
 def _patterns(name: str, site: Site, direction: str) -> Iterator[Part]:

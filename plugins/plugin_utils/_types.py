@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._level import Held
@@ -145,8 +145,8 @@ class Colo:
 
     @property
     def beyond(self) -> list[IPNetwork]:
-        """The IPv4 space that its sites reach by their tunnels only: its own address, and what it extrudes."""
-        return list(dict.fromkeys(network for network in (self.address, *self.prefixes) if network.version == 4))
+        """The space that its sites reach by their tunnels only: its own address, and what it extrudes."""
+        return list(dict.fromkeys((self.address, *self.prefixes)))
 
 
 class Shape(NamedTuple):
@@ -289,7 +289,7 @@ class Match:
     """An entry of ``extrude_direct``: what fits one of each kind that is given. `ports` are those of destinations.
 
     A destination fits `domains` while its address is known to be that of one of them, or of a name below it. What fits
-    leaves by the link with that `slot`, where there is one.
+    leaves by the link with that `slot`, where there is one; in IPv6 no link can be named.
     """
 
     destinations: tuple[IPNetwork, ...] = ()
@@ -300,6 +300,22 @@ class Match:
     domains: tuple[str, ...] = ()
     slot: int | None = None
     path: str = field(default="", compare=False)
+
+    def of(self, version: int) -> Match | None:
+        """What of it packets of IPv4 or IPv6 can fit; None where none can."""
+        sources, destinations = (
+            tuple(network for network in networks if network.version == version)
+            for networks in (self.sources, self.destinations)
+        )
+        others = bool(sources) < bool(self.sources) or bool(destinations) < bool(self.destinations)
+        if others or (version == 6 and self.slot):
+            return None
+        protocols = self.protocols if version == 4 else tuple(map(_protocol6, self.protocols))
+        return replace(self, sources=sources, destinations=destinations, protocols=protocols)
+
+
+def _protocol6(name: str) -> str:
+    return "ipv6-icmp" if name == "icmp" else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,8 +436,16 @@ class Site:
         return [wan for wan in self.wans if wan.is_exit]
 
     def blocks(self, version: int) -> bool:
-        """Whether nothing leaves while no tunnel lives. IPv6 has no NAT by which to leave a link."""
-        return self.block or version == 6 or not self.exits
+        """Whether nothing leaves while no tunnel lives. In IPv6 only hosts that own an address ever do."""
+        return self.block or not self.exits or (version == 6 and not self.routed(6))
+
+    def listed(self, version: int) -> list[Match]:
+        """What it keeps off the extruded space of IPv4 or IPv6."""
+        return [found for one in self.direct if version in self.versions and (found := one.of(version))]
+
+    def leaves(self, version: int) -> bool:
+        """Whether something of the extruded space may leave by a link, as that one's address."""
+        return bool(self.listed(version)) or not self.blocks(version)
 
     @property
     def chooses_exits(self) -> bool:
@@ -429,15 +453,20 @@ class Site:
         return not self.blocks(4) and len(self.exits) < len(self.wans)
 
     def left(self, version: int) -> list[int]:
-        """The tables of what is left to do when no tunnel lives; without any main decides."""
-        if self.blocks(version):
+        """The tables of what is left to do when no tunnel lives; without any main decides. In IPv6 it is asked before
+        them, and for its ways by links only."""
+        if self.blocks(version) or version == 6:
             return [self.numbers.last]
         return [self.numbers.direct, self.numbers.last] if self.chooses_exits else []
 
     @property
     def domains(self) -> list[str]:
         """The domains that ``extrude_direct`` names, each once."""
-        return sorted({domain for one in self.direct for domain in one.domains})
+        return sorted({domain for version in self.versions for domain in self.domains_of(version)})
+
+    def domains_of(self, version: int) -> set[str]:
+        """Those by whose addresses of IPv4 or IPv6 it does so."""
+        return {domain for one in self.listed(version) for domain in one.domains}
 
     @property
     def packet(self) -> bool:

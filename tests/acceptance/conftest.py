@@ -149,12 +149,12 @@ def mended(deployed: Lab) -> Iterator[Lab]:
 
 
 @contextmanager
-def brought(deployed: Lab, site: Variables, tunnels: sessions.Tunnels | None = None) -> Iterator[Lab]:
+def brought(deployed: Lab, site: Variables, tunnels: sessions.Tunnels | None = None, **colo: Any) -> Iterator[Lab]:
     """For several tests of one inventory: both ends hold what follows from *site* meanwhile.
 
-    *tunnels* are those that it has, None: the usual ones.
+    *tunnels* are those that it has, None: the usual ones. *colo*: its variables that are changed.
     """
-    modules.bring(deployed, site)
+    modules.bring(deployed, site, **colo)
     sessions.wait_up(deployed, tunnels)
     try:
         yield deployed

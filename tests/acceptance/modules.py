@@ -85,9 +85,9 @@ def _put(lab: Lab, host: str, wanted: list[Variables], part: str = "") -> subpro
     return lab.exec(host, command, stdin=json.dumps(wanted), check=False, timeout=300)
 
 
-def bring(lab: Lab, site: Variables) -> None:
-    """Bring both ends to the states of a site, in the order of the playbook."""
-    wanted = states({"office": site})
+def bring(lab: Lab, site: Variables, **colo: Any) -> None:
+    """Bring both ends to the states of a site, in the order of the playbook; *colo*: its variables that are changed."""
+    wanted = states({"office": site}, **colo)
     for host, part in (("colo", "make"), ("office", ""), ("colo", "purge")):
         done = _put(lab, host, wanted[host], part)
         if done.returncode:

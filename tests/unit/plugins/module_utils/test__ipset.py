@@ -62,7 +62,16 @@ def test_a_set_that_somebody_else_uses_stays_and_is_named(monkeypatch: pytest.Mo
 def test_a_set_of_another_type_is_not_what_is_wanted() -> None:
     listed = "Name: EXTRUDE-a.example\nType: hash:net\nRevision: 7\nHeader: family inet6 hashsize 64 timeout 60\n\n"
     (found,) = parse(listed + "\n").values()
-    assert found == AddressSet(ONE.name, 60, "hash:net inet6") != ONE
+    assert found == AddressSet(ONE.name, 60, "hash:net inet6", 6) != ONE
+
+
+@pytest.mark.usefixtures("kernel")
+def test_a_set_of_ipv6_addresses() -> None:
+    six = AddressSet("EXTRUDE-a.example.6", 60, family=6)
+    apply(None, six)
+    output("ipset", "add", six.name, "2001:db8::1")
+    assert read([six.name]) == {six.place: six}
+    apply(six, None)
 
 
 def test_a_set_without_a_timeout_is_not_either() -> None:

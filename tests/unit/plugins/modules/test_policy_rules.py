@@ -51,3 +51,10 @@ def test_a_strangers_rule_is_named(run: Run) -> None:
 def test_a_bad_rule_is_one_sentence(run: Run) -> None:
     result = run("policy_rules", customer="acme", rules=[RULES[0], {"priority": 1, "table": 5, "mask": 1}])
     assert result["msg"] == "rules[1].mark: is missing, but mask is given"
+
+
+def test_routes_by_devices_in_no_group_can_be_left_out(run: Run) -> None:
+    by_groups = {"family": 6, "priority": 4220, "table": 254, "mark": 0x20000000, "suppress_ifgroup": 0}
+    assert run("policy_rules", customer="acme", rules=[by_groups])["changed"] is True
+    assert "suppress_ifgroup default" in output("ip", "-6", "rule")
+    assert run("policy_rules", customer="acme", rules=[by_groups])["changed"] is False

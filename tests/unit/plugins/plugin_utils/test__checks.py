@@ -272,6 +272,7 @@ def test_the_sites_of_a_customer_have_one_limit() -> None:
         ("203.0.113.5", "203.0.113.5 is in the extrude_prefixes of rack"),
         ("203.0.113.128/25", "203.0.113.128/25 is in the extrude_prefixes of rack"),
         ("203.0.113.2", "203.0.113.2 is the extrude_colo_address of rack"),
+        ("2001:db8:100:7::/64", "2001:db8:100:7::/64 is in the extrude_prefixes of rack"),
     ],
 )
 def test_what_only_the_tunnels_lead_to_is_not_listed_as_direct(destination: str, told: str) -> None:

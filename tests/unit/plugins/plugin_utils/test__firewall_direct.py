@@ -13,12 +13,20 @@ from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, ru
 UPDATES = {"destination": "198.18.7.0/24"}
 WEB = {"protocol": "tcp", "ports": [80, 443, "8000-8010"], "source": ["192.168.1.0/24", "192.168.2.9"]}
 ALIKE = {"rtt": 20.0, "transit": 10.0, "site_delay": 0.0, "colo_delay": 0.0}
+LTE = cable(use="extruded")
 PACKET = {
     "extrude_balance": "packet",
     "extrude_measured": {"dsl": ALIKE, "cable": ALIKE},
     "extrude_wans": [dsl(weight=1), cable(weight=1)],
 }
 TUNNELLED = ["-d 203.0.113.2/32 -j RETURN", "-d 203.0.113.0/24 -j RETURN"]
+SIX = {
+    "extrude_addresses": ["203.0.113.10", "203.0.113.11", "2001:db8:100::10", "2001:db8:100:1::/64"],
+    "extrude_lan": [
+        {"interface": "lan0", "mode": "nat", "addresses": ["203.0.113.10"]},
+        {"interface": "lan0", "mode": "routed", "addresses": ["203.0.113.11", "2001:db8:100:1::/64"]},
+    ],
+}
 CHOOSE = "-j MARK --set-xmark 0x20000000/0x3f000000"
 
 
@@ -26,8 +34,8 @@ def state(*direct: Vars, **changes: Any) -> Vars:
     return dict(run(office=office(**{"extrude_direct": list(direct), **changes}))["sites"]["office"])
 
 
-def chain(state: Vars, table: str, name: str) -> list[str]:
-    found = [one for one in state["chains"] if (one["family"], one["table"], one["name"]) == (4, table, name)]
+def chain(state: Vars, table: str, name: str, family: int = 4) -> list[str]:
+    found = [one for one in state["chains"] if (one["family"], one["table"], one["name"]) == (family, table, name)]
     return [rule for one in found for rule in one["rules"]]
 
 
@@ -142,3 +150,77 @@ def test_an_entry_may_name_the_link_that_it_leaves_by() -> None:
     assert claims == [f"-o cable0 -m mark --mark 0x22000000/0x3f000000 {first}"]
     chains = State.parse(made).of(Chain)
     assert set(canonical(chains)) == set(chains)
+
+
+@pytest.mark.parametrize("mode", [{}, {**PACKET, "extrude_when_down": "block"}, {"extrude_wans": [dsl(), LTE]}])
+def test_the_rules_of_ipv6_are_in_the_words_of_ip6tables_save(mode: Vars) -> None:
+    made = state({"protocol": ["udp", "icmp"], "dscp": 8}, {"ports": 443}, {"domains": "a.example"}, **SIX, **mode)
+    chains = State.parse(made).of(Chain)
+    assert set(canonical(chains)) == set(chains)
+
+
+def test_what_names_no_address_is_for_ipv6_too() -> None:
+    entries = (
+        UPDATES,
+        {"destination": "2001:db8:7::/48"},
+        {"ports": 53},
+        {"protocol": "icmp"},
+        {"domains": "a.example"},
+    )
+    assert chain(state(*entries, **SIX), "mangle", "EXTRUDE-DIRECT", 6) == [
+        "-d 2001:db8:100::/48 -j RETURN",
+        f"-d 2001:db8:7::/48 {CHOOSE}",
+        f"-p tcp -m multiport --dports 53 {CHOOSE}",
+        f"-p udp -m multiport --dports 53 {CHOOSE}",
+        f"-p ipv6-icmp {CHOOSE}",
+        f"-m set --match-set EXTRUDE-a.example.6 dst {CHOOSE}",
+    ]
+
+
+def test_in_ipv6_only_who_sends_from_an_extruded_address_is_listened_to() -> None:
+    made = state({"ports": 53}, **SIX)
+    jumps = [rule for rule in chain(made, "mangle", "EXTRUDE-PREROUTING", 6) if rule.endswith("EXTRUDE-DIRECT")]
+    assert [rule.split(" -m ")[0] for rule in jumps] == ["-s 2001:db8:100:1::/64 -i lan0"]
+    own = [rule for rule in chain(made, "mangle", "EXTRUDE-OUTPUT", 6) if rule.endswith("EXTRUDE-DIRECT")]
+    assert [rule.split(" -m ")[0] for rule in own] == ["-s 2001:db8:100::10/128 ! -o lo"]
+
+
+def test_in_ipv6_main_says_by_which_link() -> None:
+    made = state({"ports": 53}, **SIX)
+    marks = [rule["mark"] for rule in made["rules"] if (rule["family"], rule["priority"]) == (6, 4220)]
+    assert marks == [0x20000000, 0x21000000, 0x22000000]
+    assert {"name": "net/ipv6/conf/dsl0/ignore_routes_with_linkdown", "value": "1", "optional": False} in made[
+        "sysctls"
+    ]
+
+
+def test_what_is_for_ipv4_only_changes_nothing_in_ipv6() -> None:
+    without, with_list = (state(*direct, **SIX, extrude_when_down="block") for direct in ((), (UPDATES,)))
+    assert [one for one in with_list["chains"] if one["family"] == 6] == [
+        one for one in without["chains"] if one["family"] == 6
+    ]
+
+
+def test_what_is_for_ipv6_only_changes_nothing_in_ipv4() -> None:
+    without, with_list = (state(*direct, **SIX) for direct in ((), ({"destination": "2001:db8:7::/48"},)))
+    assert [one for one in with_list["chains"] if one["family"] == 4] == [
+        one for one in without["chains"] if one["family"] == 4
+    ]
+
+
+def test_segments_of_ipv6_fit_a_link_too() -> None:
+    made = state({"ports": 53}, **SIX, extrude_wans=[dsl(mtu=1492), cable()])
+    assert "-i lan0 -o dsl0 -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1432" in chain(
+        made, "mangle", "EXTRUDE-FORWARD", 6
+    )
+
+
+def test_in_ipv6_a_link_that_is_no_exit_refuses() -> None:
+    made = state({"ports": 53}, **SIX, extrude_wans=[dsl(), LTE])
+    assert [rule for rule in chain(made, "filter", "EXTRUDE-FORWARD", 6) if "REJECT" in rule] == [
+        (
+            "-s 2001:db8:100:1::/64 -i lan0 -o cable0 -m mark ! --mark 0x22000000/0x3f000000"
+            " -m policy --dir out --pol none -j REJECT --reject-with icmp6-no-route"
+        )
+    ]
+    assert [rule.split()[1] for rule in chain(made, "nat", "EXTRUDE-POSTROUTING", 6)[1:]] == ["dsl0"]

@@ -45,6 +45,21 @@ def test_networks() -> None:
     assert list(map(str, match.sources)) == ["192.168.1.0/24"]
 
 
+def test_addresses_of_one_family_are_for_that_only() -> None:
+    (mixed, four, six, none, named), problems = found(
+        {"destination": ["192.0.2.1", "2001:db8::/32"], "source": "192.168.1.0/24"},
+        {"destination": "192.0.2.1"},
+        {"source": "2001:db8::1", "protocol": ["icmp", "udp"]},
+        {"protocol": "icmp"},
+        {"dscp": 1, "wan": "dsl"},
+    )
+    assert problems == []
+    for version, fitting in ((4, [mixed, four, none, named]), (6, [six, none])):
+        assert [one for one in (mixed, four, six, none, named) if one.of(version)] == fitting
+    assert list(map(str, getattr(mixed.of(4), "destinations", ()))) == ["192.0.2.1/32"]
+    assert getattr(six.of(6), "protocols", ()) == ("ipv6-icmp", "udp")
+
+
 def test_the_link_to_leave_by() -> None:
     (one, other), problems = found({"dscp": 1, "wan": "dsl"}, {"dscp": 1})
     assert problems == []
@@ -100,7 +115,7 @@ def test_nothing_follows_from_links_that_have_a_problem() -> None:
         ({}, "extrude_direct[0]: is empty, which everything fits; give some of destination, source"),
         (
             {"destination": []},
-            "extrude_direct[0].destination: is empty, which every packet fits; leave it out, or give an IPv4 address",
+            "extrude_direct[0].destination: is empty, which every packet fits; leave it out, or give an address",
         ),
         ({"source": None, "protocol": "tcp"}, "extrude_direct[0].source: is empty, which every packet fits"),
         (
@@ -113,14 +128,27 @@ def test_nothing_follows_from_links_that_have_a_problem() -> None:
         (
             {"destination": "windowsupdate.com"},
             (
-                "extrude_direct[0].destination: 'windowsupdate.com' is not an IPv4 address; give an IPv4 address or"
+                "extrude_direct[0].destination: 'windowsupdate.com' is not an IP address; give an address or"
                 " prefix, or a list of these; names go into domains"
             ),
         ),
         ({"ports": "443-80"}, "extrude_direct[0].ports: '443-80' begins after its end; give 80-443"),
         ({"port": 443}, "extrude_direct[0].port: is not known; the nearest known key is ports"),
         ({"destination": "192.0.2.1/24"}, "extrude_direct[0].destination: '192.0.2.1/24' has host bits set"),
-        ({"destination": "2001:db8::1"}, "extrude_direct[0].destination: "),
+        (
+            {"destination": ["2001:db8::1", "2001:db8::2"], "source": "192.168.1.0/24"},
+            (
+                "extrude_direct[0]: no packet has the source 192.168.1.0/24 and the destination 2001:db8::1; give"
+                " addresses of one family"
+            ),
+        ),
+        (
+            {"destination": ["192.0.2.53", "2001:db8::53"], "wan": "dsl"},
+            (
+                "extrude_direct[0].wan: dsl can't be named for 2001:db8::53: in IPv6 the router's main table says which"
+                " link; leave it out, or give IPv4 addresses only"
+            ),
+        ),
         ({"destination": ["192.0.2.1", 5]}, "extrude_direct[0].destination[1]: 5 is not a text"),
         ({"source": {"a": 1}}, "extrude_direct[0].source: a dictionary is not a text"),
         ({"protocol": "gre"}, "extrude_direct[0].protocol: 'gre' is no choice; give tcp or udp or icmp"),

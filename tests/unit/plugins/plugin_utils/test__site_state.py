@@ -355,12 +355,30 @@ def test_ipv6() -> None:
         },
         {"destination": "::/0", "table": 4218, "type": "unreachable", "nexthops": []},
     ]
-    assert [chain["table"] for chain in found["chains"] if chain["family"] == 6] == ["mangle"] * 3 + ["filter"] * 2
+    assert [chain["table"] for chain in found["chains"] if chain["family"] == 6] == [
+        *["mangle"] * 4,
+        "nat",
+        *["filter"] * 2,
+    ]
+
+
+def test_ipv6_that_is_never_direct_needs_nothing_for_it() -> None:
+    for changes in ({"extrude_when_down": "block"}, {"extrude_wans": [dsl(use="extruded"), NOT_DIRECT]}):
+        found = state(extrude_addresses=V6, extrude_lan=LANS, **changes)
+        six = [chain for chain in found["chains"] if chain["family"] == 6]
+        assert [chain["table"] for chain in six] == ["mangle"] * 3 + ["filter"] * 2
+        assert "MARK" not in str(six)
+        assert "ipv6/conf/dsl0/ignore_routes_with_linkdown" not in str(found["sysctls"])
+        rules = [rule for rule in found["rules"] if rule["family"] == 6]
+        assert [rule["priority"] for rule in rules if rule["table"] == 254] == [4210, 4290]
 
 
 def test_only_extruded_ipv6_sources_enter_a_tunnel_and_others_keep_their_way() -> None:
     found = state(extrude_addresses=V6, extrude_lan=LANS)
+    by_wans = {"family": 6, "table": 254, "suppress_ifgroup": 0}
     assert [rule for rule in found["rules"] if rule["family"] == 6] == [
+        {**by_wans, "priority": 4220, "mark": 0x21000000, "mask": 0x3F000000},
+        {**by_wans, "priority": 4220, "mark": 0x22000000, "mask": 0x3F000000},
         {"family": 6, "priority": 4210, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
         {"family": 6, "priority": 4215, "table": 4200, "destination": "2001:db8:100:1::/64"},
         {"family": 6, "priority": 4280, "table": 4200, "source": "2001:db8:100::10/128"},
@@ -368,7 +386,8 @@ def test_only_extruded_ipv6_sources_enter_a_tunnel_and_others_keep_their_way() -
         {"family": 6, "priority": 4282, "table": 4218, "source": "2001:db8:100::10/128"},
         {"family": 6, "priority": 4280, "table": 4200, "source": "2001:db8:100:1::/64"},
         {"family": 6, "priority": 4281, "table": 4217, "source": "2001:db8:100:1::/64", "standby": True},
-        {"family": 6, "priority": 4282, "table": 4218, "source": "2001:db8:100:1::/64"},
+        {**by_wans, "priority": 4282, "source": "2001:db8:100:1::/64"},
+        {"family": 6, "priority": 4283, "table": 4218, "source": "2001:db8:100:1::/64"},
         {"family": 6, "priority": 4290, "table": 254},
         {"family": 6, "priority": 4295, "table": 4200, "iif": "lo"},
         {"family": 6, "priority": 4296, "table": 4217, "iif": "lo", "standby": True},
@@ -379,7 +398,10 @@ def test_only_extruded_ipv6_sources_enter_a_tunnel_and_others_keep_their_way() -
 def test_a_router_without_an_ipv6_address_of_its_own_does_not_send_through_tunnels() -> None:
     lan = [{"interface": "lan0", "mode": "routed"}]
     found = state(extrude_addresses=["203.0.113.10", "2001:db8:100:1::/64"], extrude_lan=lan)
-    assert [rule["priority"] for rule in found["rules"] if rule["family"] == 6] == [4210, 4215, 4280, 4281, 4282]
+    assert [rule["priority"] for rule in found["rules"] if rule["family"] == 6] == [
+        *(4220, 4220, 4210, 4215),
+        *range(4280, 4284),
+    ]
 
 
 def test_a_router_without_an_ipv4_address_of_its_own_sends_by_its_wans() -> None:
