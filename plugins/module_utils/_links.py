@@ -169,7 +169,7 @@ def misnamed(wans: Iterable[Wan], hints: Mapping[str, Hint], kernel: Kernel) -> 
 
 
 def values(wans: Iterable[Wan], links: Mapping[str, Link]) -> dict[str, str]:
-    """What stands for the placeholders of the links that are up; of static ones only those without a tunnel have any."""
+    """What stands for the placeholders of the links that are up; static ones have any only without a tunnel."""
     return {
         f"{wan.name}.{word}": getattr(links[wan.name], word)
         for wan in wans

@@ -179,7 +179,11 @@ def test_a_link_that_is_dead_further_on_gets_none_of_it_and_what_it_had_goes_on_
     with watch.capture(direct, "internet", "eth0", f"udp and src portrange {port}-{port + 7}") as arrived:
         sender = sending(direct, UPDATES, port, 15)
         direct.exec("office", ["sh", "-c", f"until grep -q sport={port} /proc/net/nf_conntrack; do sleep 0.1; done"])
-        with dead_further_on(direct, gone):
+        with (
+            names.server(direct, f"isp-{gone}", NAME_SERVERS[gone], {"example": UPDATES}),
+            dead_further_on(direct, gone),
+        ):
+            assert names.ask(direct, "desk", "mail.example", NAME_SERVERS[gone]) == UPDATES  # by the other tunnel
             assert {seen(direct, node, UPDATES) for node in ("desk", "office") for _turn in range(4)} == {LINKS[left]}
         sender.communicate(timeout=60)
     ways = ways_of(arrived.lines)
