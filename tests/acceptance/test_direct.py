@@ -29,6 +29,8 @@ LIST = (
 )
 NAME_SERVERS = {"dsl": "198.18.5.2", "cable": "198.18.6.2"}
 """Of the providers, none of whose customers' networks they are in."""
+EXITS = 4237
+"""The table of the links that live."""
 SHARES = {"dsl": 62, "cable": 38}
 """Of what is received: 50 and 30 Mbit/s."""
 
@@ -176,8 +178,8 @@ def test_it_needs_no_tunnel(direct: Lab) -> None:
 def test_a_link_that_is_dead_further_on_gets_none_of_it_and_what_it_had_goes_on_elsewhere_and_stays_there(
     direct: Lab, gone: str, left: str, port: int
 ) -> None:
-    with watch.capture(direct, "internet", "eth0", f"udp and src portrange {port}-{port + 7}") as arrived:
-        sender = sending(direct, UPDATES, port, 15)
+    with watch.capture(direct, "internet", "eth0", f"udp and src portrange {port}-{port + 15}") as arrived:
+        senders = [sending(direct, UPDATES, first, 15) for first in (port, port + 8)]
         direct.exec("office", ["sh", "-c", f"until grep -q sport={port} /proc/net/nf_conntrack; do sleep 0.1; done"])
         with (
             names.server(direct, f"isp-{gone}", NAME_SERVERS[gone], {"example": UPDATES}),
@@ -185,12 +187,13 @@ def test_a_link_that_is_dead_further_on_gets_none_of_it_and_what_it_had_goes_on_
         ):
             assert names.ask(direct, "desk", "mail.example", NAME_SERVERS[gone]) == UPDATES  # by the other tunnel
             assert {seen(direct, node, UPDATES) for node in ("desk", "office") for _turn in range(4)} == {LINKS[left]}
-        sender.communicate(timeout=60)
+        for sender in senders:
+            sender.communicate(timeout=60)
     ways = ways_of(arrived.lines)
-    assert len(ways) == 8
-    assert {tuple(sources) for sources in ways.values()} <= {(LINKS[gone], LINKS[left]), (LINKS[left],)}
+    assert len(ways) == 16
+    assert {tuple(sources) for sources in ways.values()} == {(LINKS[gone], LINKS[left]), (LINKS[left],)}
     with watch.capture(direct, "internet", "eth0", f"udp and dst {UPDATES}") as arrived:
-        begin(direct, port + 10)
+        begin(direct, port + 20)
     assert used(arrived.lines) == set(LINKS.values())
 
 
@@ -212,3 +215,19 @@ def test_nothing_moves_because_of_the_colo_and_all_links_go_on(direct: Lab, sign
     ways = ways_of(arrived.lines)
     assert {port: len(sources) for port, sources in ways.items()} == dict.fromkeys(ways, 1)
     assert used(arrived.lines) == set(LINKS.values())
+
+
+@pytest.mark.long
+def test_a_link_without_a_tunnel_counts_as_alive_while_it_is_up_and_the_colo_is_reached(direct: Lab) -> None:
+    base = listed(*LIST)
+    dsl, cable = base["extrude_wans"]
+    tunnels = {"colo": ("ex1-dsl",), "office": ("ex-dsl",)}
+    with brought(direct, {**base, "extrude_wans": [dsl, {**cable, "use": "direct"}]}, tunnels):
+        assert sessions.ways(direct, "office", "default", EXITS).keys() == {"dsl0", "cable0"}
+        with sessions.tunnels_down(direct, tunnels):
+            assert sessions.ways(direct, "office", "default", EXITS) == {}
+            assert seen(direct, "desk", UPDATES) in LINKS.values()
+        direct.exec("office", ["sh", "-c", "ip link set cable0 down && extrude apply"])
+        assert sessions.ways(direct, "office", "default", EXITS).keys() == {"dsl0"}
+        direct.exec("office", ["sh", "-c", "ip link set cable0 up && extrude apply"])
+        assert sessions.ways(direct, "office", "default", EXITS).keys() == {"dsl0", "cable0"}
