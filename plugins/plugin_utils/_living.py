@@ -7,8 +7,9 @@ BIRD fills two kinds of tables for it. One has the links whose tunnels live, for
 each link, is empty while that link's tunnel lives, and then has the way by another's: what is direct by the dead link
 finds it first. The kernel forgets a masqueraded connection that leaves elsewhere, so the next packet begins a new one.
 
-BFD says that a link lives, but only a session says that another does. When the far end's BIRD goes, sessions close
-before BFD is silent, and when it is back they come up after BFD; so nothing moves because of the colo.
+BFD or a session says that a link lives, but only a session that another does. When the far end's BIRD goes, sessions
+close before BFD is silent, and when it is back they come up after BFD; so nothing moves because of the colo. Nor does
+it when this end's BIRD is started again: the unit enables these tables when the sessions are up.
 
 This plugin util is **PRIVATE** to the collection.
 """
@@ -28,11 +29,14 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._bird import (
 )
 from ansible_collections.multihome.extrude.plugins.plugin_utils._marks import DIRECT, MASK, direct_mark
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain, inside, tiers
-from ansible_collections.multihome.extrude.plugins.plugin_utils._types import MAX_SLOT
+from ansible_collections.multihome.extrude.plugins.plugin_utils._types import DETECT, MAX_SLOT
 
 if TYPE_CHECKING:
     from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site, Wan
 
+SLOWEST = 1000
+"""A link with a `detect` above this needs longer to be found alive again than the sessions of others, after a restart
+of the colo's BIRD; so nothing leaves it that is under way."""
 RULES = 19
 """Before the rules that lead to the links whether they live or not."""
 
@@ -64,10 +68,16 @@ protocol pipe others{slot}_pipe {{
   table live4;
   peer table others{slot};
   import none;
-  export where source = RTS_BGP && ({sessions});
+  export filter {{
+    if source != RTS_BGP then reject;
+    if proto = "{tunnel}" then {{ preference = {best}; accept; }}
+    if {sessions} then accept;
+    reject;
+  }};
 }}
 protocol kernel others{slot}_kernel {{
-  ipv4 {{ table others{slot}; import none; export where source = RTS_BGP; }};
+  disabled;
+  ipv4 {{ table others{slot}; import none; export where source = RTS_BGP && proto != "{tunnel}"; }};
   kernel table {table};
   scan time {scan};
   metric {metric};
@@ -108,7 +118,8 @@ def _witnesses(site: Site, wan: Wan) -> list[Wan]:
 
     That a link without a tunnel lives nobody knows. It is taken for alive while the colo is reached by another link.
     """
-    if not (site.has_exit_table and wan.has_tunnel and 4 in site.versions):
+    is_told = wan.has_tunnel and (wan.detect or DETECT) <= SLOWEST
+    if not (site.has_exit_table and is_told and 4 in site.versions):
         return []
     others = site.tunnelled if any(not one.has_tunnel for one in site.exits) else site.exits
     return [one for one in others if one != wan]

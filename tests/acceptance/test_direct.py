@@ -197,18 +197,20 @@ def test_a_link_that_is_dead_further_on_gets_none_of_it_and_what_it_had_goes_on_
     assert used(arrived.lines) == set(LINKS.values())
 
 
-@pytest.mark.parametrize(("signal", "port"), [("TERM", 20500), ("KILL", 20600)])
-def test_nothing_moves_because_of_the_colo_and_all_links_go_on(direct: Lab, signal: str, port: int) -> None:
+@pytest.mark.parametrize(
+    ("host", "signal", "port"), [("colo", "TERM", 20500), ("colo", "KILL", 20600), ("office", "KILL", 20700)]
+)
+def test_nothing_moves_because_of_bird_and_all_links_go_on(direct: Lab, host: str, signal: str, port: int) -> None:
     """Stopped in order it stays away, killed it comes back at once."""
     with watch.capture(direct, "internet", "eth0", f"udp and dst {UPDATES}") as arrived:
         sender = sending(direct, UPDATES, port, 12)
         direct.exec("office", ["sh", "-c", f"until grep -q sport={port} /proc/net/nf_conntrack; do sleep 0.1; done"])
         if signal == "TERM":
-            direct.exec("colo", ["systemctl", "stop", sessions.UNIT])
+            direct.exec(host, ["systemctl", "stop", sessions.UNIT])
             for link in LINKS:
                 sessions.wait_down(direct, "office", f"ex-{link}")
         else:
-            direct.exec("colo", ["systemctl", "kill", "--signal=KILL", sessions.UNIT])
+            direct.exec(host, ["systemctl", "kill", "--signal=KILL", sessions.UNIT])
         begin(direct, port + 10)
         sessions.wait_up(direct)
         sender.communicate(timeout=60)

@@ -35,7 +35,7 @@ def living(found: Vars) -> Vars:
 
 def witnesses(found: Vars) -> dict[str, list[str]]:
     """For each link that connections leave when it is dead, the tunnels by which they may."""
-    ways = re.findall(r"protocol static 'ex-(\w+)\.lives'.*?RTS_BGP && \((.*?)\);", text(found), re.DOTALL)
+    ways = re.findall(r"protocol static 'ex-(\w+)\.lives'.*?if (proto = [^{]*) then accept;", text(found), re.DOTALL)
     return {link: re.findall(r'"ex-(\w+)"', sessions) for link, sessions in ways}
 
 
@@ -64,7 +64,16 @@ def test_a_connection_leaves_a_dead_link_when_another_has_a_session() -> None:
     assert witnesses(found) == {"dsl": ["cable"], "cable": ["dsl"]}
     first = text(found).partition("protocol static 'ex-dsl.lives' {")[2]
     assert "import filter { preference = 1000; accept; }; };\n  route 0.0.0.0/0 via 10.254.0.0 bfd;" in first
-    assert "{ table others1; import none; export where source = RTS_BGP; };" in first
+    assert 'if proto = "ex-dsl" then { preference = 1000; accept; }' in first
+    kernel = '{ table others1; import none; export where source = RTS_BGP && proto != "ex-dsl"; };'
+    assert f"  disabled;\n  ipv4 {kernel}\n  kernel table 4238;\n" in first
+
+
+def test_what_is_under_way_stays_on_a_link_that_is_told_dead_or_alive_slowly() -> None:
+    found = state(extrude_wans=[dsl(detect=1000), cable(detect=1001)])
+    assert witnesses(found) == {"dsl": ["cable"]}
+    assert living(found) == {"0x21000000": 4238, "0x20000000": 4237}
+    assert "cable.by.cable" in text(found)
 
 
 def test_a_link_without_a_tunnel_lives_while_any_tunnel_does_and_it_is_up() -> None:
