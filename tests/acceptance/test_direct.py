@@ -223,6 +223,7 @@ def test_nothing_moves_because_of_bird_and_all_links_go_on(direct: Lab, host: st
 def test_a_link_without_a_tunnel_counts_as_alive_while_it_is_up_and_the_colo_is_reached(direct: Lab) -> None:
     base = listed(*LIST)
     dsl, cable = base["extrude_wans"]
+    del cable["detect"]
     tunnels = {"colo": ("ex1-dsl",), "office": ("ex-dsl",)}
     with brought(direct, {**base, "extrude_wans": [dsl, {**cable, "use": "direct"}]}, tunnels):
         assert sessions.ways(direct, "office", "default", EXITS).keys() == {"dsl0", "cable0"}
