@@ -47,8 +47,9 @@ def bind(state: Plain, values: Mapping[str, str], absent: Collection[str] = (), 
 
 
 def is_open(state: Plain) -> bool:
-    """Whether a state has placeholders."""
-    return bool(state.get("endpoints")) or any("address" not in link for link in _items(state, "links"))
+    """Whether a state may have placeholders: of links, dynamic ones or such without a tunnel, or of endpoints."""
+    links = _items(state, "links")
+    return bool(state.get("endpoints")) or any("address" not in link or link.get("use") == "direct" for link in links)
 
 
 def devices_of(state: Plain) -> set[str]:

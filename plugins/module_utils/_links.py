@@ -169,11 +169,11 @@ def misnamed(wans: Iterable[Wan], hints: Mapping[str, Hint], kernel: Kernel) -> 
 
 
 def values(wans: Iterable[Wan], links: Mapping[str, Link]) -> dict[str, str]:
-    """What stands for the placeholders of the dynamic links that are up."""
+    """What stands for the placeholders of the links that are up; static ones have any only without a tunnel."""
     return {
         f"{wan.name}.{word}": getattr(links[wan.name], word)
         for wan in wans
-        if wan.address is None and not links[wan.name].reason
+        if (wan.address is None or wan.use == "direct") and not links[wan.name].reason
         for word in ("device", "address", "gateway", "network")
     }
 

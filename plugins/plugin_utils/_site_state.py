@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ansible_collections.multihome.extrude.plugins.plugin_utils import _endpoint
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _endpoint, _living
 from ansible_collections.multihome.extrude.plugins.plugin_utils._bird import file_name, site_files
 from ansible_collections.multihome.extrude.plugins.plugin_utils._chains import joined
 from ansible_collections.multihome.extrude.plugins.plugin_utils._domains import resolvers, sets
@@ -82,6 +82,7 @@ def site_state(site: Site, colo: Colo) -> Plain:
         ],
         "files": [
             *site_files(site, colo),
+            *_living.files(site, colo),
             *standby_files(file_name(site), rules),
             *_endpoint.site_files(site, colo),
         ],
@@ -115,8 +116,9 @@ def _shaping(site: Site) -> Plain:
 def _own_tables(site: Site) -> list[int]:
     """The tables that a colo has not."""
     return [
-        *([site.numbers.direct] if _has_exit_table(site) else []),
+        *([site.numbers.direct] if site.has_exit_table else []),
         *(site.numbers.wan(wan.slot) for wan in site.wans),
+        *_living.tables(site),
     ]
 
 
@@ -166,13 +168,9 @@ def _wan_routes(site: Site) -> Iterator[Plain]:
         yield route(DEFAULT[4], table, [{**device, "gateway": wan.router}])
 
 
-def _has_exit_table(site: Site) -> bool:
-    return bool(site.listed(4)) or site.chooses_exits
-
-
 def _direct_routes(site: Site) -> Iterator[Plain]:
     """The table of the exits together: what is kept off the tunnels leaves by these, by their weights."""
-    if not _has_exit_table(site):
+    if not site.has_exit_table:
         return
     for wan in site.exits:
         # the kernel takes a gateway that it finds in this table; two links may have gateways of one address
@@ -224,12 +222,14 @@ def _rules(site: Site, colo: Colo) -> Iterator[Plain]:
     """Which table a packet goes by, the first that matches (the last part of a priority says its job).
 
     10: to what main has a route for, but for the default and the WANs' own networks. 15: to hosts that own an
-    extruded address. 20: direct connections by their WAN, and those that have none yet by any; in IPv6 by main's. 30:
-    from a WAN's own address by that WAN, and from the end of its tunnel where that is encrypted. 41 to 56: slots of
-    packet mode. 80 to 98: what belongs to the extruded space, in steps. All else keeps the way that main has, so that
-    addresses and uplinks that the inventory does not know go on working.
+    extruded address. 19: direct connections away from a dead WAN, and those that have none yet by those that live. 20:
+    direct connections by their WAN, and those that have none yet by any; in IPv6 by main's. 30: from a WAN's own
+    address by that WAN, and from the end of its tunnel where that is encrypted. 41 to 56: slots of packet mode. 80 to
+    98: what belongs to the extruded space, in steps. All else keeps the way that main has, so that addresses and
+    uplinks that the inventory does not know go on working.
     """
     first = site.numbers.priority
+    yield from _living.rules(site)
     for wan in site.wans:
         by_wan = {"family": 4, "table": site.numbers.wan(wan.slot)}
         yield {**by_wan, "priority": first + 20, "mark": direct_mark(wan.slot), "mask": MASK}

@@ -35,8 +35,8 @@ UDP_HEADER = 8
 """Bytes around ESP behind NAT (RFC 3948)."""
 MAX_SLOT = 16
 MAX_SITE_ID = 4095
-TABLES_USED = 36
-"""The tables of a host are those from `table` to `table` + 36."""
+TABLES_USED = 53
+"""The tables of a host are those from `table` to `table` + 53."""
 PRIORITIES_USED = 100
 """The rules of a host have the priorities from `priority` to `priority` + 99."""
 LONGEST_IN_DEVICE = 11
@@ -92,6 +92,15 @@ class Numbers:
     def wan(self, slot: int) -> int:
         """The table of the WAN with that slot itself."""
         return self.table + 20 + slot
+
+    @property
+    def exits(self) -> int:
+        """The table of a site's links whose tunnels live, for what is kept off the tunnels; BIRD fills it."""
+        return self.table + 37
+
+    def others(self, slot: int) -> int:
+        """The table that has a way while the WAN with that slot is dead, and another lives; BIRD fills it."""
+        return self.table + 37 + slot
 
     @property
     def shared(self) -> list[int]:
@@ -209,6 +218,12 @@ class Wan:
     def device(self) -> str:
         """Its network device, in a state of the site."""
         return f"{{{self.name}.device}}" if self.dynamic else self.interface
+
+    @property
+    def ready_device(self) -> str:
+        """Its network device, in a text of a state of the site that has no line for it while it is down; of a static
+        link only where it has no tunnel."""
+        return f"{{{self.name}.device}}"
 
     @property
     def source(self) -> str:
@@ -451,6 +466,11 @@ class Site:
     def chooses_exits(self) -> bool:
         """Whether what leaves without a tunnel has a table of the exits: where main could take another link."""
         return not self.blocks(4) and len(self.exits) < len(self.wans)
+
+    @property
+    def has_exit_table(self) -> bool:
+        """Whether something of it leaves by the table of the exits."""
+        return bool(self.listed(4)) or self.chooses_exits
 
     def left(self, version: int) -> list[int]:
         """The tables of what is left to do when no tunnel lives; without any main decides. In IPv6 it is asked before

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -27,6 +29,8 @@ LIST = (
 )
 NAME_SERVERS = {"dsl": "198.18.5.2", "cable": "198.18.6.2"}
 """Of the providers, none of whose customers' networks they are in."""
+EXITS = 4237
+"""The table of the links that live."""
 SHARES = {"dsl": 62, "cable": 38}
 """Of what is received: 50 and 30 Mbit/s."""
 
@@ -49,6 +53,45 @@ def direct(deployed: Lab) -> Iterator[Lab]:
 def seen(lab: Lab, node: str, address: str, *options: str) -> str:
     """The source that a web server with this address sees."""
     return traffic.fetch(lab, node, f"http://{address}/ip", *options)
+
+
+def sending(lab: Lab, to: str, port: int, seconds: float) -> subprocess.Popen[str]:
+    """Send from 8 ports of the desk, from this one on."""
+    sender = SENDER.replace(INTERNET_ADDRESS, to)
+    return lab.popen("desk", ["python3", "-c", sender, "192.168.10.2", str(port), str(seconds)])
+
+
+def begin(lab: Lab, port: int) -> None:
+    """Begin so many connections at the desk, from this port on, that each link has some that may have any."""
+    sender = traffic.SENDER.replace("20000", str(port))
+    lab.exec("desk", ["python3", "-c", sender, "192.168.10.2", UPDATES, "40", "1"])
+
+
+def ways_of(lines: Iterable[str]) -> dict[str, list[str]]:
+    """The sources that a capture saw one after another, by port."""
+    ways: dict[str, list[str]] = defaultdict(list)
+    for line in lines:
+        found = re.search(r"([\d.]+)\.(20\d\d\d) > ", line)
+        if found and ways[found[2]][-1:] != [found[1]]:
+            ways[found[2]].append(found[1])
+    return ways
+
+
+def used(lines: Iterable[str]) -> set[str]:
+    """All sources that a capture saw."""
+    return {source for sources in ways_of(lines).values() for source in sources}
+
+
+@contextmanager
+def dead_further_on(lab: Lab, link: str) -> Iterator[None]:
+    """Lose all packets on a link for the body; its interface stays up."""
+    lab.cut(link, black_hole=True)
+    try:
+        sessions.wait_down(lab, "office", f"ex-{link}")
+        yield
+    finally:
+        lab.heal(link)
+        sessions.wait_up(lab)
 
 
 @pytest.mark.core
@@ -97,23 +140,17 @@ def test_a_provider_s_name_server_is_asked_by_its_own_link(direct: Lab, link: st
 
 
 def test_a_changed_list_moves_no_connection_that_is_under_way(direct: Lab) -> None:
-    senders = [
-        direct.popen("desk", ["python3", "-c", SENDER.replace(INTERNET_ADDRESS, to), "192.168.10.2", port, "40"])
-        for to, port in ((UPDATES, "20050"), (INTERNET_ADDRESS, "20060"))
-    ]
+    senders = [sending(direct, to, port, 40) for to, port in ((UPDATES, 20050), (INTERNET_ADDRESS, 20060))]
     with watch.capture(direct, "internet", "eth0", "udp and src portrange 20050-20069") as arrived:
         direct.exec("office", ["sh", "-c", "until grep -q sport=2006 /proc/net/nf_conntrack; do sleep 0.1; done"])
         modules.bring(direct, listed({"destination": INTERNET_ADDRESS}))
         for sender in senders:
             sender.communicate(timeout=90)
-    ways = defaultdict(set)
-    for line in arrived.lines:
-        if found := re.search(r"([\d.]+)\.(200[56]\d) > ", line):
-            ways[found[2]].add(found[1])
+    ways = ways_of(arrived.lines)
     assert len(ways) == 16
-    assert all(len(sources) == 1 for sources in ways.values()), ways
-    assert all(sources <= set(LINKS.values()) for port, sources in ways.items() if port < "20060")
-    assert all(sources == {ROUTER_ADDRESS} for port, sources in ways.items() if port >= "20060")
+    assert all(len(set(sources)) == 1 for sources in ways.values()), ways
+    assert all(set(sources) <= set(LINKS.values()) for port, sources in ways.items() if port < "20060")
+    assert all(set(sources) == {ROUTER_ADDRESS} for port, sources in ways.items() if port >= "20060")
     assert seen(direct, "desk", INTERNET_ADDRESS) in LINKS.values()
     assert seen(direct, "desk", UPDATES) == ROUTER_ADDRESS
     modules.bring(direct, listed(*LIST))
@@ -134,3 +171,66 @@ def test_it_needs_no_tunnel(direct: Lab) -> None:
     with sessions.tunnels_down(direct):
         assert seen(direct, "desk", UPDATES) in LINKS.values()
     assert seen(direct, "desk", UPDATES) in LINKS.values()
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(("gone", "left", "port"), [("dsl", "cable", 20300), ("cable", "dsl", 20400)])
+def test_a_link_that_is_dead_further_on_gets_none_of_it_and_what_it_had_goes_on_elsewhere_and_stays_there(
+    direct: Lab, gone: str, left: str, port: int
+) -> None:
+    with watch.capture(direct, "internet", "eth0", f"udp and src portrange {port}-{port + 15}") as arrived:
+        senders = [sending(direct, UPDATES, first, 15) for first in (port, port + 8)]
+        direct.exec("office", ["sh", "-c", f"until grep -q sport={port} /proc/net/nf_conntrack; do sleep 0.1; done"])
+        with (
+            names.server(direct, f"isp-{gone}", NAME_SERVERS[gone], {"example": UPDATES}),
+            dead_further_on(direct, gone),
+        ):
+            assert names.ask(direct, "desk", "mail.example", NAME_SERVERS[gone]) == UPDATES  # by the other tunnel
+            assert {seen(direct, node, UPDATES) for node in ("desk", "office") for _turn in range(4)} == {LINKS[left]}
+        for sender in senders:
+            sender.communicate(timeout=60)
+    ways = ways_of(arrived.lines)
+    assert len(ways) == 16
+    assert {tuple(sources) for sources in ways.values()} == {(LINKS[gone], LINKS[left]), (LINKS[left],)}
+    with watch.capture(direct, "internet", "eth0", f"udp and dst {UPDATES}") as arrived:
+        begin(direct, port + 20)
+    assert used(arrived.lines) == set(LINKS.values())
+
+
+@pytest.mark.parametrize(
+    ("host", "signal", "port"), [("colo", "TERM", 20500), ("colo", "KILL", 20600), ("office", "KILL", 20700)]
+)
+def test_nothing_moves_because_of_bird_and_all_links_go_on(direct: Lab, host: str, signal: str, port: int) -> None:
+    """Stopped in order it stays away, killed it comes back at once."""
+    with watch.capture(direct, "internet", "eth0", f"udp and dst {UPDATES}") as arrived:
+        sender = sending(direct, UPDATES, port, 12)
+        direct.exec("office", ["sh", "-c", f"until grep -q sport={port} /proc/net/nf_conntrack; do sleep 0.1; done"])
+        if signal == "TERM":
+            direct.exec(host, ["systemctl", "stop", sessions.UNIT])
+            for link in LINKS:
+                sessions.wait_down(direct, "office", f"ex-{link}")
+        else:
+            direct.exec(host, ["systemctl", "kill", "--signal=KILL", sessions.UNIT])
+        begin(direct, port + 10)
+        sessions.wait_up(direct)
+        sender.communicate(timeout=60)
+    ways = ways_of(arrived.lines)
+    assert {port: len(sources) for port, sources in ways.items()} == dict.fromkeys(ways, 1)
+    assert used(arrived.lines) == set(LINKS.values())
+
+
+@pytest.mark.long
+def test_a_link_without_a_tunnel_counts_as_alive_while_it_is_up_and_the_colo_is_reached(direct: Lab) -> None:
+    base = listed(*LIST)
+    dsl, cable = base["extrude_wans"]
+    del cable["detect"]
+    tunnels = {"colo": ("ex1-dsl",), "office": ("ex-dsl",)}
+    with brought(direct, {**base, "extrude_wans": [dsl, {**cable, "use": "direct"}]}, tunnels):
+        assert sessions.ways(direct, "office", "default", EXITS).keys() == {"dsl0", "cable0"}
+        with sessions.tunnels_down(direct, tunnels):
+            assert sessions.ways(direct, "office", "default", EXITS) == {}
+            assert seen(direct, "desk", UPDATES) in LINKS.values()
+        direct.exec("office", ["sh", "-c", "ip link set cable0 down && extrude apply"])
+        assert sessions.ways(direct, "office", "default", EXITS).keys() == {"dsl0"}
+        direct.exec("office", ["sh", "-c", "ip link set cable0 up && extrude apply"])
+        assert sessions.ways(direct, "office", "default", EXITS).keys() == {"dsl0", "cable0"}

@@ -103,6 +103,16 @@ def test_a_state_without_placeholders_is_taken_as_it_is() -> None:
     assert bind(closed, {}) == closed
 
 
+def test_a_static_link_without_a_tunnel_may_have_lines_while_it_is_up() -> None:
+    link = {"wan": "own", "interface": "own0", "address": "100.64.9.2"}
+    state = {"links": [link], "files": [{"path": "a", "content": "a\nb {own.device}\n"}]}
+    assert not is_open(state)
+    opened = {**state, "links": [{**link, "use": "direct"}]}
+    assert is_open(opened)
+    assert bind(opened, {"own.device": "own0"})["files"][0]["content"] == "a\nb own0\n"
+    assert bind(opened, {})["files"][0]["content"] == "a\n"
+
+
 def test_an_endpoint_is_filled_at_the_colo() -> None:
     state = {"endpoints": ["dsl"], "tunnels": [{"name": "ex1-dsl", "remote": "{dsl.endpoint}"}]}
     assert is_open(state)

@@ -133,6 +133,12 @@ def test_a_static_link_with_its_address_is_up_and_fills_no_placeholder() -> None
     assert _links.values([FIBRE], found) == {}
 
 
+def test_a_static_link_without_a_tunnel_fills_that_of_its_device() -> None:
+    wan = replace(FIBRE, use="direct")
+    found = _links.find([wan], {}, kernel(Local("eth2", "192.0.2.2", 24)))
+    assert _links.values([wan], found)["fibre.device"] == "eth2"
+
+
 def test_the_values_of_a_link_that_is_up() -> None:
     found = _links.find([VDSL], {}, kernel(Local("ppp0", "100.64.0.7", 32, "100.64.0.1")))
     assert _links.values([VDSL], found) == {

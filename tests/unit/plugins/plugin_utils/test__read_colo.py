@@ -111,7 +111,7 @@ def test_a_colo_with_numbers_of_its_own() -> None:
             "extrude_ipsec_pool: 10.252.0.0/15 overlaps 10.252.0.0/14 of the same colo; give a private prefix",
         ),
         ({"extrude_inside_pool": "10.252.0.0/15", "extrude_ipsec_pool": "10.254.0.0/15"}, None),
-        ({"extrude_table": 254}, "extrude_table: 254 is out of range; give a whole number from 256 to 4294967259"),
+        ({"extrude_table": 254}, "extrude_table: 254 is out of range; give a whole number from 256 to 4294967242"),
         (
             {"extrude_rule_priority": 32700},
             "extrude_rule_priority: 32700 is out of range; give a whole number from 1 to 32666",

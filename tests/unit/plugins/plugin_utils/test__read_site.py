@@ -113,7 +113,7 @@ def test_a_list_of_one_colo_and_what_later_versions_use_left_empty() -> None:
             ),
         ),
         ({"extrude_when_down": "drop"}, "extrude_when_down: 'drop' is no choice; give direct or block"),
-        ({"extrude_table": 1}, "extrude_table: 1 is out of range; give a whole number from 256 to 4294967259"),
+        ({"extrude_table": 1}, "extrude_table: 1 is out of range; give a whole number from 256 to 4294967242"),
         (
             {"extrude_rule_priority": 0},
             "extrude_rule_priority: 0 is out of range; give a whole number from 1 to 32666",
