@@ -93,8 +93,8 @@ class Guards:
         What waits already keeps what stood before its first change, and gets more time.
         """
         before = {guarded.owner: guarded for guarded in self.load()}
-        self.hold([self._guarded(before.get(owner), owner, former) for owner, former in formers.items()], seconds)
         try:
+            self.hold([self._guarded(before.get(owner), owner, former) for owner, former in formers.items()], seconds)
             yield
         except BaseException:
             self._write({owner: before.get(owner) for owner in formers})
