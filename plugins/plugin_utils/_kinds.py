@@ -197,8 +197,9 @@ COLO_INTERFACE = text(
     " the colo's firewall knows our tunnels",
 )
 INTERFACES = text(
-    r"(?!lo$|ex[0-9]*-)[A-Za-z0-9_]([A-Za-z0-9_.-]{0,14}|[A-Za-z0-9_.-]{0,13}\*)",
-    "a network device, or a pattern of devices such as ppp*: up to 15 of the characters A-Z a-z 0-9 _ . - and a *",
+    r"(?!lo$|ex[0-9]*(?:-|\*$)|e\*$)[A-Za-z0-9_]([A-Za-z0-9_.-]{0,14}|[A-Za-z0-9_.-]{0,13}\*)",
+    "a network device, or a pattern of devices such as ppp*: up to 15 of the characters A-Z a-z 0-9 _ . - and a *,"
+    " and neither lo nor one of our tunnels (ex-*)",
 )
 ADDRESS4 = network("one IPv4 address", lambda value: _address.single(value, 4))
 LINK_ADDRESS = network("an IPv4 address, with the prefix length of the link where it has one", _address.interface4)

@@ -49,9 +49,15 @@ OPTIONAL = (
 )
 """Variables of colos and sites that may be left out; of the others each is missed where it is misspelt."""
 
-OF_COLOS = ("extrude_services",)
+FOR_A_RUN = ("extrude_ipsec_new_authority", "extrude_ipsec_renew")
+"""What is given to a run with ``-e``, and so to all hosts."""
+OF_COLOS = (
+    *("extrude_inside_pool", "extrude_inside_pool6", "extrude_ipsec_ca", "extrude_ipsec_ca_passphrase"),
+    *("extrude_ipsec_certificate_days", "extrude_ipsec_pool", "extrude_services"),
+)
 OF_SITES = (
-    *("extrude_addresses", "extrude_direct", "extrude_forwards", "extrude_lan", "extrude_limit"),
+    *("extrude_addresses", "extrude_direct", "extrude_forwards", "extrude_ipsec", "extrude_ipsec_auth"),
+    *("extrude_ipsec_esp", "extrude_ipsec_ike", "extrude_ipsec_psk", "extrude_lan", "extrude_limit"),
     *("extrude_peers", "extrude_pins", "extrude_wans"),
 )
 """Variables that a host of the other kind never looks at."""
@@ -68,7 +74,8 @@ def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> In
         problems.add(name, "groups", "is in extrude_colos and in extrude_sites; a host can be only one of them")
     readers = {name: Reader(name, hostvars[name], problems) for name in [*colos, *sites]}
     for reader in readers.values():
-        reader.refuse_misspelt(OPTIONAL, SETTINGS)
+        reader.refuse_misspelt((*OPTIONAL, *FOR_A_RUN), SETTINGS)
+        reader.refuse_unknown("extrude_ipsec", (*OPTIONAL, *FOR_A_RUN))
     inventory = Inventory(
         colos={name: read_colo(readers[name]) for name in colos},
         sites={name: read_site(readers[name], colos) for name in sites},

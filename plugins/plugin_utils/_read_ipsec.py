@@ -21,11 +21,14 @@ CA = "extrude_ipsec_ca"
 PASSPHRASE = "extrude_ipsec_ca_passphrase"
 DAYS = "extrude_ipsec_certificate_days"
 METHOD = _kinds.choice("psk", "certificate")
-FOLDER = _kinds.text(r"/.*[^/]", "the absolute path of a folder on the controller, which holds the authority")
+FOLDER = _kinds.text(
+    r"/.*[^/]", "the absolute path of a folder on the controller, which holds the authority, without a slash at its end"
+)
 LIFETIME = _kinds.integer(3, 1825)
 SHORTEST = 20
 """Characters: who has heard one connection being made can try all shorter ones at leisure (RFC 7296 section 2.15)."""
-_SECRET = re.compile(rf"[ -~]{{{SHORTEST},256}}")
+LONGEST = 256
+_SECRET = re.compile(rf"[ -~]{{{SHORTEST},{LONGEST}}}")
 
 # keys for encryption alone and for IKE; then a group, and what strongSwan 6 can exchange beside it (RFC 9370)
 _CIPHER = r"(?:aes(?:128|192|256)gcm16|chacha20poly1305)"
@@ -48,6 +51,10 @@ def read_certified(reader: Reader, wans: Sequence[Wan]) -> bool:
     encrypted = [wan for wan in wans if wan.ipsec]
     if (encrypted and not certified) or not reader.lacks(PSK):
         reader.read(PSK, SECRET)
+    if certified and wans and not encrypted:
+        reader.problem(
+            AUTH, "certificate, and no link is encrypted; give extrude_ipsec: true, or ipsec: true to a link"
+        )
     return certified and bool(encrypted)
 
 
@@ -81,10 +88,12 @@ def _secret(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("is not a text")
     if not _SECRET.fullmatch(value):
-        raise ValueError(f"has {len(value)} characters, or some that are not printable ASCII")
+        if SHORTEST <= len(value) <= LONGEST:
+            raise ValueError("has characters that are not printable ASCII (a line end?)")
+        raise ValueError(f"has {len(value)} characters")
     return str(value)
 
 
-LONG_ENOUGH = f"kept in a vault: {SHORTEST} to 256 printable ASCII characters"
+LONG_ENOUGH = f"kept in a vault: {SHORTEST} to {LONGEST} printable ASCII characters"
 SECRET = _kinds.Kind(f"the secret of the site, {LONG_ENOUGH}", _secret, "")
 SECRET_OF_CA = _kinds.Kind(f"the passphrase of the authority's key, {LONG_ENOUGH}", _secret, "")

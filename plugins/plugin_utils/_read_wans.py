@@ -31,7 +31,10 @@ SLOT = _kinds.integer(1, MAX_SLOT)
 INTERFACE = replace(
     _kinds.INTERFACE, allowed=f"{_kinds.INTERFACE.allowed}; a pattern is for links without address and gateway"
 )
-MATCH = _kinds.text(r"[!-~]{1,64}", "the ipparam or linkname of pppd: 1 to 64 characters without blanks")
+MATCH = _kinds.text(
+    r"[!-~]{1,64}",
+    "the ipparam or linkname of pppd, or NetworkManager's name of the connection: 1 to 64 characters without blanks",
+)
 WEIGHT = _kinds.integer(1, 255)
 METRIC = _kinds.integer(1, 255)
 # 576 is what every IPv4 host has to take (RFC 791), 9216 the largest frame that network cards commonly carry
@@ -55,6 +58,7 @@ def read_wans(reader: Reader) -> tuple[Wan, ...]:
         reader.problem("extrude_wans", f"has {len(wans)} links; give 1 to {MAX_SLOT}")
     _once(reader, "name", ((wan, wan.name) for wan in wans))
     _once(reader, "interface", ((wan, wan.interface if wan.match is None else "") for wan in wans))
+    _check_patterns(reader, wans)
     _once(reader, "match", ((wan, wan.match or "") for wan in wans))
     _once(reader, "slot", ((wan, wan.slot) for wan in wans))
     if len(reader.problems) == before:
@@ -68,6 +72,28 @@ def read_wans(reader: Reader) -> tuple[Wan, ...]:
                 _check_tier(reader, [wan for wan in some if wan.metric == metric], rates)
         _read_shape.check_shape(reader, shape, wans)
     return wans
+
+
+def _check_patterns(reader: Reader, wans: Sequence[Wan]) -> None:
+    """Note each link that would take what another's pattern means: only what pppd calls them tells them apart."""
+    for index, wan in enumerate(wans):
+        for other in wans[:index]:
+            lacking, there = (other, wan) if wan.match else (wan, other)
+            unlike = wan.interface != other.interface or bool(wan.match) != bool(other.match)
+            if unlike and not lacking.match and _meet(wan.interface, other.interface):
+                meant = f"{there.path}.interface is {_kinds.describe(there.interface)}, which means the same devices"
+                reader.note(
+                    f"{lacking.path}.match", f"is missing: {meant}; give each a pattern, and what pppd calls it"
+                )
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether some device fits both, of which at least one is a pattern."""
+    starts = one.rstrip("*"), other.rstrip("*")
+    if "*" not in one + other or not all(starts):
+        return False
+    (longer, shorter) = (one, other) if len(starts[0]) >= len(starts[1]) else (other, one)
+    return longer.startswith(shorter.rstrip("*")) and ("*" in shorter or longer.rstrip("*") == shorter)
 
 
 def _check_tier(reader: Reader, tier: Sequence[Wan], rates: Sequence[str]) -> None:
@@ -102,12 +128,14 @@ def _read_wan(reader: Reader, index: int, ipsec: bool, shape: _read_shape.Wanted
             reader.problem(key, "is for the tunnel of a link, and one with use direct has none; leave one of both out")
     up, down = (reader.read(key, _kinds.RATE, None) for key in ("up", "down"))
     encrypted = use != "direct" and _read_ipsec(reader, ipsec, nat)
+    name = reader.read("name", NAME)
+    interface = reader.read("interface", _kinds.INTERFACES if dynamic else INTERFACE)
     return Wan(
         path=f"extrude_wans[{index}]",
-        name=reader.read("name", NAME),
-        interface=reader.read("interface", _kinds.INTERFACES if dynamic else INTERFACE),
+        name=name,
+        interface=interface,
         dynamic=dynamic,
-        match=_read_match(reader, dynamic),
+        match=_read_match(reader, dynamic, interface),
         slot=reader.read("slot", SLOT, index + 1 if index < MAX_SLOT else 0),
         address=address or _address.NOWHERE,
         gateway=gateway or _address.NOWHERE,
@@ -147,14 +175,17 @@ def _read_addresses(reader: Reader) -> tuple[IPNetwork | None, IPNetwork | None]
 def _read_one_of_both(reader: Reader, key: str, kind: _kinds.Kind[IPNetwork | None]) -> IPNetwork | None:
     """Read an address that goes with another one."""
     unless = "or neither address nor gateway where the provider gives them"
-    return reader.read(key, replace(kind, allowed=f"{kind.allowed}, {unless}") if reader.lacks(key) else kind)
+    return reader.read(key, replace(kind, allowed=f"{kind.allowed}, {unless}"))
 
 
-def _read_match(reader: Reader, dynamic: bool) -> str | None:
+def _read_match(reader: Reader, dynamic: bool, interface: str) -> str | None:
     """Read what pppd calls a link."""
     match = reader.read("match", MATCH, "") or None
     if match and not dynamic:
         reader.problem("match", "is for links whose device isn't known; leave it out, or leave out address and gateway")
+    elif match and interface and "*" not in interface:
+        name = _kinds.describe(interface)
+        reader.problem("match", f"is for a pattern, and {name} is one device; leave it out, or give interface: ppp*")
     return match
 
 

@@ -148,7 +148,7 @@ class Reader:
         All the names begin with ``extrude_``, which says nothing about how alike they are. Those made of a key
         `of_links` are meant for a link.
         """
-        known = tuple(name.removeprefix(PREFIX) for name in optional)
+        known = _bare(optional)
         for name in map(str, self._values):
             if name in optional:
                 continue
@@ -159,11 +159,22 @@ class Reader:
             if nearest:
                 self.problem(name, f"is not known; the nearest known variable is {PREFIX}{nearest}")
 
+    def refuse_unknown(self, start: str, known: Collection[str]) -> None:
+        """Note variables with that `start` that are not `known`, be they like one or not."""
+        for name in map(str, self._values):
+            if name.startswith(start) and name not in known and not _nearest(name.removeprefix(PREFIX), _bare(known)):
+                listed = ", ".join(one for one in sorted(known) if one.startswith(start))
+                self.problem(name, f"is not known; known are {listed}")
+
     def _misspelt(self, key: str) -> str:
         """Return a hint where a key like `key` is there."""
         others = {str(name).removeprefix(PREFIX): name for name in self._values if name != key}
         nearest = get_close_matches(key.removeprefix(PREFIX), others, 1, 0.85)
         return f" ({others[nearest[0]]} is there: a misspelling?)" if nearest else ""
+
+
+def _bare(names: Collection[str]) -> tuple[str, ...]:
+    return tuple(name.removeprefix(PREFIX) for name in names)
 
 
 @lru_cache(maxsize=1000)

@@ -110,3 +110,20 @@ def test_before_there_is_a_site_nothing_is_misplaced() -> None:
     noted = Problems()
     read_inventory({"rack": colo(extrude_peers=[])}, {"extrude_colos": ["rack"], "extrude_sites": []}, noted)
     noted.raise_if_any()
+
+
+def test_encryption_that_is_asked_for_of_the_wrong_host_is_told() -> None:
+    noted = read({"extrude_ipsec": True}, {"extrude_ipsec_pool": "10.0.0.0/15"}, {})
+    assert "rack: extrude_ipsec: is a variable of sites; give it to these, or to the customer's group" in noted
+    assert "office: extrude_ipsec_pool: is a variable of colos; give it to rack" in noted
+
+
+def test_what_sounds_like_encryption_and_is_not_known_is_told() -> None:
+    (problem,) = read({}, {"extrude_ipsec_enabled": True}, {})
+    assert problem.startswith(
+        "office: extrude_ipsec_enabled: is not known; known are extrude_ipsec, extrude_ipsec_auth"
+    )
+    (problem,) = read({}, {"extrude_ipsec_renwe": True}, {})
+    assert problem == "office: extrude_ipsec_renwe: is not known; the nearest known variable is extrude_ipsec_renew"
+    for_a_run: Vars = {"extrude_ipsec_renew": True, "extrude_ipsec_new_authority": True}
+    assert read(for_a_run, for_a_run, for_a_run) == []

@@ -20,7 +20,10 @@ UNLESS = "or neither address nor gateway where the provider gives them"
 LINK = "an IPv4 address, with the prefix length of the link where it has one"
 BYTE = "a whole number from 1 to 255"
 DEVICES = "a network device, or a pattern of devices such as ppp*: up to 15 of the characters A-Z a-z 0-9 _ . - and a *"
-MATCHES = "the ipparam or linkname of pppd: 1 to 64 characters without blanks"
+DEVICES += ", and neither lo nor one of our tunnels (ex-*)"
+MATCHES = (
+    "the ipparam or linkname of pppd, or NetworkManager's name of the connection: 1 to 64 characters without blanks"
+)
 MATCH = "is for links whose device isn't known; leave it out, or leave out address and gateway"
 RATE = "Mbit/s, more than 0 and up to 1000000"
 
@@ -91,14 +94,23 @@ def test_a_gateway_may_lie_outside_the_links_network(address: str, gateway: str)
         ({"gateway": ...}, f"gateway: is missing; give one IPv4 address, {UNLESS}"),
         ({"match": "isp"}, f"match: {MATCH}"),
         ({"interface": "ppp*"}, f"interface: 'ppp*' does not fit; give {STATIC}"),
-        ({"address": "192.0.2.300"}, f"address: '192.0.2.300' is not an IPv4 address; give {LINK}"),
-        ({"address": "192.0.2.2/33"}, f"address: '192.0.2.2/33' has no prefix length from /1 to /32; give {LINK}"),
+        ({"address": "192.0.2.300"}, f"address: '192.0.2.300' is not an IPv4 address; give {LINK}, {UNLESS}"),
+        (
+            {"address": "192.0.2.2/33"},
+            f"address: '192.0.2.2/33' has no prefix length from /1 to /32; give {LINK}, {UNLESS}",
+        ),
         (
             {"address": "192.0.2.0/24"},
-            f"address: '192.0.2.0/24' is the network's own or its broadcast address, not that of a host; give {LINK}",
+            (
+                "address: '192.0.2.0/24' is the network's own or its broadcast address, not that of a host; "
+                f"give {LINK}, {UNLESS}"
+            ),
         ),
-        ({"address": "2001:db8::2/64"}, f"address: '2001:db8::2' is not an IPv4 address; give {LINK}"),
-        ({"gateway": "192.0.2.1/24"}, "gateway: '192.0.2.1/24' is not an IPv4 address; give one IPv4 address"),
+        ({"address": "2001:db8::2/64"}, f"address: '2001:db8::2' is not an IPv4 address; give {LINK}, {UNLESS}"),
+        (
+            {"gateway": "192.0.2.1/24"},
+            f"gateway: '192.0.2.1/24' is not an IPv4 address; give one IPv4 address, {UNLESS}",
+        ),
         (
             {"gateway": "192.0.2.2"},
             "gateway: 192.0.2.2 is the address of the link itself; give that of the provider's router",
@@ -147,7 +159,9 @@ def test_a_link_without_address_and_gateway_is_dynamic() -> None:
     )
 
 
-@pytest.mark.parametrize("interface", ["*", "ex-*", "lo", "p*p", "ppp**", "pppppppppppppppp*", "ppp?"])
+@pytest.mark.parametrize(
+    "interface", ["*", "e*", "ex*", "ex-*", "ex1*", "lo", "p*p", "ppp**", "pppppppppppppppp*", "ppp?"]
+)
 def test_patterns_that_are_none(interface: str) -> None:
     text = f"'{interface}' does not fit; give {DEVICES}"
     assert problems(dynamic(interface=interface)) == [f"office: extrude_wans[0].interface: {text}"]
@@ -376,3 +390,31 @@ def test_links_share_only_with_those_of_one_use() -> None:
     assert problems(dsl(use="extruded", up=20, down=50), cable(use="direct")) == []
     told = "is missing: extrude_wans[0] of the same metric has one, and links share by that; give it to all of metric 1"
     assert problems(dsl(up=20, down=50), cable(use="direct")) == [f"office: extrude_wans[1].down: {told} or to none"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"interface": "ppp*", "match": "isp"}, {"interface": "ppp*"}),
+        ({"interface": "ppp*", "match": "isp"}, {"interface": "p*"}),
+        ({"interface": "ppp*", "match": "isp"}, {"interface": "ppp1"}),
+        ({"interface": "ppp*"}, {"interface": "pp*"}),
+    ],
+)
+def test_links_of_one_pattern_are_told_apart_by_what_pppd_calls_them(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    (problem,) = problems(dynamic(**first), dynamic(name="lte", **second))
+    assert problem == (
+        f"office: extrude_wans[1].match: is missing: extrude_wans[0].interface is '{first['interface']}', which means "
+        "the same devices; give each a pattern, and what pppd calls it"
+    )
+    assert problems(dynamic(**first), dynamic(name="lte", **{**second, "interface": "wwan*"})) == []
+
+
+def test_a_match_is_for_a_pattern() -> None:
+    (problem,) = problems(dynamic(interface="eth1", match="isp"))
+    assert problem == (
+        "office: extrude_wans[0].match: is for a pattern, and 'eth1' is one device; leave it out, or give "
+        "interface: ppp*"
+    )
