@@ -14,7 +14,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,6 +129,8 @@ class Guards:
                 files[customer][site] = asdict(guarded)
         with self._files.storing(files):
             pass
+        with suppress(OSError):  # the folder goes with its last file
+            self._files.folder.rmdir()
 
 
 def undone(guarded: Guarded) -> str:
