@@ -16,7 +16,7 @@ from tests.acceptance.test_links import extrude, wait_until, works
 from tests.acceptance.traffic import DESK_ADDRESS, ROUTER_ADDRESS
 from tests.lab.lab import Lab
 
-SECONDS = 20
+SECONDS = 60
 ADDED = "203.0.113.14"
 
 
