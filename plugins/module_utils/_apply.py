@@ -8,7 +8,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import TypeAlias
@@ -21,11 +21,11 @@ from ._request import Request, merged
 
 Slot: TypeAlias = tuple[str, Place]
 """Kind and place of an object."""
+Keep: TypeAlias = Callable[[_host.Survey], AbstractContextManager[None]]
+"""What is around a change, of which it is told."""
 
 
-def run(
-    records: Records, request: Request, check: bool, keep: AbstractContextManager[None] | None = None
-) -> _host.Survey:
+def run(records: Records, request: Request, check: bool, keep: Keep = lambda _found: nullcontext()) -> _host.Survey:
     """What the host held, and the operations that were done; with *check*: that it would take.
 
     Outside of a check the caller holds the lock of *records*, and *keep* is around the change: it keeps what was asked
@@ -36,7 +36,7 @@ def run(
     request = _advertised.keep(replace(request, recorded=records.load()))
     found = _host.survey(request)
     if not check:
-        with keep or nullcontext():
+        with keep(found):
             _apply(records, request, found)
     return found
 

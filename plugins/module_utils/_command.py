@@ -14,11 +14,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import _command_apply, _command_endpoint, _command_status, _command_wan
+from . import _command_apply, _command_endpoint, _command_guard, _command_status, _command_wan
 from ._fields import EngineError
 from ._local import Store
 
-SUBCOMMANDS = (_command_apply, _command_status, _command_wan, _command_endpoint)
+SUBCOMMANDS = (_command_apply, _command_status, _command_wan, _command_endpoint, _command_guard)
 """Each has ``add(commands)``, which sets ``run``: from the options and the store to the exit code."""
 
 OK, FAILED = 0, 1

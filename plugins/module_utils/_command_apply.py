@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from . import _apply, _endpoint_tell, _strongswan
+from . import _apply, _endpoint_tell, _rollback, _strongswan
 from ._bind import Plain
 from ._conflict import Conflict
 from ._fields import EngineError, HostError
@@ -65,12 +65,18 @@ def run(options: argparse.Namespace, store: Store) -> int:
 def apply(store: Store, check: bool = False, lazy: bool = False) -> tuple[list[Operation], list[str]]:
     """Bring the host to its states: what was done, and what hindered it. A *lazy* call may leave it to another one.
 
-    First what a run of the playbook has made so far and not purged yet, then all else.
+    First changes go back that nobody has confirmed in time; then comes what a run of the playbook has made so far and
+    not purged yet, then all else.
     """
     done: list[Operation] = []
     problems: list[str] = []
     parts: tuple[Part, ...] = ("make", "")
     with nullcontext(True) if check else store.records.locked(lazy) as mine:
+        if mine and not check and (due := store.guards.due()):
+            problems += _rollback.told(due)
+            more, hindered = _rollback.roll_back(store, due)
+            done += more
+            problems += hindered
         states = store.states.load() if mine else ()
         for part in parts:
             group = [state for state in states if state.get("only", "") == part]

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from . import _certificate, _command_apply, _endpoint_tell, _links, _liveness, _strongswan
+from . import _certificate, _command_apply, _endpoint_tell, _guard, _links, _liveness, _strongswan
 from ._bind import UNHEARD, Plain
 from ._dump import Interface
 from ._fields import EngineError
@@ -70,7 +70,22 @@ def report(store: Store) -> Plain:
         }
         for state in states
     ]
-    return {"sites": _explained(sites, peers), "certificate": _certificate_of(states), "drift": _drift(store)}
+    return {
+        "sites": _explained(sites, peers),
+        "certificate": _certificate_of(states),
+        "guarded": [_waiting(guarded) for guarded in store.guards.load()],
+        "drift": _drift(store),
+    }
+
+
+def _waiting(guarded: _guard.Guarded) -> Plain:
+    """A change that is not confirmed: in how many seconds it goes back, or when it did."""
+    return {
+        "customer": guarded.customer,
+        "site": guarded.site,
+        "left": None if guarded.undone else round(guarded.left),
+        "undone": guarded.undone or None,
+    }
 
 
 def _link(name: str, link: Link, kernel: Kernel, start: datetime) -> Plain:
@@ -196,6 +211,8 @@ def lines(status: Plain, now: datetime | None = None) -> Iterator[str]:
         yield from _table(rows)
     if certificate := status.get("certificate"):
         yield _certificate_line(datetime.fromisoformat(certificate["until"]), now)
+    for guarded in status.get("guarded", []):
+        yield _guarded_line(guarded, now)
     drift = status["drift"]
     yield from (f"to do: {operation}" for operation in drift["operations"])
     yield from (f"problem: {problem}" for problem in drift["problems"])
@@ -207,6 +224,14 @@ def _certificate_line(until: datetime, now: datetime) -> str:
     if until - now < _SOON:
         return f"certificate expires on {until.date()}, in {age(until - now)}: run the playbook"
     return f"certificate  until {until.date()}"
+
+
+def _guarded_line(guarded: Mapping[str, Any], now: datetime) -> str:
+    name = name_of(dict(guarded))
+    if guarded["undone"]:
+        return f"{name}: a change went back {_ago(guarded['undone'], now)} ago, since nobody confirmed it"
+    back = f"goes back in {guarded['left']} s"
+    return f"{name}: a change waits to be confirmed and {back}: extrude confirm, or extrude rollback"
 
 
 def _link_row(link: Mapping[str, Any], now: datetime) -> list[str]:

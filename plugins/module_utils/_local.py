@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from . import _links, _post_quantum
 from ._bind import Plain, bind, devices_of, hold_sources, is_open, reserved
+from ._guard import Guards
 from ._learned import Endpoints, Hints, Reports
 from ._links import Kernel, Link
 from ._model import State
@@ -34,6 +35,7 @@ class Store:
     hints: Hints = field(default_factory=Hints)
     endpoints: Endpoints = field(default_factory=Endpoints)
     reports: Reports = field(default_factory=Reports)
+    guards: Guards = field(default_factory=Guards)
 
     @property
     def warnings(self) -> list[str]:

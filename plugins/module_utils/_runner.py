@@ -12,6 +12,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -20,6 +22,8 @@ from . import _apply, _certificate, _dnsmasq, _dump, _host, _liveness, _strongsw
 from ._bind import Plain
 from ._conflict import Conflict
 from ._fields import Fields
+from ._guard import SUBFOLDER as GUARD_FOLDER
+from ._guard import Guards, undone
 from ._links import Wan, wans_of
 from ._local import Store, bound, misnamed, name_of
 from ._model import (
@@ -46,7 +50,7 @@ from ._needs import (
 )
 from ._record import Records
 from ._request import Operation, Part, Request
-from ._states import States
+from ._states import States, differ, owner_of
 
 
 def run_kind(module: AnsibleModule, kind: str, needed: Callable[[State], Sequence[Object]] = lambda _: ()) -> None:
@@ -64,7 +68,7 @@ def run_states(module: AnsibleModule) -> None:
     """For whole states: bound to what the host has, applied, and kept for boot and hooks."""
     listed, check = module.params["states"], module.check_mode
     only: Part = module.params["only"] or ""
-    store = Store(States(module.params["config_directory"]), Records(module.params["directory"]))
+    store = _store(module)
     with _told(module):
         if any(state.get("connections") for state in listed) and (rival := ike_rival()):
             raise EngineError(
@@ -72,12 +76,54 @@ def run_states(module: AnsibleModule) -> None:
             )
         with nullcontext() if check else store.records.locked():
             former = store.states.load()  # what cannot be read could not be kept either
+            seconds = module.params["guard"]
+            if seconds and only == "purge":
+                _refuse_undone(listed, store)
             request = Request(bound(listed, store), only=only, folder=store.states.folder)
-            found = _apply.run(store.records, request, check, store.states.storing(listed, only))
+            found = _apply.run(store.records, request, check, partial(_keeping, store, listed, former, only, seconds))
+            guarded = {guarded.owner for guarded in store.guards.waiting()} & set(map(owner_of, listed))
         known = {name_of(state) for state in listed}
         links = _links_of(state for state in former if name_of(state) in known), _links_of(listed)
         told = [*store.warnings, *misnamed(listed, store), *_dnsmasq.warnings(listed)]
-        _exit(module, found, told, *_differing(*links))
+        _exit(module, found, told, *_differing(*links), guarded=bool(guarded))
+
+
+@contextmanager
+def _keeping(
+    store: Store, listed: Sequence[Plain], former: Iterable[Plain], only: Part, seconds: int, found: _host.Survey
+) -> Iterator[None]:
+    """Keep the states around their change; with *seconds* what stood before too, unless nothing changes.
+
+    Without, a change that waits to be confirmed is none any more: somebody has taken it from there.
+    """
+    stood = {owner_of(state): state for state in former}
+    formers = {owner_of(state): stood.get(owner_of(state)) for state in listed}
+    waiting = {guarded.owner for guarded in store.guards.waiting()}
+    storing = store.states.storing(listed, only)
+    if not seconds:
+        with storing:
+            yield
+        store.guards.drop(formers)
+        return
+    store.guards.drop(formers.keys() - waiting)  # what became of an earlier change
+    asked = any(differ(formers[owner_of(state)], state) for state in listed)
+    changes = asked or found.operations or waiting & formers.keys()
+    with store.guards.guarding(formers, seconds) if changes else nullcontext(), storing:
+        yield
+
+
+def _refuse_undone(listed: Iterable[Plain], store: Store) -> None:
+    """What these sites are about to stop using has just come back to life."""
+    owners = set(map(owner_of, listed))
+    if gone := [undone(guarded) for guarded in store.guards.load() if guarded.undone and guarded.owner in owners]:
+        raise Conflict(gone)
+
+
+def _store(module: AnsibleModule) -> Store:
+    records = module.params["directory"]
+    return Store(
+        States(module.params["config_directory"]), Records(records), guards=Guards(Path(records) / GUARD_FOLDER)
+    )
 
 
 def run_info(module: AnsibleModule) -> None:
@@ -125,11 +171,11 @@ def _run(module: AnsibleModule, request: Request) -> None:
 
 
 def _exit(
-    module: AnsibleModule, found: _host.Survey, warnings: Iterable[str], before: str = "", after: str = ""
+    module: AnsibleModule, found: _host.Survey, warnings: Iterable[str], before: str = "", after: str = "", **more: bool
 ) -> None:
     for warning in warnings:
         module.warn(warning)
-    module.exit_json(**report(found.operations, before, after), missing_packages=missing_packages())
+    module.exit_json(**report(found.operations, before, after), missing_packages=missing_packages(), **more)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ class States:
     def find(self, customer: str, site: str) -> Plain | None:
         """The state of one owner, without reading those of other customers; None where there is none."""
         found = self._files.load_customer(customer, _checked)
-        return next((state for state in found if _owner(state) == (customer, site)), None)
+        return next((state for state in found if owner_of(state) == (customer, site)), None)
 
     def store(self, states: Iterable[Plain], only: Part = "") -> None:
         """Put *states* in place of those of the same owners; one without objects goes. See :meth:`storing`."""
@@ -62,19 +62,23 @@ class States:
 
         *only*: the part of the work that was done. While nothing was purged, no event may purge either.
         """
-        kept = {_owner(state): state for state in self.load()}
-        part = {"only": only} if only == "make" else {}
-        asked = {_owner(state): json.loads(json.dumps({**state, **part})) for state in states}
-        together = {owner: state for owner, state in {**kept, **asked}.items() if _has_any(state)}
-        customers = sorted({owner[0] for owner in asked})
-        files = {customer: _sites(together, customer) for customer in customers}
-        changed = {customer: sites for customer, sites in files.items() if sites != _sites(kept, customer)}
+        changed = self._changed(states, only)
         try:
             with self._files.storing(changed):
                 yield
         finally:
             with suppress(OSError):  # the folder goes with its last file
                 self._files.folder.rmdir()
+
+    def _changed(self, states: Iterable[Plain], only: Part) -> dict[str, dict[str, Plain]]:
+        """The customers whose files differ with *states*, each with all its sites."""
+        kept = {owner_of(state): state for state in self.load()}
+        part = {"only": only} if only == "make" else {}
+        asked = {owner_of(state): json.loads(json.dumps({**state, **part})) for state in states}
+        together = {owner: state for owner, state in {**kept, **asked}.items() if _has_any(state)}
+        customers = sorted({owner[0] for owner in asked})
+        files = {customer: _sites(together, customer) for customer in customers}
+        return {customer: sites for customer, sites in files.items() if sites != _sites(kept, customer)}
 
 
 def _checked(state: object, where: str) -> Plain:
@@ -87,8 +91,15 @@ def _checked(state: object, where: str) -> Plain:
     return dict(state) if isinstance(state, dict) else {}
 
 
-def _owner(state: Plain) -> tuple[str, str]:
+def owner_of(state: Plain) -> tuple[str, str]:
+    """Customer and site of a state."""
     return str(state.get("customer")), str(state.get("site"))
+
+
+def differ(former: Plain | None, state: Plain) -> bool:
+    """Whether a state asks for something else than one before it, whatever part of the work was done so far."""
+    asked = json.loads(json.dumps(state)) if _has_any(state) else {}
+    return {**(former or {}), "only": ""} != {**asked, "only": ""}
 
 
 def _sites(states: Mapping[tuple[str, str], Plain], customer: str) -> dict[str, Plain]:

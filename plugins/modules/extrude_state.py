@@ -68,6 +68,14 @@ options:
         far end can stop using it in between.
     type: str
     choices: [make, purge]
+  guard:
+    description:
+      - Seconds after which the host puts everything of these states back by itself unless C(extrude confirm) was run on
+        it by then, also after a reboot and when the controller is gone. 0 changes for good.
+      - A change that waits already keeps what stood before it, and gets as many seconds again.
+      - Nothing waits where nothing changes.
+    type: int
+    default: 0
 extends_documentation_fragment:
   - multihome.extrude._scope.directory
   - multihome.extrude._scope.config_directory
@@ -123,6 +131,11 @@ operations:
     after:
       description: The object as it is now, V(null) where it is gone.
       type: dict
+guarded:
+  description: Whether a change of one of these states waits to be confirmed on this host.
+  returned: success
+  type: bool
+  sample: false
 missing_packages:
   description: Packages that the host lacks. Outside check mode it is an error to lack them.
   returned: success
@@ -141,7 +154,9 @@ def main() -> None:
     """Read the options, hand over to the engine."""
     states = {"type": "list", "elements": "dict", "required": True}
     only = {"type": "str", "choices": ["make", "purge"]}
-    run_states(AnsibleModule(argument_spec={**directories(), "states": states, "only": only}, supports_check_mode=True))
+    guard = {"type": "int", "default": 0}
+    options = {**directories(), "states": states, "only": only, "guard": guard}
+    run_states(AnsibleModule(argument_spec=options, supports_check_mode=True))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_colo import read_colo
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_site import read_site
@@ -49,7 +50,9 @@ OPTIONAL = (
 )
 """Variables of colos and sites that may be left out; of the others each is missed where it is misspelt."""
 
-FOR_A_RUN = ("extrude_ipsec_new_authority", "extrude_ipsec_renew")
+GUARD = "extrude_guard_timeout"
+SECONDS = _kinds.integer(0, 3600)
+FOR_A_RUN = (GUARD, "extrude_ipsec_new_authority", "extrude_ipsec_renew")
 """What is given to a run with ``-e``, and so to all hosts."""
 OF_COLOS = (
     *("extrude_inside_pool", "extrude_inside_pool6", "extrude_ipsec_ca", "extrude_ipsec_ca_passphrase"),
@@ -76,6 +79,7 @@ def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> In
     for reader in readers.values():
         reader.refuse_misspelt((*OPTIONAL, *FOR_A_RUN), SETTINGS)
         reader.refuse_unknown("extrude_ipsec", (*OPTIONAL, *FOR_A_RUN))
+        reader.read(GUARD, SECONDS, 0)
     inventory = Inventory(
         colos={name: read_colo(readers[name]) for name in colos},
         sites={name: read_site(readers[name], colos) for name in sites},

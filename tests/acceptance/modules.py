@@ -25,7 +25,8 @@ from multihome_extrude._request import Request
 states, store, only = json.load(sys.stdin), Store(), sys.argv[1]
 with store.records.locked():
     request = Request(bound(states, store), only=only, folder=store.states.folder)
-    _apply.run(store.records, request, False, store.states.storing(states, only))
+    _apply.run(store.records, request, False, lambda found: store.states.storing(states, only))
+    store.guards.drop([(state["customer"], state["site"]) for state in states])
 """
 
 

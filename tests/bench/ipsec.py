@@ -45,7 +45,7 @@ _strongswan.Secrets().apply(secrets, False)
 store = Store()
 with store.records.locked():
     request = Request(bound(states, store), folder=store.states.folder)
-    _apply.run(store.records, request, False, store.states.storing(states, ""))
+    _apply.run(store.records, request, False, lambda found: store.states.storing(states, ""))
 print(time.perf_counter() - start)
 """
 _TIMED = """

@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _netlink
+from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guards
 from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError
 from tests.unit.host import dummy_kind, snapshot
 from tests.unit.netns import WITHOUT_RIGHTS, ip, output
 from tests.unit.systemctl import Systemctl
+from tests.unit.timers import Timers
 
 Run = Callable[..., dict[str, Any]]
 STATE: dict[str, Any] = {
@@ -420,3 +422,53 @@ def test_a_network_that_is_on_the_link_of_another_device_is_refused_in_check_mod
     assert snapshot() == before
     ip("addr add 192.0.2.2/24 dev b0")
     assert run("extrude_state", states=[state])["changed"] is True
+
+
+def test_a_guarded_change_waits_and_an_unguarded_one_takes_over(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timers = Timers(tmp_path, monkeypatch)
+    first = run("extrude_state", states=[STATE], guard=60)
+    assert (first["changed"], first["guarded"]) == (True, True)
+    assert len(timers.calls()) == 1
+    again = run("extrude_state", states=[STATE], guard=60)
+    assert (again["changed"], again["guarded"]) == (False, True)
+    assert run("extrude_state", states=[STATE])["guarded"] is False
+    same = run("extrude_state", states=[STATE], guard=60)
+    assert (same["changed"], same["guarded"]) == (False, False)
+    assert len(timers.calls()) == 2
+    assert not (folder / "guard").exists()
+
+
+def test_check_mode_guards_nothing(run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    timers = Timers(tmp_path, monkeypatch)
+    assert run("extrude_state", states=[STATE], guard=60, check=True)["guarded"] is False
+    assert timers.calls() == []
+    assert not folder.exists()
+
+
+def test_what_one_end_makes_and_later_purges_is_one_change(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Timers(tmp_path, monkeypatch)
+    run("extrude_state", states=[STATE])
+    without = {**STATE, "proxies": []}
+    made = run("extrude_state", states=[without], guard=60, only="make")
+    assert (texts(made), made["guarded"]) == ([], True)
+    purged = run("extrude_state", states=[without], guard=60, only="purge")
+    assert (texts(purged), purged["guarded"]) == (["delete proxy 203.0.113.11 on a0"], True)
+
+
+def test_a_purge_after_the_change_went_back_is_refused(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Timers(tmp_path, monkeypatch)
+    run("extrude_state", states=[STATE])
+    without = {**STATE, "proxies": []}
+    run("extrude_state", states=[without], guard=60, only="make")
+    guards = Guards(folder / "guard")
+    guards.undo(guards.waiting())
+    before = snapshot()
+    refused = run("extrude_state", states=[without], guard=60, only="purge")
+    assert refused["msg"].startswith("acme/office: not confirmed within 60 s")
+    assert snapshot() == before

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems, TopologyError
@@ -127,3 +129,10 @@ def test_what_sounds_like_encryption_and_is_not_known_is_told() -> None:
     assert problem == "office: extrude_ipsec_renwe: is not known; the nearest known variable is extrude_ipsec_renew"
     for_a_run: Vars = {"extrude_ipsec_renew": True, "extrude_ipsec_new_authority": True}
     assert read(for_a_run, for_a_run, for_a_run) == []
+
+
+@pytest.mark.parametrize("seconds", [-1, 3601, "a minute"])
+def test_a_guard_s_time_that_makes_no_sense_is_told(seconds: Any) -> None:
+    (problem,) = read({}, {"extrude_guard_timeout": seconds}, {})
+    assert problem.startswith(f"office: extrude_guard_timeout: {seconds!r} is ")
+    assert read({}, {"extrude_guard_timeout": 0}, {}) == []

@@ -1,0 +1,92 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``extrude confirm`` and ``extrude rollback``: what becomes of changes that wait to be confirmed.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from . import _rollback
+from ._conflict import Conflict
+from ._fields import EngineError
+from ._guard import LONGEST, Guarded, undone
+from ._local import Store
+
+
+def add(commands: Any) -> None:
+    """Add the subcommands."""
+    confirm: argparse.ArgumentParser = commands.add_parser(
+        "confirm",
+        help="keep a change that waits for that",
+        description="Keeps changes that would else go back. Fails where one has gone back already.",
+    )
+    _owners(confirm)
+    confirm.set_defaults(run=run_confirm)
+    rollback: argparse.ArgumentParser = commands.add_parser(
+        "rollback",
+        help="put back a change that waits to be confirmed",
+        description="Puts changes back that wait to be confirmed. Prints what it does.",
+    )
+    _owners(rollback)
+    choice = rollback.add_mutually_exclusive_group()
+    choice.add_argument("--due", action="store_true", help="only those whose time is out")
+    choice.add_argument("--within", type=int, metavar="SECONDS", help="give them so long from now on")
+    rollback.set_defaults(run=run_rollback)
+
+
+def _owners(parser: argparse.ArgumentParser) -> None:
+    text = "whose changes, as CUSTOMER/SITE; without any all that wait"
+    parser.add_argument("owners", nargs="*", metavar="CUSTOMER/SITE", help=text)
+
+
+def run_confirm(options: argparse.Namespace, store: Store) -> int:
+    """Keep changes."""
+    with store.records.locked():
+        chosen = _chosen(options.owners, store.guards.load())
+        store.guards.drop([one.owner for one in chosen])
+    _say(f"{one}: confirmed" for one in chosen if not one.undone)
+    _refuse_undone(chosen)
+    return 0
+
+
+def run_rollback(options: argparse.Namespace, store: Store) -> int:
+    """Put changes back, now or later."""
+    if options.within is not None and not 1 <= options.within <= LONGEST:
+        raise EngineError(f"--within: {options.within} is not from 1 to {LONGEST}")
+    with store.records.locked():
+        chosen = _chosen(options.owners, store.guards.due() if options.due else store.guards.load())
+        waiting = [one for one in chosen if not one.undone]
+        if options.within is not None:
+            _refuse_undone(chosen)
+            if waiting:
+                store.guards.hold(waiting, options.within)
+            return 0
+        if not waiting:
+            return 0
+        _say(_rollback.told(waiting))
+        operations, problems = _rollback.roll_back(store, waiting)
+    _say(map(str, operations))
+    if problems:
+        raise Conflict(problems)
+    return 0
+
+
+def _chosen(owners: Sequence[str], guarded: Sequence[Guarded]) -> list[Guarded]:
+    return [one for one in guarded if not owners or str(one) in owners]
+
+
+def _refuse_undone(chosen: Sequence[Guarded]) -> None:
+    if gone := [undone(one) for one in chosen if one.undone]:
+        raise Conflict(gone)
+
+
+def _say(lines: Any) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()

@@ -1,0 +1,177 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changes that go back by themselves unless somebody confirms them in time.
+
+Before such a change the states that stood are kept on the disk, and a timer of systemd is armed. It asks for what is
+due. So does each ``extrude apply``, at boot and every minute: a timer does not outlive a reboot, and what was never
+confirmed must not come back with it.
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ._bind import Plain
+from ._fields import EngineError, Fields
+from ._model import CUSTOMER, SITE
+from ._record import FOLDER as RECORDS
+from ._storage import SiteFiles
+
+SUBFOLDER = "guard"
+FOLDER = f"{RECORDS}/{SUBFOLDER}"
+LONGEST = 86400
+"""Seconds that a change may wait to be confirmed."""
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+Owner: TypeAlias = tuple[str, str]
+"""Customer and site."""
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A change of a site's state at this host. ``deadline`` is in seconds since ``boot``, a boot's id."""
+
+    customer: str
+    site: str
+    former: Plain | None
+    """The state that stood before it; None where there was none."""
+    seconds: int
+    boot: str
+    deadline: float
+    undone: str = ""
+    """When it went back, in ISO 8601; until it is confirmed or changed anew whoever confirms it learns of that."""
+
+    @property
+    def owner(self) -> Owner:
+        return self.customer, self.site
+
+    @property
+    def left(self) -> float:
+        """Seconds until it goes back; none where the host was booted since."""
+        return max(self.deadline - _now(), 0.0) if self.boot == _boot() else 0.0
+
+    @property
+    def restored(self) -> Plain:
+        """The state that it goes back to; one without objects removes the site."""
+        return self.former or {"customer": self.customer, "site": self.site}
+
+    def __str__(self) -> str:
+        return f"{self.customer}/{self.site}"
+
+
+class Guards:
+    """What waits to be confirmed on a host. The caller holds the lock of the records. Raises EngineError."""
+
+    def __init__(self, folder: str | Path = FOLDER) -> None:
+        self._files = SiteFiles(folder, "list of guarded changes", patient=True)
+
+    def load(self) -> list[Guarded]:
+        """All of them, also those that went back and were not asked for since."""
+        return self._files.load(_parse)
+
+    def waiting(self) -> list[Guarded]:
+        """Those that have not gone back."""
+        return [guarded for guarded in self.load() if not guarded.undone]
+
+    def due(self) -> list[Guarded]:
+        """Those whose time is out."""
+        return [guarded for guarded in self.waiting() if not guarded.left]
+
+    @contextmanager
+    def guarding(self, formers: Mapping[Owner, Plain | None], seconds: int) -> Iterator[None]:
+        """Guard a change that the body makes. If that fails, which leaves all as it was, nothing is guarded anew.
+
+        What waits already keeps what stood before its first change, and gets more time.
+        """
+        before = {guarded.owner: guarded for guarded in self.load()}
+        try:
+            self.hold([self._guarded(before.get(owner), owner, former) for owner, former in formers.items()], seconds)
+            yield
+        except BaseException:
+            self._write({owner: before.get(owner) for owner in formers})
+            raise
+
+    @staticmethod
+    def _guarded(before: Guarded | None, owner: Owner, former: Plain | None) -> Guarded:
+        return before if before and not before.undone else Guarded(*owner, former, 0, "", 0.0)
+
+    def hold(self, waiting: Collection[Guarded], seconds: int) -> None:
+        """Give changes some seconds from now on."""
+        deadline = _now() + seconds
+        self._write({one.owner: replace(one, seconds=seconds, boot=_boot(), deadline=deadline) for one in waiting})
+        _arm(seconds)
+
+    def undo(self, gone: Collection[Guarded]) -> None:
+        """Say of changes that they went back."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._write({one.owner: replace(one, former=None, undone=now) for one in gone})
+
+    def drop(self, owners: Collection[Owner]) -> None:
+        """Guard these no longer."""
+        self._write(dict.fromkeys({guarded.owner for guarded in self.load()} & set(owners)))
+
+    def _write(self, changed: Mapping[Owner, Guarded | None]) -> None:
+        if not changed:
+            return
+        together = {**{guarded.owner: guarded for guarded in self.load()}, **changed}
+        files: dict[str, dict[str, Any]] = {customer: {} for customer, _site in changed}
+        for (customer, site), guarded in together.items():
+            if guarded and customer in files:
+                files[customer][site] = asdict(guarded)
+        with self._files.storing(files):
+            pass
+        with suppress(OSError):  # the folder goes with its last file
+            self._files.folder.rmdir()
+
+
+def undone(guarded: Guarded) -> str:
+    """What became of a change that nobody confirmed, in words."""
+    return f"{guarded}: not confirmed within {guarded.seconds} s, so since {guarded.undone} all is as it was before"
+
+
+def _parse(data: object, where: str) -> Guarded:
+    entry = Fields(data, where)
+    former, deadline = entry.optional("former"), entry.required("deadline")
+    if not isinstance(deadline, int | float):
+        raise entry.error("deadline", f"{deadline!r} is no number")
+    return Guarded(
+        customer=entry.text("customer", CUSTOMER),
+        site=entry.text("site", SITE),
+        former=dict(former) if isinstance(former, dict) else None,
+        seconds=entry.integer("seconds", 0, LONGEST),
+        boot=entry.text("boot"),
+        deadline=deadline,
+        undone=str(entry.required("undone")),
+    )
+
+
+def _arm(seconds: int) -> None:
+    """Have systemd ask for what is due in some seconds; by default it may be a minute late (systemd-run(1))."""
+    unit = f"--unit=extrude-guard-{time.monotonic_ns() // 1_000_000}"
+    when = [f"--on-active={seconds}s", "--timer-property=AccuracySec=100ms"]
+    options = [unit, "--collect", "--quiet", *when, "--property=SyslogIdentifier=extrude"]
+    command = ["systemd-run", *options, "/usr/sbin/extrude", "rollback", "--due"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise EngineError(f"cannot arm the timer that would undo the change: {error}") from error
+    if done.returncode:
+        raise EngineError(f"cannot arm the timer that would undo the change: {' '.join(done.stderr.split())}")
+
+
+def _boot() -> str:
+    return _BOOT.read_text(encoding="ascii").strip()
+
+
+def _now() -> float:
+    """Seconds since boot, also those for which the host was suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,0 +1,68 @@
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Puts guarded changes back.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+
+from . import _apply, _host
+from ._bind import Plain
+from ._fields import EngineError, HostError
+from ._guard import Guarded
+from ._local import Store, bound
+from ._request import Operation, Part, Request
+from ._signals import Stopped
+
+
+def roll_back(store: Store, guarded: Sequence[Guarded]) -> tuple[list[Operation], list[str]]:
+    """Put changes back: what was done, and what hindered it. The caller holds the lock of the records.
+
+    All of them together; where that fails each by itself. What fails stays due, so the next apply tries again.
+    """
+    try:
+        return _together(store, guarded)
+    except (Stopped, HostError):
+        raise
+    except EngineError as error:
+        if len(guarded) < 2:
+            return [], [f"{', '.join(map(str, guarded))}: cannot go back to what was before: {error}"]
+    done: list[Operation] = []
+    problems: list[str] = []
+    for one in guarded:
+        more, hindered = roll_back(store, [one])
+        done += more
+        problems += hindered
+    return done, problems
+
+
+def _together(store: Store, guarded: Sequence[Guarded]) -> tuple[list[Operation], list[str]]:
+    done: list[Operation] = []
+    problems: list[str] = []
+    parts: tuple[Part, ...] = ("make", "")
+    for part in parts:
+        group = [one.restored for one in guarded if one.restored.get("only", "") == part]
+        if group:
+            # as boot does: the links are as they are, and what others have put into our places is theirs
+            desired = bound(group, store, patient=True)
+            request = Request(desired, only=part, folder=store.states.folder, yields=True)
+            found = _apply.run(store.records, request, False, partial(_storing, store, group))
+            done += found.operations
+            problems += found.left.problems
+    store.guards.undo(guarded)
+    return done, problems
+
+
+def _storing(store: Store, states: Sequence[Plain], _found: _host.Survey) -> AbstractContextManager[None]:
+    return store.states.storing(states)
+
+
+def told(guarded: Iterable[Guarded]) -> list[str]:
+    """What is about to go back, for the journal."""
+    return [f"{one}: not confirmed, so it goes back to what was before" for one in guarded]

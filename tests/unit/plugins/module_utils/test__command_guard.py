@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Changes that wait to be confirmed, on a host in a namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.module_utils import _command, _guard
+from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guards
+from ansible_collections.multihome.extrude.plugins.module_utils._learned import Endpoints, Hints
+from ansible_collections.multihome.extrude.plugins.module_utils._local import Store
+from ansible_collections.multihome.extrude.plugins.module_utils._record import Records
+from ansible_collections.multihome.extrude.plugins.module_utils._states import States
+from tests.unit.host import host, snapshot
+from tests.unit.netns import output
+from tests.unit.timers import Timers
+
+Run = Callable[[str], int]
+
+
+def state(site: str, *addresses: str) -> dict[str, Any]:
+    """A state with these addresses."""
+    listed = [{"device": "lo", "address": f"{address}/32"} for address in addresses]
+    return {"customer": "acme", "site": site, "addresses": listed}
+
+
+OLD, NEW = state("office", "203.0.113.1"), state("office", "203.0.113.2")
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    Timers(tmp_path, monkeypatch)
+    return Store(
+        States(tmp_path / "etc", patient=True),
+        Records(tmp_path / "var", patient=True),
+        Hints(tmp_path / "run"),
+        Endpoints(tmp_path / "var" / "endpoints"),
+        guards=Guards(tmp_path / "var" / "guard"),
+    )
+
+
+@pytest.fixture
+def run(store: Store) -> Iterator[Run]:
+    """``run("rollback")`` gives the exit code, on a host that OLD was deployed to."""
+    store.states.store([OLD])
+    with host():
+        assert _command.main(["apply"], store) == 0
+        yield lambda words: _command.main(words.split(), store)
+
+
+def change(store: Store, *states: dict[str, Any]) -> None:
+    """What a guarded run of the module does."""
+    formers = {("acme", one["site"]): store.states.find("acme", one["site"]) for one in states}
+    with store.guards.guarding(formers, 60), store.states.storing(states):
+        pass
+    assert _command.main(["apply"], store) == 0
+
+
+def held() -> set[str]:
+    words = output("ip", "-o", "-4", "address", "show", "dev", "lo").split()
+    return {word.partition("/")[0] for word in words if word.startswith("203.0.113.")}
+
+
+def test_a_change_that_is_confirmed_stays(run: Run, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    change(store, NEW)
+    capsys.readouterr()
+    assert run("confirm acme/office") == 0
+    assert capsys.readouterr().out == "acme/office: confirmed\n"
+    assert run("rollback") == 0
+    assert run("confirm") == 0
+    assert held() == {"203.0.113.2"}
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_change_that_is_not_goes_back_with_all_that_follows(
+    run: Run, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, kept = snapshot(), store.states.load()
+    change(store, NEW, state("branch", "203.0.113.7"))
+    assert held() == {"203.0.113.2", "203.0.113.7"}
+    capsys.readouterr()
+    assert run("rollback acme/office acme/branch") == 0
+    assert (snapshot(), store.states.load()) == (before, kept)
+    told = capsys.readouterr().out.splitlines()
+    assert told[:2] == [
+        f"{site}: not confirmed, so it goes back to what was before" for site in ("acme/branch", "acme/office")
+    ]
+    assert "delete address 203.0.113.7/32 on lo" in told
+    assert run("confirm") == 1
+    assert "acme/office: not confirmed within 60 s, so since 20" in capsys.readouterr().err
+    assert run("confirm") == 0, "it was told once"
+
+
+def test_only_what_is_due_goes_back_by_itself(run: Run, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(store, NEW)
+    assert run("rollback --due") == 0
+    assert run("rollback --within 300 acme/office") == 0
+    assert 290 < store.guards.waiting()[0].left <= 300
+    assert run("apply") == 0
+    assert held() == {"203.0.113.2"}
+    monkeypatch.setattr(_guard, "_now", lambda: 10.0**9)
+    assert run("rollback --due") == 0
+    assert held() == {"203.0.113.1"}
+    assert run("rollback --within 300 acme/office") == 1
+
+
+def test_each_apply_puts_back_what_is_due_so_a_reboot_does(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(store, NEW)
+    monkeypatch.setattr(_guard, "_boot", lambda: "another")
+    capsys.readouterr()
+    assert run("apply") == 1
+    assert held() == {"203.0.113.1"}
+    assert "acme/office: not confirmed, so it goes back to what was before" in capsys.readouterr().err
+    assert run("apply") == 0
+
+
+def test_what_cannot_go_back_is_told_tried_again_and_hinders_no_other(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.states.store([{**state("branch"), "rules": [{"priority": "nonsense", "table": 1}]}])
+    change_branch = {("acme", "branch"): store.states.find("acme", "branch")}
+    with store.guards.guarding(change_branch, 60), store.states.storing([state("branch", "203.0.113.7")]):
+        pass
+    change(store, NEW)
+    capsys.readouterr()
+    assert run("rollback") == 1
+    assert "acme/branch: cannot go back to what was before" in capsys.readouterr().err
+    assert held() == {"203.0.113.1", "203.0.113.7"}
+    assert [str(one) for one in store.guards.waiting()] == ["acme/branch"]
+
+
+@pytest.mark.parametrize("seconds", [0, 86401])
+def test_a_time_that_makes_no_sense_is_refused(run: Run, seconds: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"rollback --within {seconds}") == 1
+    assert f"--within: {seconds} is not from 1 to 86400" in capsys.readouterr().err
+
+
+def test_status_tells_what_waits_and_what_went_back(run: Run, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    change(store, NEW)
+    capsys.readouterr()
+    assert run("status") == 0
+    assert "acme/office: a change waits to be confirmed and goes back in " in capsys.readouterr().out
+    run("rollback")
+    capsys.readouterr()
+    assert run("status") == 0
+    assert "acme/office: a change went back 0 s ago, since nobody confirmed it" in capsys.readouterr().out

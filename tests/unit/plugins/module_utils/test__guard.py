@@ -1,0 +1,124 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.module_utils import _guard
+from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
+from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guards, undone
+from tests.unit.timers import Timers
+
+OFFICE, BRANCH = ("acme", "office"), ("globex", "branch")
+FORMER = {"customer": "acme", "site": "office", "rules": []}
+
+
+@pytest.fixture
+def timers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Timers:
+    return Timers(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def guards(tmp_path: Path) -> Guards:
+    return Guards(tmp_path / "guard")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds since boot, to be changed."""
+    seconds = [100.0]
+    monkeypatch.setattr(_guard, "_now", lambda: seconds[0])
+    return seconds
+
+
+def change(guards: Guards, owner: tuple[str, str] = OFFICE, seconds: int = 60) -> None:
+    with guards.guarding({owner: FORMER if owner == OFFICE else None}, seconds):
+        pass
+
+
+def test_a_change_waits_with_what_stood_before_and_a_timer_that_asks_for_it(
+    guards: Guards, timers: Timers, clock: list[float]
+) -> None:
+    change(guards)
+    change(guards, BRANCH, 90)
+    office, branch = guards.waiting()
+    assert (str(office), office.restored, office.left) == ("acme/office", FORMER, 60)
+    assert (branch.owner, branch.restored) == (BRANCH, {"customer": "globex", "site": "branch"})
+    first, second = timers.calls()
+    assert "--on-active=60s" in first
+    assert first.endswith("/usr/sbin/extrude rollback --due")
+    assert "--on-active=90s" in second
+    clock[0] += 60
+    assert [one.owner for one in guards.due()] == [OFFICE]
+
+
+def test_a_second_change_keeps_what_stood_before_the_first_and_gets_as_long_again(
+    guards: Guards, timers: Timers, clock: list[float]
+) -> None:
+    change(guards)
+    clock[0] += 50
+    with guards.guarding({OFFICE: {**FORMER, "rules": [{}]}}, 60):
+        pass
+    (office,) = guards.waiting()
+    assert (office.former, office.left) == (FORMER, 60)
+    clock[0] += 5
+    guards.hold([office], 10)
+    assert [one.left for one in guards.waiting()] == [10]
+
+
+def test_a_change_that_fails_is_not_guarded_and_one_that_waits_still_is(
+    guards: Guards, timers: Timers, clock: list[float]
+) -> None:
+    with pytest.raises(RuntimeError), guards.guarding({OFFICE: FORMER}, 60):
+        raise RuntimeError
+    assert guards.load() == []
+    change(guards)
+    before = guards.load()
+    with pytest.raises(RuntimeError), guards.guarding({OFFICE: None}, 600):
+        raise RuntimeError
+    assert guards.load() == before
+
+
+def test_a_timer_that_cannot_be_armed_refuses_the_change(guards: Guards, timers: Timers) -> None:
+    timers.refuse("Failed to connect to bus: Host is down")
+    with pytest.raises(EngineError, match=r"cannot arm the timer .* Failed to connect to bus: Host is down"):
+        change(guards)
+    assert guards.load() == []
+
+
+def test_after_a_reboot_it_is_due_whatever_the_clock_says(
+    guards: Guards, timers: Timers, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(guards)
+    clock[0] = 1
+    assert guards.due() == []
+    monkeypatch.setattr(_guard, "_boot", lambda: "another")
+    assert [str(one) for one in guards.due()] == ["acme/office"]
+
+
+def test_what_went_back_waits_no_more_but_is_told(guards: Guards, timers: Timers) -> None:
+    change(guards)
+    guards.undo(guards.waiting())
+    (gone,) = guards.load()
+    assert guards.waiting() == []
+    assert gone.former is None
+    assert undone(gone).startswith("acme/office: not confirmed within 60 s, so since 20")
+    change(guards)
+    assert [one.former for one in guards.waiting()] == [FORMER]
+
+
+def test_what_is_confirmed_leaves_no_file(guards: Guards, timers: Timers, tmp_path: Path) -> None:
+    change(guards)
+    guards.drop([OFFICE, BRANCH])
+    assert guards.load() == []
+    assert not (tmp_path / "guard").exists()
+
+
+def test_a_file_that_makes_no_sense_is_told_and_hinders_nothing(guards: Guards, timers: Timers, tmp_path: Path) -> None:
+    change(guards)
+    for path in (tmp_path / "guard").iterdir():
+        path.write_text('{"schema": 1, "sites": {"office": {"customer": "acme", "site": "office"}}}')
+    assert guards.load() == []
