@@ -32,7 +32,7 @@ SITE: Vars = {
     "extrude_direct": [{"ports": WEB}, {"protocol": "icmp"}],
 }
 TOLD = "Network is unreachable"
-PATIENCE = 0.2
+PATIENCE = 1
 """Seconds after which a packet does not come any more."""
 IPV6_RECVERR, IPV6_DONTFRAG = 25, 62
 
@@ -134,8 +134,8 @@ class World:
             sender.sendto(data, (to, port))
         except OSError as error:
             return str(error.strerror)
-        come, _nothing, _errors = select.select(list(self._servers), [], [], PATIENCE)
-        for server in come:
+        come, _nothing, _errors = select.select([sender, *self._servers], [], [], PATIENCE)
+        for server in come if sender not in come else ():
             _data, peer = server.recvfrom(9)
             server.sendto(b"!", peer)
             sender.settimeout(1)
