@@ -50,7 +50,7 @@ def test_a_controller_that_vanishes_leaves_both_ends_as_they_were(mended: Lab, t
     before = {host: snapshot.take(mended, host) for host in HOSTS}
     where = inventory.write(tmp_path / "changed", {"office": changed()})
     run = playbook.start(mended, "-e", f"extrude_guard_timeout={SECONDS}", inventory=where)
-    wait_until(lambda: waits(mended, "office"), "the office has changed")
+    wait_until(lambda: waits(mended, "office"), "the office has changed", 300)
     playbook.kill(run)
     run.communicate(timeout=60)
     assert waits(mended, "colo")
