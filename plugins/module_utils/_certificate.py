@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import _files, _strongswan, _vici
+from . import _files, _storage, _strongswan, _vici
 from ._fields import EngineError
 from ._model import File
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path("/etc/swanctl")
 OWN, AUTHORITY, KEY = "x509/extrude.pem", "x509ca/extrude.pem", "private/extrude.pem"
-NEXT_KEY = "extrude.key"
+NEXT_KEY, FORMER_KEY = "extrude.key", "private/extrude-former.pem"
 """Where the key is made. The daemon does not read it there: it has the one before until the certificate is there."""
 _FLAGS = {OWN: "NONE", AUTHORITY: "CA"}
 
@@ -91,9 +91,19 @@ class Certificates:
             if (before := found.get((file.path,))) != file
             or (known is not None and file.path != KEY and _print(file) not in known)
         ]
-        if changes and not check:
-            self._folder.apply(changes)
+        if not check:
+            self._replace(changes)
         return changes
+
+    def _replace(self, changes: Sequence[_files.Change]) -> None:
+        """Until the new certificate stands the former one keeps its key: a daemon that starts then needs both."""
+        spare = self._place / FORMER_KEY
+        for former, file in changes:
+            if former and file and file.path == KEY:
+                _storage.write(spare, former.content, mode=0o600)
+        if changes:
+            self._folder.apply(changes)
+        spare.unlink(missing_ok=True)
 
     def _next_key(self, certificate: str) -> str:
         found = _files.Folder(self._place).read([NEXT_KEY])

@@ -48,10 +48,10 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace, store: Store) -> int:
     """Do it."""
-    operations, problems = apply(store, options.check, options.lazy)
+    operations, problems, mine = _in_turn(store, options.check, options.lazy)
     for operation in operations:
         sys.stdout.write(f"{operation}\n")
-    if not options.check:
+    if mine and not options.check:  # before its turn a new address has no rule, and a report leaves by another link
         try:
             _endpoint_tell.follow(store)
             _strongswan.call()
@@ -62,8 +62,13 @@ def run(options: argparse.Namespace, store: Store) -> int:
     return 0
 
 
-def apply(store: Store, check: bool = False, lazy: bool = False) -> tuple[list[Operation], list[str]]:
-    """Bring the host to its states: what was done, and what hindered it. A *lazy* call may leave it to another one.
+def apply(store: Store, check: bool = False) -> tuple[list[Operation], list[str]]:
+    """Bring the host to its states: what was done, and what hindered it."""
+    return _in_turn(store, check, lazy=False)[:2]
+
+
+def _in_turn(store: Store, check: bool, lazy: bool) -> tuple[list[Operation], list[str], bool]:
+    """The same, and whether it was not left to another one, as a *lazy* call may do.
 
     First changes go back that nobody has confirmed in time; then comes what a run of the playbook has made so far and
     not purged yet, then all else.
@@ -83,7 +88,7 @@ def apply(store: Store, check: bool = False, lazy: bool = False) -> tuple[list[O
             more, hindered = _apart(group, part, store, check) if group else ([], [])
             done += more
             problems += hindered
-    return done, list(dict.fromkeys([*problems, *store.lost]))
+    return done, list(dict.fromkeys([*problems, *store.lost])), mine
 
 
 def _apart(states: Sequence[Plain], only: Part, store: Store, check: bool) -> tuple[list[Operation], list[str]]:

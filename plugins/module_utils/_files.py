@@ -22,6 +22,8 @@ from ._model import FOLDER, File, Place
 UNTOLD = "not yet told to the daemon"
 """What is beyond the content of files that a run has written before it was cut short."""
 
+OPEN = "open to others"
+
 Change: TypeAlias = tuple[File | None, File | None]
 """A file as it is and as it should be; None: not there."""
 
@@ -52,7 +54,15 @@ class Folder:
         """The files of these paths that are there. Bytes that are no text come as lone surrogates (PEP 383)."""
         extra = UNTOLD if self._mark.exists() else ""
         texts = {path: self._read(path) for path in sorted(paths)}
-        return {(path,): File(path, text, extra) for path, text in texts.items() if text is not None}
+        return {
+            (path,): File(path, text, extra or self._open(path)) for path, text in texts.items() if text is not None
+        }
+
+    def _open(self, path: str) -> str:
+        """What is wrong with a file that more can read or write than should: an old backup may have made it so."""
+        with suppress(OSError):
+            return OPEN if (self._folder / path).stat().st_mode & 0o7777 & ~self._mode else ""
+        return ""
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Bring each file from what it is to what it should be, and tell the daemon once.

@@ -13,6 +13,7 @@ import errno
 import fcntl
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from ._model import SCHEMA
 
 Item = TypeVar("Item")
 COPY = ".last-good"
+_PATIENCE = 2.0
 _NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 """A disk that is full, or on its way out."""
 _NOT_UNDERSTOOD = (ValueError, EngineError, RecursionError)
@@ -128,7 +130,7 @@ def write(path: Path, text: str, sync: bool = True, mode: int = 0o644) -> None:
     """
     _make_folders(path)
     with _open_folder(path.parent) as folder:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        _wait_for(folder)
         try:
             stage(path, text, sync, mode)
             _staged(path).replace(path)
@@ -138,6 +140,17 @@ def write(path: Path, text: str, sync: bool = True, mode: int = 0o644) -> None:
             raise
         if sync:
             os.fsync(folder)
+
+
+def _wait_for(folder: int) -> None:
+    """Wait for other writers, but not for ever: whoever can read a folder can lock it."""
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        try:
+            return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)
+    return None
 
 
 def stage(path: Path, text: str, sync: bool = True, mode: int = 0o644) -> None:

@@ -234,9 +234,11 @@ class Secrets:
         if not _vici.runs():
             return
         with _vici.Session() as daemon:
+            known = set(daemon.request("get-shared").get("keys") or ())
             for before, after in changes:
                 _load_shared(daemon, after)
-                for name in _keys(before).keys() - _keys(after).keys():
+                # also those of which a run that was cut short has not told it
+                for name in _all_names(before or after, known) - _keys(after).keys():
                     with suppress(_vici.ViciError):  # the daemon may not know it
                         daemon.request("unload-shared", {"id": name})
             call_down(daemon)
@@ -293,6 +295,13 @@ def _kept(secret: Secret, former: Former, before: File | None) -> list[str]:
 def _key_name(site: str, number: int) -> str:
     """What the daemon calls a secret; 0 is the one that is used."""
     return f"ike-extrude-{site.replace('.', '_')}" + (f"-{number}" if number else "")
+
+
+def _all_names(file: File | None, known: Iterable[str]) -> set[str]:
+    """What the daemon calls the secrets of a file's site, those that the file has lost included."""
+    site = file.path.removeprefix("extrude-").removesuffix(_SECRETS) if file else ""
+    first = _key_name(site, 0)
+    return {name for name in known if re.fullmatch(rf"{re.escape(first)}(-[0-9]+)?", name)}
 
 
 def _keys(file: File | None) -> dict[str, tuple[str, str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _certificate, _vici
+from ansible_collections.multihome.extrude.plugins.module_utils import _certificate, _files, _vici
 from ansible_collections.multihome.extrude.plugins.module_utils._certificate import Certificates, key_of, present, until
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
 from tests.unit.certificates import pair
@@ -143,6 +143,22 @@ def test_what_was_not_told_is_told_by_the_next_run(folder: Path) -> None:
     (folder / ".untold-certificate").touch()
     assert apply(folder) == ALL
     assert apply(folder) == []
+
+
+def test_until_the_new_certificate_stands_the_former_one_has_its_key(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(folder)
+    spare, seen, write = folder / "private/extrude-former.pem", [], _files.Folder.apply
+
+    def watched(self: _files.Folder, changes: Sequence[_files.Change]) -> None:
+        seen.append((spare.read_text(), spare.stat().st_mode & 0o777))
+        write(self, changes)
+
+    monkeypatch.setattr(_files.Folder, "apply", watched)
+    apply(folder, NEXT)
+    assert seen == [(KEYS[OWN], 0o600)]
+    assert not spare.exists()
 
 
 def test_without_a_private_key(folder: Path) -> None:

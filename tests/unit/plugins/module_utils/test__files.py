@@ -69,6 +69,17 @@ def test_files_may_be_for_root_alone(path: Path, told: list[Path]) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o755
 
 
+def test_a_file_that_is_open_to_others_is_written_anew(path: Path, told: list[Path]) -> None:
+    secrets = Folder(path, mode=0o600)
+    secrets.apply([(None, File("a.conf", "x"))])
+    (path / "a.conf").chmod(0o644)
+    (found,) = secrets.read(["a.conf"]).values()
+    assert found != File("a.conf", "x")
+    secrets.apply([(found, File("a.conf", "x"))])
+    assert (path / "a.conf").stat().st_mode & 0o777 == 0o600
+    assert secrets.read(["a.conf"]) == {("a.conf",): File("a.conf", "x")}
+
+
 def test_a_folder_of_others_stays_when_ours_is_gone(path: Path, told: list[Path]) -> None:
     folder = Folder(path, shared=True)
     folder.apply([(None, MAIN), (None, PART)])

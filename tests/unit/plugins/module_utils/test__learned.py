@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.multihome.extrude.plugins.module_utils._bind import UNHEARD
 from ansible_collections.multihome.extrude.plugins.module_utils._learned import (
     Endpoints,
     Hints,
@@ -65,6 +66,18 @@ def test_an_endpoint_that_is_known_is_no_news_but_reported_anew(tmp_path: Path) 
         os.utime(file, (0, 0))
     endpoints.store(state, "dsl", "100.64.0.8")
     assert (endpoints.reported(state, "dsl") or 0) > 0
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    """The folder is that of a user with few rights."""
+    endpoints = Endpoints(tmp_path)
+    state = {"customer": "acme", "site": "office", "endpoints": ["dsl", "cable"]}
+    dsl, cable = (endpoints.path("acme", "office", wan) for wan in ("dsl", "cable"))
+    dsl.parent.mkdir(parents=True)
+    os.mkfifo(dsl)
+    (tmp_path / "elsewhere").write_text("192.0.2.7")
+    cable.symlink_to(tmp_path / "elsewhere")
+    assert [endpoints.read(state, wan) for wan in ("dsl", "cable")] == [UNHEARD, UNHEARD]
 
 
 def test_links_whose_names_lead_elsewhere_are_passed_over() -> None:
