@@ -93,6 +93,7 @@ def run_info(module: AnsibleModule) -> None:
             **_held(current),
             watched=current.watched,
             applied=[state.plain() for state in recorded],
+            owners=_owners(recorded, States(module.params["config_directory"]).load()),
             drift=_drift(request),
             missing_packages=missing_packages(),
             missing_for_domains=missing_for_domains(),
@@ -107,6 +108,13 @@ def run_info(module: AnsibleModule) -> None:
             stopped_units=stopped_units(),
             networkd_runs=networkd_runs(),
         )
+
+
+def _owners(recorded: Iterable[State], kept: Iterable[Plain]) -> list[Plain]:
+    """Whose the objects of this host are, by record or by what boot would apply, and what their secrets are called."""
+    secrets = {name_of(state): state.get("secret") for state in kept}
+    names = {f"{state.owner.customer}/{state.owner.site}" for state in recorded} | secrets.keys()
+    return [{"name": name, "secret": secrets.get(name)} for name in sorted(names)]
 
 
 def _spread(asked: Fields) -> dict[str, Any]:
