@@ -20,6 +20,7 @@ from . import _apply, _certificate, _dnsmasq, _dump, _host, _liveness, _strongsw
 from ._bind import Plain
 from ._conflict import Conflict
 from ._fields import Fields
+from ._learned import Endpoints
 from ._links import Wan, wans_of
 from ._local import Store, bound, misnamed, name_of
 from ._model import (
@@ -46,7 +47,7 @@ from ._needs import (
 )
 from ._record import Records
 from ._request import Operation, Part, Request
-from ._states import States
+from ._states import States, has_any
 
 
 def run_kind(module: AnsibleModule, kind: str, needed: Callable[[State], Sequence[Object]] = lambda _: ()) -> None:
@@ -64,7 +65,9 @@ def run_states(module: AnsibleModule) -> None:
     """For whole states: bound to what the host has, applied, and kept for boot and hooks."""
     listed, check = module.params["states"], module.check_mode
     only: Part = module.params["only"] or ""
-    store = Store(States(module.params["config_directory"]), Records(module.params["directory"]))
+    folder = module.params["directory"]
+    states, endpoints = States(module.params["config_directory"]), Endpoints(f"{folder}/endpoints")
+    store = Store(states, Records(folder), endpoints=endpoints)
     with _told(module):
         if any(state.get("connections") for state in listed) and (rival := ike_rival()):
             raise EngineError(
@@ -74,10 +77,23 @@ def run_states(module: AnsibleModule) -> None:
             former = store.states.load()  # what cannot be read could not be kept either
             request = Request(bound(listed, store), only=only, folder=store.states.folder)
             found = _apply.run(store.records, request, check, store.states.storing(listed, only))
+            heard = [] if only == "make" else _forget_reports(listed, store, check)
         known = {name_of(state) for state in listed}
         links = _links_of(state for state in former if name_of(state) in known), _links_of(listed)
         told = [*store.warnings, *misnamed(listed, store), *_dnsmasq.warnings(listed)]
-        _exit(module, found, told, *_differing(*links))
+        before, after = _differing(*links)
+        _exit(module, found, told, before + "".join(heard), after)
+
+
+def _forget_reports(listed: Iterable[Plain], store: Store, check: bool) -> list[str]:
+    """What sites that go have reported goes with them; a line for each link."""
+    owners = [(str(state.get("customer")), str(state.get("site"))) for state in listed if not has_any(state)]
+    heard = [
+        f"heard: {'/'.join(owner)} where {wan} is\n" for owner in owners for wan in store.endpoints.known(*owner)
+    ]
+    for owner in owners if heard and not check else ():
+        store.endpoints.forget(*owner)
+    return heard
 
 
 def run_info(module: AnsibleModule) -> None:

@@ -92,10 +92,12 @@ def _link(name: str, colo_name: str, wan: str, state: Plain, site: Found, colo: 
     owner = (state["customer"], state["site"])
     has_tunnel = any(tunnel["wan"] == wan for tunnel in state["tunnels"])
     near, far = _said(site, owner), _said(colo, owner)
-    ends = {name: _trouble(near, "links", "name", wan) or (_trouble(near, "tunnels", "link", wan) if has_tunnel else "")}
+    ends = [(name, _trouble(near, "links", "name", wan))]
     if has_tunnel:
-        ends[colo_name] = _trouble(far, "tunnels", "link", wan)
-    asked = {end: why for end, why in ends.items() if why is not None}
+        # a link that is down says more than its tunnel
+        ends = [ends[0] if ends[0][1] else (name, _trouble(near, "tunnels", "link", wan))]
+        ends.append((colo_name, _trouble(far, "tunnels", "link", wan)))
+    asked = {end: why for end, why in ends if why is not None}
     reasons = list(dict.fromkeys(f"{why} (at {end})" for end, why in asked.items() if why))
     return "; ".join(reasons) if asked else None
 

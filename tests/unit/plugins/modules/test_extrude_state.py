@@ -420,3 +420,17 @@ def test_a_network_that_is_on_the_link_of_another_device_is_refused_in_check_mod
     assert snapshot() == before
     ip("addr add 192.0.2.2/24 dev b0")
     assert run("extrude_state", states=[state])["changed"] is True
+
+
+def test_a_site_that_goes_takes_with_it_what_it_has_reported(run: Run, folder: Path) -> None:
+    heard = folder / "endpoints" / "acme" / "office" / "dsl"
+    heard.parent.mkdir(parents=True)
+    heard.write_text("100.64.0.7\n")
+    empty = [{"customer": "acme", "site": "office"}]
+    assert run("extrude_state", states=empty, only="make")["changed"] is False
+    planned = run("extrude_state", states=empty, check=True)
+    assert heard.exists()
+    assert planned["diff"]["before"] == "heard: acme/office where dsl is\n"
+    assert run("extrude_state", states=empty) == planned
+    assert not heard.parent.parent.exists()
+    assert run("extrude_state", states=empty)["changed"] is False
