@@ -88,9 +88,7 @@ def run_states(module: AnsibleModule) -> None:
 def _forget_reports(listed: Iterable[Plain], store: Store, check: bool) -> list[str]:
     """What sites that go have reported goes with them; a line for each link."""
     owners = [(str(state.get("customer")), str(state.get("site"))) for state in listed if not has_any(state)]
-    heard = [
-        f"heard: {'/'.join(owner)} where {wan} is\n" for owner in owners for wan in store.endpoints.known(*owner)
-    ]
+    heard = [f"heard: {'/'.join(owner)} where {wan} is\n" for owner in owners for wan in store.endpoints.known(*owner)]
     for owner in owners if heard and not check else ():
         store.endpoints.forget(*owner)
     return heard

@@ -17,7 +17,7 @@ description:
 options:
   state:
     description:
-      - V(absent) removes certificates and keys. A running daemon forgets the key at once, the certificates when it ends.
+      - V(absent) removes certificates and keys. A daemon that runs forgets the key at once, them when it ends.
     type: str
     choices: [present, absent]
     default: present

@@ -164,6 +164,6 @@ def _refuse_own_branch(site: Site, inventory: Inventory, hostvars: HostVars) -> 
     networks = [*(claim.network for claim in site.claims), colo.pool, colo.pool6]
     if any(address in ipaddress.ip_network(str(network), strict=False) for network in networks):
         raise TopologyError(
-            f"{site.name}: Ansible reaches it by {host}, which goes with it; for this run set ansible_host to an address"
-            f" that stays, such as one of its links. Where its router is gone for good: -e {GONE}=true"
+            f"{site.name}: Ansible reaches it by {host}, which goes with it; for this run set ansible_host to an "
+            f"address that stays, such as one of its links. Where its router is gone for good: -e {GONE}=true"
         )
