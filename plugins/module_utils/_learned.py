@@ -137,6 +137,10 @@ class Endpoints:
             return []
         return [path.name for path in _files(self._folder / customer / site)]
 
+    def owners(self) -> list[tuple[str, str]]:
+        """Customer and site of all that have reported."""
+        return [(customer.name, site.name) for customer in _files(self._folder) for site in _files(customer)]
+
     def forget(self, customer: str, site: str) -> None:
         """Remove all that a site has reported.
 

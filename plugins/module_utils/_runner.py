@@ -24,6 +24,7 @@ from ._learned import Endpoints
 from ._links import Wan, wans_of
 from ._local import Store, bound, misnamed, name_of
 from ._model import (
+    LABEL,
     PROTOCOL,
     Chain,
     Connection,
@@ -61,13 +62,18 @@ def run_kind(module: AnsibleModule, kind: str, needed: Callable[[State], Sequenc
         _run(module, Request((replace(state, objects=(*others, *state.objects)),), (), kinds, params["purge"]))
 
 
+def _store(module: AnsibleModule) -> Store:
+    """The folders that the options of a module name. Unlike the command it goes without no file."""
+    folder = module.params["directory"]
+    states, endpoints = States(module.params["config_directory"]), Endpoints(f"{folder}/endpoints")
+    return Store(states, Records(folder), endpoints=endpoints)
+
+
 def run_states(module: AnsibleModule) -> None:
     """For whole states: bound to what the host has, applied, and kept for boot and hooks."""
     listed, check = module.params["states"], module.check_mode
     only: Part = module.params["only"] or ""
-    folder = module.params["directory"]
-    states, endpoints = States(module.params["config_directory"]), Endpoints(f"{folder}/endpoints")
-    store = Store(states, Records(folder), endpoints=endpoints)
+    store = _store(module)
     with _told(module):
         if any(state.get("connections") for state in listed) and (rival := ike_rival()):
             raise EngineError(
@@ -99,15 +105,16 @@ def run_info(module: AnsibleModule) -> None:
     with _told(module):
         if module.params["routes_of"]:
             module.exit_json(changed=False, **_spread(Fields(module.params["routes_of"], "routes_of")))
-        recorded = Records(module.params["directory"]).load()
-        request = Request(recorded, recorded, folder=module.params["config_directory"])
+        store = _store(module)
+        recorded = store.records.load()
+        request = Request(recorded, recorded, folder=store.states.folder)
         current = _host.read(request)
         module.exit_json(
             changed=False,
             **_held(current),
             watched=current.watched,
             applied=[state.plain() for state in recorded],
-            owners=_owners(recorded, States(module.params["config_directory"]).load()),
+            owners=_owners(current, recorded, store),
             drift=_drift(request),
             missing_packages=missing_packages(),
             missing_for_domains=missing_for_domains(),
@@ -124,10 +131,14 @@ def run_info(module: AnsibleModule) -> None:
         )
 
 
-def _owners(recorded: Iterable[State], kept: Iterable[Plain]) -> list[Plain]:
-    """Whose the objects of this host are, by record or by what boot would apply, and what their secrets are called."""
-    secrets = {name_of(state): state.get("secret") for state in kept}
+def _owners(current: Current, recorded: Iterable[State], store: Store) -> list[Plain]:
+    """Whose anything on this host is, though a run was cut short, and what their secrets are called: by the record, by
+    what boot would apply, by what was reported, and by the tunnels themselves."""
+    secrets = {name_of(state): state.get("secret") for state in store.states.load()}
+    tunnels = [device.tunnel for device in current.devices.values() if device.tunnel and device.tunnel.owner]
     names = {f"{state.owner.customer}/{state.owner.site}" for state in recorded} | secrets.keys()
+    names |= {"/".join(owner) for owner in store.endpoints.owners()}
+    names |= {tunnel.owner.removeprefix(LABEL) for tunnel in tunnels}
     return [{"name": name, "secret": secrets.get(name)} for name in sorted(names)]
 
 

@@ -41,8 +41,8 @@ def test_hosts_that_are_as_the_inventory_says(deployed: Lab) -> None:
 def test_all_that_differs_is_told_and_stays_as_it_is(mended: Lab) -> None:
     old = {**inventory.branch(), "extrude_customer": "acme"}
     harm = {
-        "colo": "ip neigh del proxy 203.0.113.10 dev eth0; systemctl stop extrude-apply.timer",
-        "office": "ip link del ex-cable; echo '# mine' >>/usr/lib/extrude/run",
+        "colo": "systemctl stop extrude-links.path; ip neigh del proxy 203.0.113.10 dev eth0",
+        "office": "systemctl stop extrude-links.path; ip link del ex-cable; echo '# mine' >>/usr/lib/extrude/run",
     }
     assert not modules.apply(mended, "colo", inventory.states({"old": old})["colo"]).failed
     try:
@@ -56,7 +56,7 @@ def test_all_that_differs_is_told_and_stays_as_it_is(mended: Lab) -> None:
         for line in (
             "office: file /usr/lib/extrude/run is missing, or another",
             "colo: add proxy 203.0.113.10 on eth0",
-            "colo: extrude-apply.timer does not run, or would not after a reboot",
+            "colo: extrude-links.path does not run, or would not after a reboot",
             f"colo: has acme/old, which the inventory lacks; to take it off: {forgotten}",
         ):
             assert line in said, said
@@ -67,7 +67,8 @@ def test_all_that_differs_is_told_and_stays_as_it_is(mended: Lab) -> None:
     finally:
         modules.apply(mended, "colo", [{"customer": "acme", "site": "old"}])
         mended.exec("office", ["sed", "-i", "/^# mine/d", "/usr/lib/extrude/run"])
-        mended.exec("colo", ["systemctl", "start", "extrude-apply.timer"])
+        for host in harm:
+            mended.exec(host, ["systemctl", "start", "extrude-links.path"])
 
 
 def test_it_goes_on_where_a_site_is_not_reached(deployed: Lab, tmp_path: Path) -> None:
