@@ -105,6 +105,14 @@ class Certificates:
             self._folder.apply(changes)
         spare.unlink(missing_ok=True)
 
+    def remove(self, check: bool) -> list[_files.Change]:
+        """Remove certificates and keys, and return what was there. The daemon keeps the authority's until it ends."""
+        found = self._folder.read([AUTHORITY, KEY, OWN, NEXT_KEY])
+        changes: list[_files.Change] = [(file, None) for file in found.values()]
+        if changes and not check:
+            self._folder.apply(changes)
+        return changes
+
     def _next_key(self, certificate: str) -> str:
         found = _files.Folder(self._place).read([NEXT_KEY])
         if not found:
@@ -119,10 +127,14 @@ class Certificates:
 
     def _tell(self, changes: Sequence[_files.Change]) -> None:
         files = {after.path: after for _before, after in changes if after is not None}
-        if not files or not _vici.runs():
-            return
         formers = {before.path: before for before, _after in changes if before is not None}
+        if not _vici.runs():
+            return
         with _vici.Session() as daemon:
+            if OWN in formers.keys() - files.keys():
+                _forget_key(daemon, key_of(formers[OWN].content))
+            if not files:
+                return
             if OWN in files:
                 self._change_key(daemon, formers.get(OWN))
             for path in [path for path in files if path in _FLAGS]:
@@ -136,9 +148,14 @@ class Certificates:
         key = found[(KEY,)].content if found else ""
         loaded = _ask(daemon, "load-key", {"type": "any", "data": key}, KEY).get("id")
         former = key_of(before.content) if before else None
-        if former and former != loaded:
-            with suppress(_vici.ViciError):  # the daemon may not know it
-                daemon.request("unload-key", {"id": former})
+        if former != loaded:
+            _forget_key(daemon, former)
+
+
+def _forget_key(daemon: _vici.Session, key: str | None) -> None:
+    if key:
+        with suppress(_vici.ViciError):  # the daemon may not know it
+            daemon.request("unload-key", {"id": key})
 
 
 def _public_key(private: str) -> str:

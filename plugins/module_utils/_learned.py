@@ -13,6 +13,7 @@ import fcntl
 import ipaddress
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -130,6 +131,31 @@ class Endpoints:
         except OSError as error:
             raise cannot("write", path, error) from error
 
+    def known(self, customer: str, site: str) -> list[str]:
+        """The links of which a site has reported the endpoints, whatever its state says."""
+        if site in (".", ".."):
+            return []
+        return [path.name for path in _files(self._folder / customer / site)]
+
+    def owners(self) -> list[tuple[str, str]]:
+        """Customer and site of all that have reported."""
+        return [(customer.name, site.name) for customer in _files(self._folder) for site in _files(customer)]
+
+    def forget(self, customer: str, site: str) -> None:
+        """Remove all that a site has reported.
+
+        The folders are not root's, so what stands there in place of one could lead elsewhere: it is not followed.
+        """
+        try:
+            with _opened(self._folder) as top, _opened(customer, top) as folder:
+                shutil.rmtree(site, dir_fd=folder)
+                with suppress(OSError):  # it has other sites
+                    os.rmdir(customer, dir_fd=top)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise cannot("remove", self._folder / customer / site, error) from error
+
     def _of(self, state: Plain, wan: str) -> Path:
         return self.path(str(state.get("customer")), str(state.get("site")), wan)
 
@@ -146,6 +172,15 @@ def _start_of(path: Path) -> str:
 def endpoints_of(state: Plain) -> list[str]:
     """The links of a site whose addresses the colo has to be told."""
     return [str(wan) for wan in state.get("endpoints") or () if str(wan) not in (".", "..")]
+
+
+@contextmanager
+def _opened(folder: Path | str, parent: int | None = None) -> Iterator[int]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def _files(folder: Path) -> Iterable[Path]:

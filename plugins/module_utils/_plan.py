@@ -262,7 +262,12 @@ def _sets(ground: _Ground) -> Changes:
 
 
 def _chains(ground: _Ground, merged: Sequence[Chain]) -> Changes:
-    return _compare(ground.current.chains, {chain.place: chain for chain in merged}, ground.gone(Chain))
+    """From a chain of others what the owners of this request have stopped using goes as late as chains of their own:
+    it may be what keeps an encrypted tunnel closed that still stands."""
+    made, deleted = _compare(ground.current.chains, {chain.place: chain for chain in merged}, ground.gone(Chain))
+    wanted = ground.request.wanted(Chain)
+    left = [operation for operation in made if operation.action == "change" and operation.item.place not in wanted]
+    return [operation for operation in made if operation not in left], [*left, *deleted]
 
 
 def _routes(ground: _Ground) -> Changes:

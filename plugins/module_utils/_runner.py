@@ -24,9 +24,11 @@ from ._conflict import Conflict
 from ._fields import Fields
 from ._guard import SUBFOLDER as GUARD_FOLDER
 from ._guard import Guards, undone
+from ._learned import Endpoints
 from ._links import Wan, wans_of
 from ._local import Store, bound, misnamed, name_of
 from ._model import (
+    LABEL,
     PROTOCOL,
     Chain,
     Connection,
@@ -50,7 +52,7 @@ from ._needs import (
 )
 from ._record import Records
 from ._request import Operation, Part, Request
-from ._states import States, differ, owner_of
+from ._states import States, differ, has_any, owner_of
 
 
 def run_kind(module: AnsibleModule, kind: str, needed: Callable[[State], Sequence[Object]] = lambda _: ()) -> None:
@@ -62,6 +64,13 @@ def run_kind(module: AnsibleModule, kind: str, needed: Callable[[State], Sequenc
         others = tuple(needed(state))
         kinds = {kind, *(item.KIND for item in others)}
         _run(module, Request((replace(state, objects=(*others, *state.objects)),), (), kinds, params["purge"]))
+
+
+def _store(module: AnsibleModule) -> Store:
+    """The folders that the options of a module name. Unlike the command it goes without no file."""
+    folder = module.params["directory"]
+    states, endpoints = States(module.params["config_directory"]), Endpoints(f"{folder}/endpoints")
+    return Store(states, Records(folder), endpoints=endpoints, guards=Guards(Path(folder) / GUARD_FOLDER))
 
 
 def run_states(module: AnsibleModule) -> None:
@@ -82,10 +91,21 @@ def run_states(module: AnsibleModule) -> None:
             request = Request(bound(listed, store), only=only, folder=store.states.folder)
             found = _apply.run(store.records, request, check, partial(_keeping, store, listed, former, only, seconds))
             guarded = {guarded.owner for guarded in store.guards.waiting()} & set(map(owner_of, listed))
+            heard = [] if only == "make" else _forget_reports(listed, store, check)
         known = {name_of(state) for state in listed}
         links = _links_of(state for state in former if name_of(state) in known), _links_of(listed)
         told = [*store.warnings, *misnamed(listed, store), *_dnsmasq.warnings(listed)]
-        _exit(module, found, told, *_differing(*links), guarded=bool(guarded))
+        before, after = _differing(*links)
+        _exit(module, found, told, before + "".join(heard), after, guarded=bool(guarded))
+
+
+def _forget_reports(listed: Iterable[Plain], store: Store, check: bool) -> list[str]:
+    """What sites that go have reported goes with them; a line for each link."""
+    owners = [owner_of(state) for state in listed if not has_any(state)]
+    heard = [f"heard: {'/'.join(owner)} where {wan} is\n" for owner in owners for wan in store.endpoints.known(*owner)]
+    for owner in owners if heard and not check else ():
+        store.endpoints.forget(*owner)
+    return heard
 
 
 @contextmanager
@@ -119,26 +139,21 @@ def _refuse_undone(listed: Iterable[Plain], store: Store) -> None:
         raise Conflict(gone)
 
 
-def _store(module: AnsibleModule) -> Store:
-    records = module.params["directory"]
-    return Store(
-        States(module.params["config_directory"]), Records(records), guards=Guards(Path(records) / GUARD_FOLDER)
-    )
-
-
 def run_info(module: AnsibleModule) -> None:
     """What the kernel and the records hold."""
     with _told(module):
         if module.params["routes_of"]:
             module.exit_json(changed=False, **_spread(Fields(module.params["routes_of"], "routes_of")))
-        recorded = Records(module.params["directory"]).load()
-        request = Request(recorded, recorded, folder=module.params["config_directory"])
+        store = _store(module)
+        recorded = store.records.load()
+        request = Request(recorded, recorded, folder=store.states.folder)
         current = _host.read(request)
         module.exit_json(
             changed=False,
             **_held(current),
             watched=current.watched,
             applied=[state.plain() for state in recorded],
+            owners=_owners(current, recorded, store),
             drift=_drift(request),
             missing_packages=missing_packages(),
             missing_for_domains=missing_for_domains(),
@@ -153,6 +168,17 @@ def run_info(module: AnsibleModule) -> None:
             stopped_units=stopped_units(),
             networkd_runs=networkd_runs(),
         )
+
+
+def _owners(current: Current, recorded: Iterable[State], store: Store) -> list[Plain]:
+    """Whose anything on this host is, though a run was cut short, and what their secrets are called: by the record, by
+    what boot would apply, by what was reported, and by the tunnels themselves."""
+    secrets = {name_of(state): state.get("secret") for state in store.states.load()}
+    tunnels = [device.tunnel for device in current.devices.values() if device.tunnel and device.tunnel.owner]
+    names = {f"{state.owner.customer}/{state.owner.site}" for state in recorded} | secrets.keys()
+    names |= {"/".join(owner) for owner in store.endpoints.owners()}
+    names |= {tunnel.owner.removeprefix(LABEL) for tunnel in tunnels}
+    return [{"name": name, "secret": secrets.get(name)} for name in sorted(names)]
 
 
 def _spread(asked: Fields) -> dict[str, Any]:

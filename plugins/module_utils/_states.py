@@ -75,7 +75,7 @@ class States:
         kept = {owner_of(state): state for state in self.load()}
         part = {"only": only} if only == "make" else {}
         asked = {owner_of(state): json.loads(json.dumps({**state, **part})) for state in states}
-        together = {owner: state for owner, state in {**kept, **asked}.items() if _has_any(state)}
+        together = {owner: state for owner, state in {**kept, **asked}.items() if has_any(state)}
         customers = sorted({owner[0] for owner in asked})
         files = {customer: _sites(together, customer) for customer in customers}
         return {customer: sites for customer, sites in files.items() if sites != _sites(kept, customer)}
@@ -98,7 +98,7 @@ def owner_of(state: Plain) -> tuple[str, str]:
 
 def differ(former: Plain | None, state: Plain) -> bool:
     """Whether a state asks for something else than one before it, whatever part of the work was done so far."""
-    asked = json.loads(json.dumps(state)) if _has_any(state) else {}
+    asked = json.loads(json.dumps(state)) if has_any(state) else {}
     return {**(former or {}), "only": ""} != {**asked, "only": ""}
 
 
@@ -106,5 +106,6 @@ def _sites(states: Mapping[tuple[str, str], Plain], customer: str) -> dict[str, 
     return {site: state for (owner, site), state in states.items() if owner == customer}
 
 
-def _has_any(state: Plain) -> bool:
+def has_any(state: Plain) -> bool:
+    """Whether a state has objects; one without is how a site is taken off."""
     return any(state.get(kind) for kind in KINDS)

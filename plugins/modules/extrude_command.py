@@ -7,13 +7,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: extrude_command
-short_description: Install the command extrude
+short_description: Install or remove the command extrude
 version_added: 0.1.0
 description:
   - Installs the engine of the modules as a Python package on the host, so that boot and the hooks of links run the same
     code as the modules do, and with it other files.
   - The role P(multihome.extrude.host#role) uses it.
 options:
+  state:
+    description:
+      - V(absent) stops the units among O(files), removes these, the package and O(folders), and the folders that had
+        to be made for them where nothing else is in there.
+    type: str
+    choices: [present, absent]
+    default: present
+  folders:
+    description:
+      - With O(state=absent), folders to remove with all that is in them. One with the state of a customer (C(*.json))
+        is an error outside check mode, since a site is deployed on the host then.
+    type: list
+    elements: path
+    default: []
   directory:
     description:
       - Folder of the package.
@@ -21,7 +35,7 @@ options:
     default: /usr/lib/extrude
   files:
     description:
-      - Other files to install, all in one go. Folders that are missing are made.
+      - Other files to install, all in one go, or to remove. Folders that are missing are made.
     type: list
     elements: dict
     default: []
@@ -69,12 +83,14 @@ installed:
   type: list
   elements: str
 removed:
-  description: Files of the package that earlier versions had.
+  description:
+    - Files of the package that earlier versions had. With O(state=absent) the files and folders that were there.
   returned: success
   type: list
   elements: str
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +102,9 @@ from ansible_collections.multihome.extrude.plugins.module_utils._install import 
     command_files,
     differences,
     install,
+    present,
+    refuse_in_use,
+    remove,
 )
 
 FILE = {
@@ -99,19 +118,32 @@ def run(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """The result for the options of the module; raises EngineError."""
     folder = Path(params["directory"])
     others = {Path(file["path"]): Wanted(file["content"], int(file["mode"], 8)) for file in params["files"]}
+    if params["state"] == "absent":
+        return _removed(folder, [*others], [Path(path) for path in params["folders"]], check)
     to_write, stale = differences({**command_files(folder), **others}, folder)
     if not check:
-        install(to_write, stale)
-    return {
-        "changed": bool(to_write or stale),
-        "installed": sorted(map(str, to_write)),
-        "removed": sorted(map(str, stale)),
-    }
+        install(to_write, stale, folder)
+    return _result(to_write, stale)
+
+
+def _removed(folder: Path, files: list[Path], folders: list[Path], check: bool) -> dict[str, Any]:
+    there = present([folder, *files, *folders])
+    if there and not check:
+        refuse_in_use(folders)
+        remove(there, folder)
+    return {**_result((), there), "diff": {"before": "".join(f"{path}\n" for path in there), "after": ""}}
+
+
+def _result(installed: Iterable[Path], removed: Iterable[Path]) -> dict[str, Any]:
+    written, gone = sorted(map(str, installed)), sorted(map(str, removed))
+    return {"changed": bool(written or gone), "installed": written, "removed": gone}
 
 
 def main() -> None:
     """Read the options, install."""
     options = {
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "folders": {"type": "list", "elements": "path", "default": []},
         "directory": {"type": "path", "default": "/usr/lib/extrude"},
         "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
     }

@@ -62,6 +62,22 @@ applied:
   returned: when O(routes_of) is not given
   type: list
   elements: dict
+owners:
+  description: The sites that have anything on this host.
+  returned: when O(routes_of) is not given
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Customer and site.
+      type: str
+      sample: acme/office
+    secret:
+      description:
+        - What the secret of the site is called, as M(multihome.extrude.ipsec_secrets) takes it, never the secret.
+          Null where the host does not keep that.
+      type: dict
+      sample: {site: acme.1, links: "*.1.acme.extrude"}
 drift:
   description: What the next run would have to do to put back what was applied, in words.
   returned: when O(routes_of) is not given

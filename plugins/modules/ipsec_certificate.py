@@ -15,17 +15,23 @@ description:
   - Connections that are up stay up. Those of a site that are not up are tried at once.
   - The role P(multihome.extrude.ipsec#role) uses it.
 options:
+  state:
+    description:
+      - V(absent) removes certificates and keys. A daemon that runs forgets the key at once, them when it ends.
+    type: str
+    choices: [present, absent]
+    default: present
   certificate:
     description:
       - The certificate of the host, in PEM. The private key that it is for is in C(extrude.key) below O(directory),
         where strongSwan does not read it. The module puts both where strongSwan does, together.
+      - Required with O(state=present).
     type: str
-    required: true
   authority:
     description:
       - The certificate of the authority, in PEM.
+      - Required with O(state=present).
     type: str
-    required: true
   directory:
     description:
       - The folder of strongSwan's keys and certificates, which it reads when it starts.
@@ -63,37 +69,43 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.multihome.extrude.plugins.module_utils._certificate import FOLDER, KEY, Certificates
+from ansible_collections.multihome.extrude.plugins.module_utils._certificate import FOLDER, KEY, NEXT_KEY, Certificates
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
 from ansible_collections.multihome.extrude.plugins.module_utils._model import File
 
 
 def run(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """The result for the options of the module; raises EngineError."""
-    certificate, authority = (f"{params[name].strip()}\n" for name in ("certificate", "authority"))
-    changes = Certificates(Path(params["directory"])).apply(certificate, authority, check)
+    kept = Certificates(Path(params["directory"]))
+    if params["state"] == "absent":
+        changes = kept.remove(check)
+    else:
+        certificate, authority = (f"{params[name].strip()}\n" for name in ("certificate", "authority"))
+        changes = kept.apply(certificate, authority, check)
     befores, afters = ([change[end] for change in changes] for end in (0, 1))
     return {
         "changed": bool(changes),
-        "files": [file.path for file in afters if file],
+        "files": [file.path for change in changes if (file := change[1] or change[0])],
         "diff": {"before": _text(befores), "after": _text(afters)},
     }
 
 
 def _text(files: Iterable[File | None]) -> str:
     """What a diff shows of files: of a private key nothing."""
-    shown = (file for file in files if file and file.path != KEY)
+    shown = (file for file in files if file and file.path not in (KEY, NEXT_KEY))
     return "".join(f"# {file.path}{f', {file.extra}' if file.extra else ''}\n{file.content}" for file in shown)
 
 
 def main() -> None:
     """Read the options, keep the certificates."""
     options = {
-        "certificate": {"type": "str", "required": True},
-        "authority": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "certificate": {"type": "str"},
+        "authority": {"type": "str"},
         "directory": {"type": "path", "default": str(FOLDER)},
     }
-    module = AnsibleModule(argument_spec=options, supports_check_mode=True)
+    needed = [("state", "present", ["certificate", "authority"])]
+    module = AnsibleModule(argument_spec=options, required_if=needed, supports_check_mode=True)
     try:
         module.exit_json(**run(module.params, module.check_mode))
     except EngineError as error:

@@ -55,10 +55,7 @@ MINUTES = 60
 def bare(pytestconfig: pytest.Config) -> Iterator[Lab]:
     """The lab, in which providers count what passes before anything else happens."""
     for made in dynamic_lab(pytestconfig, "ipsec", NAT):
-        for node, device in PROVIDERS.items():
-            made.exec(node, ["iptables", "-t", "raw", "-F"])
-            for match in KINDS.values():
-                made.exec(node, ["iptables", "-t", "raw", "-A", "PREROUTING", "-i", device, *match])
+        count(made)
         yield made
 
 
@@ -72,6 +69,14 @@ def first(bare: Lab) -> playbook.Run:
 def lab(bare: Lab, first: playbook.Run) -> Lab:
     assert first.code == 0, first.output
     return bare
+
+
+def count(lab: Lab) -> None:
+    """Have providers count packets of each kind."""
+    for node, device in PROVIDERS.items():
+        lab.exec(node, ["iptables", "-t", "raw", "-F"])
+        for match in KINDS.values():
+            lab.exec(node, ["iptables", "-t", "raw", "-A", "PREROUTING", "-i", device, *match])
 
 
 def counted(lab: Lab, node: str) -> dict[str, int]:

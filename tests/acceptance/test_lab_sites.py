@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.acceptance import moments, playbook, traffic
+from tests.acceptance import moments, playbook, remains, traffic
 from tests.acceptance.conftest import dynamic_lab, hold
 from tests.acceptance.test_links import extrude, wait_until
 from tests.lab.lab import Lab
@@ -81,8 +81,15 @@ def check(sites: Lab) -> playbook.Run:
 
 
 @pytest.fixture(scope="module")
-def first(sites: Lab) -> playbook.Run:
+def before(sites: Lab) -> dict[str, remains.Host]:
+    """What the hosts were before anything was deployed."""
+    return {host: remains.take(sites, host) for host in sites.topology.hosts}
+
+
+@pytest.fixture(scope="module")
+def first(sites: Lab, before: dict[str, remains.Host]) -> playbook.Run:
     """The first run."""
+    assert before
     return run(sites, "--diff")
 
 
@@ -644,6 +651,22 @@ echo processes $(pgrep -fc '/usr/(lib|sbin)/extrude|ssh .*endpoint_ssh')
 echo units $(systemctl list-units --all --plain --no-legend 'run-*.service' 'extrude*' | wc -l)
 echo files $(find /etc/extrude /var/lib/extrude /run/extrude -type f | wc -l)
 """
+
+
+def test_sites_that_are_taken_off_leave_nothing_at_either_end(
+    lab: Lab, before: dict[str, remains.Host], first: playbook.Run
+) -> None:
+    """The last test, since it takes off all of them."""
+    assert first.code == 0
+    names = ",".join(name for name in SITES if name in lab.topology.hosts)
+    words = ("-e", f"teardown_sites={names}")
+    teardown = playbook.CHECKOUT / "playbooks" / "teardown.yml"
+    for changes in (True, False):
+        done = playbook.run(lab, *words, inventory=INVENTORY, playbook=teardown)
+        assert done.code == 0, done.output
+        assert (done.changed > 0) is changes
+    for host in lab.topology.hosts:
+        assert remains.difference(before[host], remains.take(lab, host)) == []
 
 
 def _holds(lab: Lab, host: str, counts: dict[str, int]) -> bool:

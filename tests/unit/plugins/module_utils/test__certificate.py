@@ -126,6 +126,16 @@ def test_the_former_key_is_unloaded_so_that_its_certificate_is_not_used(folder: 
     assert asked == [("load-key", {"type": "any", "data": KEYS[NEXT]}), ("unload-key", {"id": key_of(OWN)})]
 
 
+def test_the_daemon_forgets_the_key_of_a_certificate_that_is_removed(folder: Path) -> None:
+    apply(folder)
+    with daemon() as charon:
+        assert len(Certificates(folder).remove(check=True)) == 4
+        assert len(Certificates(folder).remove(check=False)) == 4
+        asked = [one for one in charon.asked() if one[0] != "register"]
+    assert asked == [("unload-key", {"id": key_of(OWN)})]
+    assert Certificates(folder).remove(check=False) == []
+
+
 def test_what_the_daemon_calls_a_key() -> None:
     assert key_of(SAMPLE) == SAMPLE_KEY
     assert key_of("no certificate") is None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils._bind import UNHEARD
+from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
 from ansible_collections.multihome.extrude.plugins.module_utils._learned import (
     Endpoints,
     Hints,
@@ -78,6 +79,33 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("192.0.2.7")
     cable.symlink_to(tmp_path / "elsewhere")
     assert [endpoints.read(state, wan) for wan in ("dsl", "cable")] == [UNHEARD, UNHEARD]
+
+
+def test_what_a_site_has_reported_can_be_forgotten(tmp_path: Path) -> None:
+    endpoints = Endpoints(tmp_path)
+    for site in ("office", "shop"):
+        endpoints.store({"customer": "acme", "site": site, "endpoints": ["dsl"]}, "dsl", "100.64.0.7")
+    assert endpoints.known("acme", "office") == ["dsl"]
+    endpoints.forget("acme", "office")
+    assert [path.name for path in (tmp_path / "acme").iterdir()] == ["shop"]
+    endpoints.forget("acme", "shop")
+    assert not (tmp_path / "acme").exists()
+    endpoints.forget("acme", "shop")
+    assert endpoints.known("acme", "shop") == []
+
+
+def test_no_link_leads_to_what_is_not_ours(tmp_path: Path) -> None:
+    endpoints, theirs = Endpoints(tmp_path / "endpoints"), tmp_path / "theirs" / "office"
+    theirs.mkdir(parents=True)
+    (tmp_path / "endpoints").mkdir()
+    (tmp_path / "endpoints" / "acme").symlink_to(theirs.parent)
+    (tmp_path / "endpoints" / "globex").mkdir()
+    (tmp_path / "endpoints" / "globex" / "office").symlink_to(theirs)
+    for customer in ("acme", "globex"):
+        with pytest.raises(EngineError, match="cannot remove"):
+            endpoints.forget(customer, "office")
+    assert theirs.exists()
+    assert endpoints.known("globex", "..") == []
 
 
 def test_links_whose_names_lead_elsewhere_are_passed_over() -> None:

@@ -408,8 +408,8 @@ def test_removing_one_owner_keeps_what_the_others_hold() -> None:
     gone = state(site="alpha")
     operations = planned(host, Request((gone,), (ALPHA, BETA)))
     assert [str(operation).partition(" (")[0] for operation in operations] == [
-        "change iptables chain EXTRUDE-A in filter, 3 rules",
         "delete proxy 203.0.113.1 on a0",
+        "change iptables chain EXTRUDE-A in filter, 3 rules",
     ]
     reached = apply_to(host, operations)
     assert [chain.rules for chain in reached.chains.values()] == [BETA.of(Chain)[0].rules]
@@ -418,6 +418,18 @@ def test_removing_one_owner_keeps_what_the_others_hold() -> None:
         "delete rule 4290: lookup 4200",
         "delete iptables chain EXTRUDE-A in filter, 2 rules",
     ]
+
+
+def test_what_keeps_an_encrypted_tunnel_closed_goes_after_the_address_that_it_is_sent_from() -> None:
+    closed = {"table": "raw", "name": "EXTRUDE-OUTPUT", "hook": "OUTPUT", "rules": ["-d 10.252.0.0/15 -j DROP"]}
+    tunnel, end = {**ONE, "local": "10.252.0.1"}, {"device": "lo", "address": "10.252.0.1/32"}
+    other = state(site="plain", chains=[{**closed, "rules": ["-d 192.0.2.9 -j DROP"]}])
+    encrypted = state(chains=[closed], tunnels=[tunnel], addresses=[end])
+    host = after(HOST, Request((encrypted, other)))
+    for part, recorded in (("", (encrypted, other)), ("purge", (encrypted, other))):
+        request = Request((state(),), recorded, only=part)  # type: ignore[arg-type]
+        assert [operation.kind for operation in planned(host, request)] == ["addresses", "chains", "tunnels"]
+    assert texts(host, Request((state(),), (encrypted, other), only="make")) == []
 
 
 def test_chains_of_nobody_in_the_request_are_left_alone() -> None:

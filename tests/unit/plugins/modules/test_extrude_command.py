@@ -68,3 +68,29 @@ def test_a_folder_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> N
     (tmp_path / "file").touch()
     result = run("extrude_command", directory=str(tmp_path / "file"))
     assert result["msg"].startswith(f"cannot write {tmp_path}/file/")
+
+
+def test_it_is_removed_with_its_files_and_folders_as_check_mode_says(run: Run, tmp_path: Path) -> None:
+    file, kept = tmp_path / "x" / "y", tmp_path / "kept"
+    options = {"directory": str(tmp_path / "lib"), "files": [{"path": str(file), "content": "text\n"}]}
+    run("extrude_command", **options)
+    kept.mkdir()
+    (kept / "record").touch()
+    options |= {"state": "absent", "folders": [str(kept)]}
+    planned = run("extrude_command", check=True, **options)
+    assert planned["removed"] == [str(kept), str(tmp_path / "lib"), str(file)]
+    assert planned["diff"] == {"before": "".join(f"{path}\n" for path in planned["removed"]), "after": ""}
+    assert file.exists()
+    assert run("extrude_command", **options) == planned
+    assert list(tmp_path.iterdir()) == []
+    assert run("extrude_command", **options)["changed"] is False
+
+
+def test_it_stays_while_a_site_is_deployed(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "states").mkdir()
+    (tmp_path / "states" / "acme.json").touch()
+    options = {"directory": str(tmp_path / "lib"), "folders": [str(tmp_path / "states")]}
+    run("extrude_command", **options)
+    result = run("extrude_command", state="absent", **options)
+    assert result["msg"].endswith("acme.json is there: a site is still deployed on this host, or is again")
+    assert (tmp_path / "lib").exists()

@@ -60,6 +60,21 @@ def test_what_was_applied_is_shown_as_it_was_asked_for_and_as_it_is(run: Run) ->
     assert (applied["dummies"], applied["files"]) == (STATE["dummies"], STATE["files"])
 
 
+def test_it_says_whose_things_there_are_and_what_their_secrets_are_called(run: Run, config: Path, folder: Path) -> None:
+    secret = {"site": "acme.1", "links": "*.1.acme.extrude"}
+    run("extrude_state", states=[{**STATE, "secret": secret}])
+    assert run("extrude_info")["owners"] == [{"name": "acme/office", "secret": secret}]
+    for file in config.glob("acme.json*"):
+        file.unlink()
+    assert run("extrude_info")["owners"] == [{"name": "acme/office", "secret": None}]
+    heard = folder / "endpoints" / "acme" / "shop" / "dsl"
+    heard.parent.mkdir(parents=True)
+    assert [owner["name"] for owner in run("extrude_info")["owners"]] == ["acme/office", "acme/shop"]
+    heard.parent.rmdir()
+    run("extrude_state", states=[{"customer": "acme", "site": "office"}])
+    assert run("extrude_info")["owners"] == []
+
+
 def test_drift_says_what_the_next_run_would_do(run: Run) -> None:
     run("extrude_state", states=[STATE])
     ip("neigh del proxy 203.0.113.11 dev a0", "rule del priority 4290")

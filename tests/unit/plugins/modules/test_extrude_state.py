@@ -472,3 +472,17 @@ def test_a_purge_after_the_change_went_back_is_refused(
     refused = run("extrude_state", states=[without], guard=60, only="purge")
     assert refused["msg"].startswith("acme/office: not confirmed within 60 s")
     assert snapshot() == before
+
+
+def test_a_site_that_goes_takes_with_it_what_it_has_reported(run: Run, folder: Path) -> None:
+    heard = folder / "endpoints" / "acme" / "office" / "dsl"
+    heard.parent.mkdir(parents=True)
+    heard.write_text("100.64.0.7\n")
+    empty = [{"customer": "acme", "site": "office"}]
+    assert run("extrude_state", states=empty, only="make")["changed"] is False
+    planned = run("extrude_state", states=empty, check=True)
+    assert heard.exists()
+    assert planned["diff"]["before"] == "heard: acme/office where dsl is\n"
+    assert run("extrude_state", states=empty) == planned
+    assert not heard.parent.parent.exists()
+    assert run("extrude_state", states=empty)["changed"] is False

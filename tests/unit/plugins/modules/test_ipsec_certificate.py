@@ -42,6 +42,23 @@ def test_a_certificate_for_another_key_is_an_error(run: Run, tmp_path: Path) -> 
     assert "the certificate is for another key than that in" in result["msg"]
 
 
+def test_they_can_be_removed_and_no_key_is_shown(run: Run, tmp_path: Path) -> None:
+    folder = made(tmp_path)
+    options = {"directory": str(folder)}
+    run("ipsec_certificate", certificate=OWN, authority="authority", **options)
+    planned = run("ipsec_certificate", state="absent", check=True, **options)
+    assert (folder / "private" / "extrude.pem").exists()
+    assert run("ipsec_certificate", state="absent", **options) == planned
+    assert set(planned["files"]) == {"extrude.key", "x509ca/extrude.pem", "private/extrude.pem", "x509/extrude.pem"}
+    assert "PRIVATE" not in str(planned)
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    assert run("ipsec_certificate", state="absent", **options)["changed"] is False
+
+
+def test_one_without_an_authority_is_refused(run: Run, tmp_path: Path) -> None:
+    assert "authority" in run("ipsec_certificate", certificate=OWN, directory=str(tmp_path))["msg"]
+
+
 def made(tmp_path: Path) -> Path:
     """The folder, with the key."""
     folder = tmp_path / "swanctl"

@@ -27,7 +27,12 @@ def test_a_batch_limits_what_comes() -> None:
 
 def test_an_empty_batch() -> None:
     kinds: dict[str, Any] = {"colos": {}, "sites": {}, "checks": {}, "drills": {}, "reporting": {}}
-    assert run(batch=[], office=office()) == {**kinds, "spread": [], "waiting": []}
+    customers = {"office": "acme"}
+    assert run(batch=[], office=office()) == {**kinds, "spread": [], "waiting": [], "customers": customers}
+
+
+def test_customers_are_those_of_the_whole_inventory() -> None:
+    assert run(batch=["shop"], office=office(), shop=shop())["customers"] == {"office": "acme", "shop": "initech"}
 
 
 def test_a_batch_does_not_limit_what_is_checked() -> None:
