@@ -107,7 +107,7 @@ class Certificates:
 
     def remove(self, check: bool) -> list[_files.Change]:
         """Remove certificates and keys, and return what was there. The daemon keeps the authority's until it ends."""
-        found = self._folder.read([AUTHORITY, KEY, OWN, NEXT_KEY])
+        found = self._folder.read([AUTHORITY, KEY, OWN, NEXT_KEY, FORMER_KEY])
         changes: list[_files.Change] = [(file, None) for file in found.values()]
         if changes and not check:
             self._folder.apply(changes)
