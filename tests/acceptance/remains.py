@@ -38,6 +38,8 @@ true
 """
 _FIXED = re.compile(r"\b(gre|gretap|erspan|ifb|tunl|ip_vti|sit)[0-9]\b")
 """Devices that come with modules of the kernel."""
+_OF_OTHERS = re.compile(r"^220:\tfrom all lookup 220")
+"""What strongSwan makes when it runs, as it goes on to."""
 _SETTINGS = re.compile(r"^net\.ipv[46]\.")
 _EMPTY = re.compile(r"^(\*|:(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING) |COMMIT|$)")
 """Of tables without rules, which stay when they were used."""
@@ -60,7 +62,12 @@ def take(lab: Lab, host: str) -> Host:
             known = line
         if line.startswith("/"):  # files come below
             continue
-        if not (_FIXED.search(line) or (line.startswith(" ") and _FIXED.search(known)) or _SETTINGS.match(line)):
+        if not (
+            _FIXED.search(line)
+            or (line.startswith(" ") and _FIXED.search(known))
+            or _SETTINGS.match(line)
+            or _OF_OTHERS.match(line)
+        ):
             lines.append(re.sub(r"^\d+: ", "", line))
     return Host(
         frozenset(line for line in lines if not _EMPTY.match(line)),
