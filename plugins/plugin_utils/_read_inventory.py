@@ -9,6 +9,7 @@ This plugin util is **PRIVATE** to the collection.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds
@@ -51,7 +52,8 @@ OPTIONAL = (
 """Variables of colos and sites that may be left out; of the others each is missed where it is misspelt."""
 
 GUARD = "extrude_guard_timeout"
-SECONDS = _kinds.integer(0, 3600)
+_WHOLE = _kinds.integer(0, 3600)
+SECONDS = replace(_WHOLE, convert=lambda value: _WHOLE.convert(_number(value)))
 FOR_A_RUN = (GUARD, "extrude_ipsec_new_authority", "extrude_ipsec_renew")
 """What is given to a run with ``-e``, and so to all hosts."""
 OF_COLOS = (
@@ -65,8 +67,14 @@ OF_SITES = (
 )
 """Variables that a host of the other kind never looks at."""
 
+
 Groups = Mapping[str, Sequence[str]]
 HostVars = Mapping[str, Mapping[str, Any]]
+
+
+def _number(value: object) -> object:
+    """What is given with ``-e name=value`` is a text."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> Inventory:
