@@ -646,6 +646,7 @@ echo files $(find /etc/extrude /var/lib/extrude /run/extrude -type f | wc -l)
 """
 
 
+@pytest.mark.long
 def test_sites_that_are_taken_off_leave_nothing_at_either_end(deployed: Lab) -> None:
     """The last test, since it takes off all of them."""
     names = ",".join(name for name in SITES if name in deployed.topology.hosts)

@@ -20,7 +20,7 @@ from tests.acceptance.test_status import STATUS, text
 from tests.lab.lab import Lab
 from tests.lab.topology import NAT
 
-pytestmark = pytest.mark.dynamic
+pytestmark = [pytest.mark.dynamic, pytest.mark.long]
 
 TEARDOWN = playbook.CHECKOUT / "playbooks" / "teardown.yml"
 OFFICE = ("-e", "teardown_sites=office")
