@@ -24,6 +24,7 @@ from ._host import Survey
 from ._local import Store, bound
 from ._request import Operation, Part, Request
 from ._signals import Stopped
+from ._states import owner_of
 
 _ATTEMPTS = 3
 """How often to start again because links changed meanwhile."""
@@ -75,14 +76,20 @@ def _in_turn(store: Store, check: bool, lazy: bool) -> tuple[list[Operation], li
     """
     done: list[Operation] = []
     problems: list[str] = []
+    back: dict[tuple[str, str], Plain] = {}
     parts: tuple[Part, ...] = ("make", "")
     with nullcontext(True) if check else store.records.locked(lazy) as mine:
         if mine and not check and (due := store.guards.due()):
             problems += _rollback.told(due)
-            more, hindered = _rollback.roll_back(store, due)
+            try:
+                more, hindered = _rollback.roll_back(store, due)
+            except Stopped:
+                raise
+            except HostError as error:  # a disk that cannot be written: it goes back all the same, until that can be
+                more, hindered, back = [], [str(error)], {one.owner: one.restored for one in due}
             done += more
             problems += hindered
-        states = store.states.load() if mine else ()
+        states = list(({owner_of(one): one for one in store.states.load()} | back).values()) if mine else []
         for part in parts:
             group = [state for state in states if state.get("only", "") == part]
             more, hindered = _apart(group, part, store, check) if group else ([], [])

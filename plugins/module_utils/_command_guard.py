@@ -17,7 +17,7 @@ from . import _rollback
 from ._conflict import Conflict
 from ._fields import EngineError
 from ._guard import LONGEST, Guarded, undone
-from ._local import Store
+from ._local import Store, name_of
 
 
 def add(commands: Any) -> None:
@@ -49,10 +49,10 @@ def _owners(parser: argparse.ArgumentParser) -> None:
 def run_confirm(options: argparse.Namespace, store: Store) -> int:
     """Keep changes."""
     with store.records.locked():
-        chosen = _chosen(options.owners, store.guards.load())
+        chosen = _chosen(options.owners, store, store.guards.load())
+        _refuse_undone(chosen)
         store.guards.drop([one.owner for one in chosen])
-    _say(f"{one}: confirmed" for one in chosen if not one.undone)
-    _refuse_undone(chosen)
+    _say(f"{one}: confirmed" for one in chosen)
     return 0
 
 
@@ -61,12 +61,13 @@ def run_rollback(options: argparse.Namespace, store: Store) -> int:
     if options.within is not None and not 1 <= options.within <= LONGEST:
         raise EngineError(f"--within: {options.within} is not from 1 to {LONGEST}")
     with store.records.locked():
-        chosen = _chosen(options.owners, store.guards.due() if options.due else store.guards.load())
+        chosen = _chosen(options.owners, store, store.guards.due() if options.due else store.guards.load())
         waiting = [one for one in chosen if not one.undone]
         if options.within is not None:
             _refuse_undone(chosen)
             if waiting:
                 store.guards.hold(waiting, options.within)
+            _say(f"{one}: goes back in {options.within} s" for one in waiting)
             return 0
         if not waiting:
             return 0
@@ -78,7 +79,11 @@ def run_rollback(options: argparse.Namespace, store: Store) -> int:
     return 0
 
 
-def _chosen(owners: Sequence[str], guarded: Sequence[Guarded]) -> list[Guarded]:
+def _chosen(owners: Sequence[str], store: Store, guarded: Sequence[Guarded]) -> list[Guarded]:
+    """Those of some owners, or all. One that has nothing to confirm is fine, but not one that is not here."""
+    here = {str(one) for one in store.guards.load()} | set(map(name_of, store.states.load())) if owners else set()
+    if strange := [name for name in owners if name not in here]:
+        raise EngineError(f"{', '.join(strange)}: not here. Here are {', '.join(sorted(here)) or 'none'}")
     return [one for one in guarded if not owners or str(one) in owners]
 
 

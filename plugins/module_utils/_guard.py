@@ -30,6 +30,7 @@ SUBFOLDER = "guard"
 FOLDER = f"{RECORDS}/{SUBFOLDER}"
 LONGEST = 86400
 """Seconds that a change may wait to be confirmed."""
+_UNIT = "extrude-guard-"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 Owner: TypeAlias = tuple[str, str]
@@ -74,6 +75,16 @@ class Guards:
     def __init__(self, folder: str | Path = FOLDER) -> None:
         self._files = SiteFiles(folder, "list of guarded changes", patient=True)
 
+    @property
+    def warnings(self) -> list[str]:
+        """Files that could not be understood, in words."""
+        return self._files.warnings
+
+    @property
+    def lost(self) -> list[str]:
+        """Files that could not be understood and had no copy that can, in words."""
+        return self._files.lost
+
     def load(self) -> list[Guarded]:
         """All of them, also those that went back and were not asked for since."""
         return self._files.load(_parse)
@@ -106,6 +117,8 @@ class Guards:
 
     def hold(self, waiting: Collection[Guarded], seconds: int) -> None:
         """Give changes some seconds from now on."""
+        if seconds > LONGEST:
+            raise EngineError(f"guard: {seconds} s is too long; give {LONGEST} or less")
         deadline = _now() + seconds
         self._write({one.owner: replace(one, seconds=seconds, boot=_boot(), deadline=deadline) for one in waiting})
         _arm(seconds)
@@ -114,10 +127,19 @@ class Guards:
         """Say of changes that they went back."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self._write({one.owner: replace(one, former=None, undone=now) for one in gone})
+        self._tidy()
 
     def drop(self, owners: Collection[Owner]) -> None:
         """Guard these no longer."""
-        self._write(dict.fromkeys({guarded.owner for guarded in self.load()} & set(owners)))
+        if dropped := {guarded.owner for guarded in self.load()} & set(owners):
+            self._write(dict.fromkeys(dropped))
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Call timers off that would find nothing."""
+        if not self.waiting():
+            with suppress(OSError):  # a host without systemd has none
+                subprocess.run(["systemctl", "stop", f"{_UNIT}*.timer"], capture_output=True, check=False)
 
     def _write(self, changed: Mapping[Owner, Guarded | None]) -> None:
         if not changed:
@@ -156,7 +178,7 @@ def _parse(data: object, where: str) -> Guarded:
 
 def _arm(seconds: int) -> None:
     """Have systemd ask for what is due in some seconds; by default it may be a minute late (systemd-run(1))."""
-    unit = f"--unit=extrude-guard-{time.monotonic_ns() // 1_000_000}"
+    unit = f"--unit={_UNIT}{time.monotonic_ns() // 1_000_000}"
     when = [f"--on-active={seconds}s", "--timer-property=AccuracySec=100ms"]
     options = [unit, "--collect", "--quiet", *when, "--property=SyslogIdentifier=extrude"]
     command = ["systemd-run", *options, "/usr/sbin/extrude", "rollback", "--due"]

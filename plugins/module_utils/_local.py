@@ -39,11 +39,11 @@ class Store:
 
     @property
     def warnings(self) -> list[str]:
-        return [*self.states.warnings, *self.records.warnings]
+        return [*self.states.warnings, *self.records.warnings, *self.guards.warnings]
 
     @property
     def lost(self) -> list[str]:
-        return [*self.states.lost, *self.records.lost]
+        return [*self.states.lost, *self.records.lost, *self.guards.lost]
 
 
 def bound(states: Iterable[Plain], store: Store, patient: bool = False) -> tuple[State, ...]:

@@ -50,7 +50,8 @@ def _together(store: Store, guarded: Sequence[Guarded]) -> tuple[list[Operation]
         group = [one.restored for one in guarded if one.restored.get("only", "") == part]
         if group:
             # as boot does: the links are as they are, and what others have put into our places is theirs
-            desired = bound(group, store, patient=True)
+            # and keys go back too, whatever the former inventory allowed
+            desired = bound([{**one, "renumber": True} for one in group], store, patient=True)
             request = Request(desired, only=part, folder=store.states.folder, yields=True)
             found = _apply.run(store.records, request, False, partial(_storing, store, group))
             done += found.operations

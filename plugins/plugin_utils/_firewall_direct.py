@@ -12,7 +12,7 @@ This plugin util is **PRIVATE** to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -49,13 +49,20 @@ def direct(site: Site, colo: Colo, version: int) -> Iterator[Part]:
         own = f"-s {network} ! -o lo {UNMARKED}"
         yield Part.at("OUTPUT", (f"{own} {CLAIMED} {RESTORE}", f"{own} {NEW} -j {LIST}"))
     yield Part.at("POSTROUTING", _claims(site, {one.slot for one in listed}))
-    chosen = (f"{words} {_chooses(one)}" for one in listed for words in matches(one, version))
+    chosen = (f"{words} {_chooses(one)}" for one in _last_counts(listed) for words in matches(one, version))
     yield Part(LIST, (*_never(colo, version), *chosen))
 
 
 def _senders(site: Site, version: int) -> Iterable[str]:
     """The LANs. In IPv6 their hosts may have addresses of providers too, whose way is the admin's business."""
     return sources(site, 6) if version == 6 else (f"-i {interface}" for interface in site.lan_interfaces)
+
+
+def _last_counts(listed: Sequence[Match]) -> list[Match]:
+    """Sort them for a chain in which the last that fits counts, since a mark does not end it: those that name a link
+    before those that don't, and of the former the first of the list."""
+    named = [one for one in listed if one.slot is not None]
+    return [*(one for one in listed if one.slot is None), *reversed(named)]
 
 
 def _never(colo: Colo, version: int) -> Iterator[str]:

@@ -136,8 +136,9 @@ def _has_own_address(site: Site) -> Iterator[str]:
     connection's first packet is gone: no more than that goes out with an extruded one."""
     gone = "--ctstatus CONFIRMED"
     for wan in site.exits:
-        for network in site.holds(6):
-            yield f"-o {wan.device} {match(direct_mark(wan.slot))} -m conntrack --ctrepldst {network.ip} {gone} -j DROP"
+        for network in site.claimed(6):  # the router has one of its own on a LAN with an extruded prefix, too
+            to = network.ip if network.size == 1 else network
+            yield f"-o {wan.device} {match(direct_mark(wan.slot))} -m conntrack --ctrepldst {to} {gone} -j DROP"
 
 
 def _stays_out_of_tunnels(site: Site) -> Iterator[str]:

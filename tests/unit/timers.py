@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The multihome.extrude authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stand-in for systemd-run, which writes down what it is asked for."""
+"""Stand-ins for systemd-run and systemctl, which write down what they are asked for."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ class Timers:
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self._folder = folder / "systemd-run"
         self._folder.mkdir()
-        program = self._folder / "systemd-run"
-        program.write_text(PROGRAM.format(folder=self._folder))
-        program.chmod(0o755)
+        for name in ("systemd-run", "systemctl"):
+            program = self._folder / name
+            program.write_text(PROGRAM.format(folder=self._folder))
+            program.chmod(0o755)
         patch.setenv("PATH", str(self._folder), prepend=":")
 
     def calls(self) -> list[str]:

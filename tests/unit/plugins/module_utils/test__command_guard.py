@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _command, _guard
-from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guards
+from ansible_collections.multihome.extrude.plugins.module_utils import _command, _guard, _rollback
+from ansible_collections.multihome.extrude.plugins.module_utils._fields import HostError
+from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guarded, Guards
 from ansible_collections.multihome.extrude.plugins.module_utils._learned import Endpoints, Hints
 from ansible_collections.multihome.extrude.plugins.module_utils._local import Store
 from ansible_collections.multihome.extrude.plugins.module_utils._record import Records
@@ -94,7 +95,7 @@ def test_a_change_that_is_not_goes_back_with_all_that_follows(
     assert "delete address 203.0.113.7/32 on lo" in told
     assert run("confirm") == 1
     assert "acme/office: not confirmed within 60 s, so since 20" in capsys.readouterr().err
-    assert run("confirm") == 0, "it was told once"
+    assert len(store.guards.load()) == 2, "whoever asks is told, until it is changed again"
 
 
 def test_only_what_is_due_goes_back_by_itself(run: Run, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +123,33 @@ def test_each_apply_puts_back_what_is_due_so_a_reboot_does(
     assert run("apply") == 0
 
 
+def test_a_change_that_renumbers_goes_back_too(store: Store) -> None:
+    """The former inventory did not allow it."""
+    asked: list[Any] = []
+    guarded = Guarded("acme", "office", {**OLD, "renumber": False}, 60, "", 0.0)
+    with host(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_rollback, "bound", lambda states, *_store, **_how: asked.extend(states) or ())
+        _rollback.roll_back(store, [guarded])
+    assert [state["renumber"] for state in asked] == [True]
+
+
+def test_a_disk_that_cannot_be_written_keeps_nothing_from_going_back(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(store, NEW)
+    monkeypatch.setattr(_guard, "_boot", lambda: "another")
+
+    def full(*_states: Any) -> Any:
+        raise HostError("cannot write: No space left on device")
+
+    monkeypatch.setattr(States, "storing", full)
+    assert run("apply") == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert held() == {"203.0.113.1"}
+    monkeypatch.undo()
+    assert [str(one) for one in store.guards.waiting()] == ["acme/office"]
+
+
 def test_what_cannot_go_back_is_told_tried_again_and_hinders_no_other(
     run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +163,14 @@ def test_what_cannot_go_back_is_told_tried_again_and_hinders_no_other(
     assert "acme/branch: cannot go back to what was before" in capsys.readouterr().err
     assert held() == {"203.0.113.1", "203.0.113.7"}
     assert [str(one) for one in store.guards.waiting()] == ["acme/branch"]
+
+
+@pytest.mark.parametrize("words", ["confirm office", "rollback acme/ofice", "rollback --within 9 office"])
+def test_a_name_that_is_none_is_told(run: Run, store: Store, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    change(store, NEW)
+    assert run(words) == 1
+    assert capsys.readouterr().err.endswith(": not here. Here are acme/office\n")
+    assert [str(one) for one in store.guards.waiting()] == ["acme/office"]
 
 
 @pytest.mark.parametrize("seconds", [0, 86401])

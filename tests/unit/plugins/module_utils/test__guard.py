@@ -112,7 +112,11 @@ def test_what_went_back_waits_no_more_but_is_told(guards: Guards, timers: Timers
 
 def test_what_is_confirmed_leaves_no_file(guards: Guards, timers: Timers, tmp_path: Path) -> None:
     change(guards)
+    change(guards, BRANCH)
+    guards.drop([OFFICE])
+    assert timers.calls()[-1].endswith("rollback --due"), "one waits for its timer"
     guards.drop([OFFICE, BRANCH])
+    assert timers.calls()[-1] == "stop extrude-guard-*.timer"
     assert guards.load() == []
     assert not (tmp_path / "guard").exists()
 

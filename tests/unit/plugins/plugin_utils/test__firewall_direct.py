@@ -142,14 +142,21 @@ def test_an_entry_may_name_the_link_that_it_leaves_by() -> None:
     made = state({"destination": "192.0.2.53", "wan": "cable"}, UPDATES)
     assert chain(made, "mangle", "EXTRUDE-DIRECT") == [
         *TUNNELLED,
-        "-d 192.0.2.53/32 -j MARK --set-xmark 0x22000000/0x3f000000",
         f"-d 198.18.7.0/24 {CHOOSE}",
+        "-d 192.0.2.53/32 -j MARK --set-xmark 0x22000000/0x3f000000",
     ]
     first = "-m conntrack ! --ctstatus CONFIRMED -j CONNMARK --set-xmark 0x22000000/0x3f000000"
     claims = [rule for rule in chain(made, "mangle", "EXTRUDE-POSTROUTING") if rule.endswith(first)]
     assert claims == [f"-o cable0 -m mark --mark 0x22000000/0x3f000000 {first}"]
     chains = State.parse(made).of(Chain)
     assert set(canonical(chains)) == set(chains)
+
+
+def test_of_entries_that_fit_those_that_name_a_link_count_first() -> None:
+    one, other = ({"destination": "192.0.2.53", "wan": name} for name in ("cable", "dsl"))
+    rules = chain(state(one, {"ports": 53}, other), "mangle", "EXTRUDE-DIRECT")
+    marks = [rule.rpartition(" ")[2][:4] for rule in rules if "MARK" in rule]
+    assert marks == ["0x20", "0x20", "0x21", "0x22"], "a mark does not end the chain"
 
 
 @pytest.mark.parametrize("mode", [{}, {**PACKET, "extrude_when_down": "block"}, {"extrude_wans": [dsl(), LTE]}])

@@ -58,7 +58,7 @@ def test_no_extruded_source_leaves_by_a_link_nor_that_of_another_link() -> None:
         "-m conntrack --ctstate DNAT --ctorigdst 203.0.113.10 -j DROP",
     ]
     assert mangle("EXTRUDE-GUARD", 6)[-1:] == ["-s 2001:db8:100:1::/64 -j DROP"]
-    assert [rule.split()[1] for rule in mangle("EXTRUDE-POSTROUTING", 6)] == ["dsl0", "cable0"]
+    assert [rule.split()[1] for rule in mangle("EXTRUDE-POSTROUTING", 6)] == ["dsl0", "cable0"] * 2
 
 
 def test_in_ipv6_the_kernel_sees_what_main_leads_to_another_link_and_forgets_it() -> None:
@@ -78,7 +78,6 @@ def test_a_link_that_borrows_an_extruded_address_shows_it_in_first_packets_only(
     addresses = [*ADDRESSES, "2001:db8:100::10"]
     lans = [LANS[0], {**LANS[1], "addresses": ["203.0.113.16/28", "2001:db8:100:1::/64"]}]
     rules = mangle("EXTRUDE-POSTROUTING", 6, extrude_addresses=addresses, extrude_lan=lans)
-    assert rules[0] == (
-        "-o dsl0 -m mark --mark 0x21000000/0x3f000000"
-        " -m conntrack --ctrepldst 2001:db8:100::10 --ctstatus CONFIRMED -j DROP"
-    )
+    of_dsl = "-o dsl0 -m mark --mark 0x21000000/0x3f000000 -m conntrack --ctrepldst"
+    for address in ("2001:db8:100::10", "2001:db8:100:1::/64"):  # also one of its own on that LAN
+        assert f"{of_dsl} {address} --ctstatus CONFIRMED -j DROP" in rules
