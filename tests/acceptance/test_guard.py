@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance import inventory, modules, playbook, snapshot, traffic
+from tests.acceptance import inventory, modules, playbook, traffic
 from tests.acceptance.conftest import HOSTS, hold
 from tests.acceptance.inventory import Variables, lab_host
 from tests.acceptance.test_links import extrude, wait_until, works
@@ -47,7 +47,6 @@ def test_a_run_that_proves_its_change_confirms_it(deployed: Lab) -> None:
 
 
 def test_a_controller_that_vanishes_leaves_both_ends_as_they_were(mended: Lab, tmp_path: Path) -> None:
-    before = {host: snapshot.take(mended, host) for host in HOSTS}
     where = inventory.write(tmp_path / "changed", {"office": changed()})
     run = playbook.start(mended, "-e", f"extrude_guard_timeout={SECONDS}", inventory=where)
     wait_until(lambda: waits(mended, "office"), "the office has changed", 300)
@@ -59,9 +58,6 @@ def test_a_controller_that_vanishes_leaves_both_ends_as_they_were(mended: Lab, t
     extrude(mended, "colo", "rollback", "--within", "1")  # it would wait for sites that install packages
     wait_until(lambda: as_before(mended), "both ends are as before")
     wait_until(lambda: works(mended), "the extruded addresses answer")
-    assert {host: snapshot.difference(before[host], snapshot.take(mended, host)) for host in HOSTS} == dict.fromkeys(
-        HOSTS, ""
-    )
     assert traffic.source_seen_outside(mended, "desk") == ROUTER_ADDRESS
     told = mended.exec("office", ["journalctl", "-t", "extrude", "-o", "cat"]).stdout
     assert "acme/office: not confirmed, so it goes back to what was before" in told
