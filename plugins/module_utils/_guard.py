@@ -49,7 +49,7 @@ class Guarded:
     boot: str
     deadline: float
     undone: str = ""
-    """When it went back, in ISO 8601; until it is confirmed or changed anew whoever confirms it learns of that."""
+    """When it went back, in ISO 8601; until there is another change whoever confirms it learns of that."""
 
     @property
     def owner(self) -> Owner:
@@ -86,7 +86,7 @@ class Guards:
         return self._files.lost
 
     def load(self) -> list[Guarded]:
-        """All of them, also those that went back and were not asked for since."""
+        """All of them, also those that went back."""
         return self._files.load(_parse)
 
     def waiting(self) -> list[Guarded]:
