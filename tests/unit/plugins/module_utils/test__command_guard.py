@@ -126,9 +126,14 @@ def test_each_apply_puts_back_what_is_due_so_a_reboot_does(
 def test_a_change_that_renumbers_goes_back_too(store: Store) -> None:
     """The former inventory did not allow it."""
     asked: list[Any] = []
+
+    def bound(states: Any, *_store: Any, **_how: Any) -> tuple[()]:
+        asked.extend(states)
+        return ()
+
     guarded = Guarded("acme", "office", {**OLD, "renumber": False}, 60, "", 0.0)
     with host(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_rollback, "bound", lambda states, *_store, **_how: asked.extend(states) or ())
+        patch.setattr(_rollback, "bound", bound)
         _rollback.roll_back(store, [guarded])
     assert [state["renumber"] for state in asked] == [True]
 
