@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._numbers import inside
@@ -231,7 +232,13 @@ def _pace(end: _End, wan: Wan) -> str:
 
 
 def _main(router: str, numbers: Numbers) -> str:
-    parts = [MAIN.format(router=router)]
+    return MAIN.format(router=router) + _kernel_tables(numbers)
+
+
+@lru_cache
+def _kernel_tables(numbers: Numbers) -> str:
+    """Return what writes into the kernel's tables; hosts have the same numbers, mostly."""
+    parts: list[str] = []
     for version in (4, 6):
         common = {"version": version, "metric": KERNEL_METRIC, "scan": SCAN}
         parts.append(LIVE.format(table=numbers.live, slots=MAX_SLOT, **common))

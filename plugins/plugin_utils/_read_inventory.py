@@ -18,6 +18,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._read_colo impor
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_site import read_site
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_wans import SETTINGS
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
+from ansible_collections.multihome.extrude.plugins.plugin_utils._templates import variables
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Inventory
 
 OPTIONAL = (
@@ -83,7 +84,7 @@ def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> In
     sites = _members(groups, "extrude_sites", problems)
     for name in sorted(set(colos) & set(sites)):
         problems.add(name, "groups", "is in extrude_colos and in extrude_sites; a host can be only one of them")
-    readers = {name: Reader(name, hostvars[name], problems) for name in [*colos, *sites]}
+    readers = {name: Reader(name, values, problems) for name, values in variables(hostvars, [*colos, *sites])}
     for reader in readers.values():
         reader.refuse_misspelt((*OPTIONAL, *FOR_A_RUN), SETTINGS)
         reader.refuse_unknown("extrude_ipsec", (*OPTIONAL, *FOR_A_RUN))

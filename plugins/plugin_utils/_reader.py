@@ -122,7 +122,7 @@ class Reader:
     def _fetch(self, key: str) -> Any:
         """Return a value, once, with nothing left to evaluate: the variables of a host are slow templates."""
         if key not in self._fetched:
-            self._fetched[key] = self._evaluated(key, lambda: self._values.get(key))
+            self._fetched[key] = self._evaluated(key, lambda: self._values.get(key)) if self.names(key) else None
         return self._fetched[key]
 
     def _evaluated(self, key: str, get: Callable[[], Any]) -> Any:

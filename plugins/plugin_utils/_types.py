@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._level import Held
@@ -387,7 +388,7 @@ class Limit:
         return " and ".join(words) or "none"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Site:
     """A site: its links, and what is extruded to it. A `certified` one proves itself by a certificate.
 
@@ -417,7 +418,7 @@ class Site:
     take_over: bool
     numbers: Numbers
 
-    @property
+    @cached_property
     def versions(self) -> list[int]:
         """The IP versions of what is extruded to it."""
         return sorted({claim.network.version for claim in self.claims})
@@ -440,12 +441,12 @@ class Site:
             if network.version == version
         ]
 
-    @property
+    @cached_property
     def tunnelled(self) -> list[Wan]:
         """Its links that have tunnels."""
         return [wan for wan in self.wans if wan.has_tunnel]
 
-    @property
+    @cached_property
     def exits(self) -> list[Wan]:
         """Its links that direct traffic may leave by."""
         return [wan for wan in self.wans if wan.is_exit]
@@ -462,12 +463,12 @@ class Site:
         """Whether something of the extruded space may leave by a link, as that one's address."""
         return bool(self.listed(version)) or not self.blocks(version)
 
-    @property
+    @cached_property
     def chooses_exits(self) -> bool:
         """Whether what leaves without a tunnel has a table of the exits: where main could take another link."""
         return not self.blocks(4) and len(self.exits) < len(self.wans)
 
-    @property
+    @cached_property
     def has_exit_table(self) -> bool:
         """Whether something of it leaves by the table of the exits."""
         return bool(self.listed(4)) or self.chooses_exits
@@ -511,7 +512,7 @@ class Site:
         """The interfaces of its LANs with NAT."""
         return list(dict.fromkeys(lan.interface for lan in self.lans if lan.mode == "nat"))
 
-    @property
+    @cached_property
     def encrypted(self) -> list[Wan]:
         """Its links whose tunnels are encrypted."""
         return [wan for wan in self.wans if wan.ipsec]

@@ -2,32 +2,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`make bench`: the engine beside ip(8), in a namespace of this machine, and for GRE tunnels on a host of the lab.
 
-`make bench ARGS=packet`, and so for `liveness`, `openvpn`, `ipsec` and `shape`: see the files of these names.
+`make bench ARGS=packet`, and so for `liveness`, `openvpn`, `ipsec`, `shape` and `fleet`: see the files of these names.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any
 
-from tests.bench import ipsec, liveness, openvpn, packet, report, shape
-from tests.lab.lab import Lab
+from tests.bench import fleet, ipsec, lab_worker, liveness, openvpn, packet, report, shape
+from tests.bench.lab_worker import ENGINE, HERE, Row
 
-HERE = Path(__file__).parent
-ENGINE = HERE.parents[1] / "plugins" / "module_utils"
 KINDS = ["routes", "addresses", "rules", "proxies"]
 COUNTS = (500, 2000)
-HOST = "colo"
-AT_HOST = "/tmp/bench"
 HEAD = ("objects", "from empty, s", "ip -batch, s", "ratio", "again, CPU s", "ip -j, CPU s", "ratio", "memory, MiB")
-
-Row = tuple[str, dict[str, Any]]
 
 
 def main() -> None:
@@ -38,6 +30,7 @@ def main() -> None:
         "openvpn": openvpn.main,
         "ipsec": ipsec.main,
         "shape": shape.main,
+        "fleet": fleet.main,
     }
     if other := others.get("".join(sys.argv[1:2])):
         other(sys.argv[2:])
@@ -62,28 +55,7 @@ def in_namespace() -> list[Row]:
 
 def in_lab() -> list[Row]:
     """GRE tunnels in a namespace of a lab host, whose kernel has them."""
-    lab = Lab("bench")
-    lab.up()
-    try:
-        lab.exec(HOST, ["sh", "-c", "apt-get -q update && apt-get -qy install python3-pyroute2"])
-        lab.exec(HOST, ["mkdir", "-p", AT_HOST])
-        unpack = lab.ssh_command(HOST, ["tar", "-x", "-C", AT_HOST])
-        subprocess.run(unpack, input=_archive(), check=True)
-        worker = ["unshare", "--net", "python3", f"{AT_HOST}/worker.py", f"{AT_HOST}/module_utils"]
-        return [
-            (f"{count} tunnels (lab)", json.loads(lab.exec(HOST, [*worker, str(count), "tunnels"]).stdout))
-            for count in COUNTS
-        ]
-    finally:
-        lab.down()
-
-
-def _archive() -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        archive.add(ENGINE, "module_utils")
-        archive.add(HERE / "worker.py", "worker.py")
-    return buffer.getvalue()
+    return lab_worker.rows((f"{count} tunnels (lab)", count, ["tunnels"]) for count in COUNTS)
 
 
 def _output(command: list[str]) -> str:

@@ -32,6 +32,20 @@ def addresses(count: int) -> Iterator[str]:
     return (f"10.{number >> 14}.{number >> 7 & 127}.{number & 127}" for number in range(count))
 
 
+OF_TUNNELS = "tunnel-"
+"""Before a kind: its objects stand on the tunnels."""
+
+
+def inside(number: int) -> str:
+    """The inside address of a tunnel."""
+    return f"10.{254 + (number >> 15)}.{number >> 7 & 255}.{2 * number & 255}/31"
+
+
+def pair(number: int) -> tuple[str, str]:
+    """The tunnels of the site that a tunnel belongs to."""
+    return f"ex{number}-t", f"ex{number ^ 1}-t"
+
+
 def objects(kind: str, count: int) -> list[dict[str, Any]]:
     """The list of one kind for a state."""
     make: dict[str, Callable[[int, str], dict[str, Any]]] = {
@@ -48,6 +62,12 @@ def objects(kind: str, count: int) -> list[dict[str, Any]]:
             "local": "203.0.113.2",
             "remote": address,
             "key": number,
+        },
+        "tunnel-addresses": lambda number, _address: {"device": pair(number)[0], "address": inside(number)},
+        "tunnel-routes": lambda number, address: {
+            "destination": f"{address}/32",
+            "table": TABLE,
+            "nexthops": [{"device": device, "weight": weight} for weight, device in enumerate(pair(number), 1)],
         },
     }
     return [make[kind](number, address) for number, address in enumerate(addresses(count))]
@@ -68,6 +88,11 @@ def batch(kind: str, count: int) -> str:
         "tunnels": lambda number, address: (
             f"link add ex{number}-t mtu 1472 type gre local 203.0.113.2 remote {address} key {number} ttl 64\n"
             f"link set dev ex{number}-t up alias extrude:bench/bench/{number}"
+        ),
+        "tunnel-addresses": lambda number, _address: f"address add {inside(number)} dev {pair(number)[0]}",
+        "tunnel-routes": lambda number, address: (
+            f"route add {address}/32 table {TABLE} proto 120"
+            f" nexthop dev {pair(number)[0]} weight 1 nexthop dev {pair(number)[1]} weight 2"
         ),
     }
     return "".join(lines[kind](number, address) + "\n" for number, address in enumerate(addresses(count)))
@@ -122,7 +147,7 @@ def ip(*words: str, text: str = "") -> None:
 def show(kinds: list[str]) -> None:
     """Have ip(8) print the objects of all *kinds* as JSON."""
     for kind in kinds:
-        ip("-j", *SHOW[kind])
+        ip("-j", *SHOW[kind.removeprefix(OF_TUNNELS)])
 
 
 def measure(folder: Path, count: int, kinds: list[str]) -> dict[str, Any]:
@@ -132,22 +157,23 @@ def measure(folder: Path, count: int, kinds: list[str]) -> dict[str, Any]:
     load(folder)
     host, model, request = (importlib.import_module(f"engine.{name}") for name in ("_host", "_model", "_request"))
     importing = time.perf_counter() - started
-    data = {**OWNER, **{kind: objects(kind, count) for kind in kinds}}
+    lists = {kind.removeprefix(OF_TUNNELS): objects(kind, count) for kind in kinds}
+    data = {**OWNER, **lists}
     state, nothing = model.State.parse(data), model.State.parse(OWNER)
-    wanted = request.Request((state,), kinds=kinds)
+    wanted = request.Request((state,), kinds=lists.keys())
 
     def apply(asked: Any) -> None:
         host.apply(asked, host.survey(asked))
 
     def again() -> None:
-        if host.survey(request.Request((model.State.parse(data),), (state,), kinds)).operations:
+        if host.survey(request.Request((model.State.parse(data),), (state,), lists.keys())).operations:
             raise SystemExit("the second run found something to change")
 
     result = {"engine": seconds(lambda: apply(wanted)), "engine_import": importing}
     rounds = [(processor_seconds(again), processor_seconds(lambda: show(kinds))) for _round in range(ROUNDS)]
     result["engine_again"], result["ip_again"] = map(min, zip(*rounds, strict=True))
     result["engine_kib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    apply(request.Request((nothing,), (state,), kinds))
+    apply(request.Request((nothing,), (state,), lists.keys()))
     text = "".join(batch(kind, count) for kind in kinds)
     result["ip"] = seconds(lambda: ip("-batch", "-", text=text))
     result["ip_kib"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
