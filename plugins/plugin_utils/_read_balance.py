@@ -85,7 +85,21 @@ def _measured(value: object) -> dict[str, Path]:
 
 
 def _path(times: Mapping[str, Any]) -> Path:
-    return Path(times["rtt"], times["transit"], times["site_delay"], times["colo_delay"])
+    transit = None if times["transit"] is None else _milliseconds(times["transit"], -CLOCKS, CLOCKS)
+    rtt = _milliseconds(times["rtt"], 0, LONGEST_TRIP)
+    # with one decimal, as a host holds packets back
+    site, colo = (round(_milliseconds(times[end], 0, LONGEST_DELAY), 1) for end in ("site_delay", "colo_delay"))
+    return Path(rtt, transit, site, colo)
 
 
+def _milliseconds(value: object, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(f"{_kinds.describe(value)} is no measured time")
+    return value
+
+
+LONGEST_TRIP, LONGEST_DELAY = 60_000, 1000
+"""Milliseconds: no probe waits longer, and no tunnel holds packets back for longer."""
+CLOCKS = 1e15
+"""Milliseconds that the clocks of two hosts may differ by, which is in `transit`: more than any two show."""
 MEASURED: _kinds.Kind[dict[str, Path]] = _kinds.Kind("what the filter tunnel_times returns", _measured, {})

@@ -29,7 +29,10 @@ def read_endpoint(reader: Reader) -> Endpoint | None:
 def _endpoint(value: object) -> Endpoint:
     if not isinstance(value, Mapping):
         raise ValueError(f"{_kinds.describe(value)} is not a dictionary")
-    keys = [value.get("key"), *(value.get("host_keys") or ())]
+    host_keys = value.get("host_keys") or ()
+    if not isinstance(host_keys, list | tuple):
+        raise ValueError(f"{_kinds.describe(host_keys)} is not a list")
+    keys = [value.get("key"), *host_keys]
     for key in keys:
         if not isinstance(key, str) or not _KEY.fullmatch(key):
             raise ValueError(f"{_kinds.describe(key)} is not a public key")

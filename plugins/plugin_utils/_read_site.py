@@ -124,7 +124,7 @@ def _one_name(value: object) -> str:
     names = value if isinstance(value, list | tuple) else [value]
     if len(names) > 1:
         raise ValueError("a second colo is not supported by this version yet")
-    if not names or not isinstance(names[0], str):
+    if not names or not isinstance(names[0], str) or not names[0]:
         raise ValueError(f"{_kinds.describe(value)} is not a name")
     return str(names[0])
 

@@ -162,8 +162,8 @@ def of_colo(folder: Path, counts: list[int]) -> Iterator[report.Row]:
             for name, states in (("others", others), ("one", [one])):
                 (Path(kept) / f"{name}.json").write_text(json.dumps(states), encoding="utf-8")
             worker = [sys.executable, str(HERE / "colo_worker.py"), str(ENGINE), kept, "others", "one", "one"]
-            for line in _output(["unshare", "--net", *worker]).splitlines():
-                yield {"others": count, **json.loads(line)}
+            lines = _output(["unshare", "--net", *worker]).splitlines()
+            yield from ({"others": count, **json.loads(line)} for line in lines)
 
 
 def of_tunnels(_folder: Path, _counts: list[int]) -> Iterator[report.Row]:
@@ -205,10 +205,17 @@ def main(words: list[str] | None = None) -> None:
     figures: dict[str, list[report.Row]] = {}
     for part in options.parts or PARTS:
         with tempfile.TemporaryDirectory() as folder:
-            figures[part] = list(PARTS[part](Path(folder), options.sites))
-        print(f"{table(figures[part])}\n", flush=True)
+            figures[part] = list(_told(PARTS[part](Path(folder), options.sites)))
+        print(f"\n{table(figures[part])}\n", flush=True)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def _told(rows: Iterable[report.Row]) -> Iterator[report.Row]:
+    """Pass on rows, and say each when it is there, since the next takes long."""
+    for row in rows:
+        print(", ".join(f"{name} {_cell(value)}" for name, value in row.items()), flush=True)
+        yield row
 
 
 def table(rows: Iterable[report.Row]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from ansible_collections.multihome.extrude.plugins.filter import topology as plugin
 from ansible_collections.multihome.extrude.plugins.module_utils._bind import bind
 from ansible_collections.multihome.extrude.plugins.module_utils._model import State, Tunnel
+from tests.unit.examples import examples
+from tests.unit.inventories import SOUND, inventories, sound_site
 from tests.unit.plugins.plugin_utils.samples import Vars, colo, office, shop
 
 ROOT = Path(__file__).parents[4]
@@ -126,122 +129,25 @@ def test_the_errors_of_the_documentation() -> None:
 
 # --- random inventories ---------------------------------------------------------------------------
 
-JUNK = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | st.integers(), inner, max_size=3),
-    max_leaves=6,
-)
-ADDRESS = st.builds("203.0.113.{}".format, st.integers(-1, 256))
-PREFIX = st.builds("203.0.113.{}/{}".format, st.integers(0, 255), st.integers(20, 33))
-PREFIX6 = st.builds("2001:db8:100:{:x}::/{}".format, st.integers(0, 9), st.integers(40, 129))
-NAME = st.text("abz09-_", max_size=9)
+MESSAGE = re.compile(r"(rack|office|shop): (extrude_[a-z0-9_]+|groups)\b.*: .")
 
 
-def noisy(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Mix some junk into values that may be right."""
-    return st.one_of(strategy, strategy, strategy, strategy, JUNK)
-
-
-def some(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Return dictionaries with some of the keys, and with junk among them."""
-    return noisy(st.fixed_dictionaries({}, optional={key: noisy(value) for key, value in keys.items()}))
-
-
-WANS = some(
-    name=NAME,
-    interface=st.sampled_from(["eth0", "eth1", "lan0", "lo", "ex-dsl"]),
-    slot=st.integers(-1, 18),
-    address=st.builds("192.0.2.{}/{}".format, st.integers(0, 255), st.integers(0, 33)) | ADDRESS,
-    gateway=st.builds("192.0.2.{}".format, st.integers(0, 255)),
-    up=st.floats(0, 100) | st.integers(0, 100),
-    down=st.floats(0, 100),
-    weight=st.integers(0, 256),
-    metric=st.integers(0, 3),
-    mtu=st.integers(500, 1600),
-    nat=st.booleans(),
-    typo=st.none(),
-)
-LANS = some(
-    interface=st.sampled_from(["lan0", "lan1", "eth0"]),
-    mode=st.sampled_from(["nat", "routed", "bridge"]),
-    addresses=st.lists(ADDRESS | PREFIX | PREFIX6, max_size=2),
-)
-SITES = some(
-    extrude_customer=NAME,
-    extrude_site_id=st.integers(-1, 4100),
-    extrude_colo=st.sampled_from(["rack", "shed", ["rack"], ["rack", "rack"], []]),
-    extrude_addresses=st.lists(noisy(ADDRESS | PREFIX | PREFIX6), max_size=4),
-    extrude_wans=st.lists(WANS, max_size=3),
-    extrude_lan=st.lists(LANS, max_size=3),
-    extrude_balance=st.sampled_from(["flow", "packet"]),
-    extrude_when_down=st.sampled_from(["direct", "block"]),
-    extrude_direct=st.lists(JUNK, max_size=1),
-    extrude_table=st.integers(0, 2**33),
-).filter(lambda site: isinstance(site, dict))
-RACKS = some(
-    extrude_colo_address=ADDRESS,
-    extrude_colo_interface=st.sampled_from(["eth0", "lo", "eth0:1"]),
-    extrude_prefixes=st.lists(PREFIX | PREFIX6, max_size=3),
-    extrude_inside_pool=st.builds("10.254.0.0/{}".format, st.integers(0, 33)),
-    extrude_inside_pool6=st.builds("fd00::/{}".format, st.integers(0, 129)),
-).filter(lambda rack: isinstance(rack, dict))
-
-
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-@given(RACKS, SITES, SITES, st.booleans())
-def test_any_inventory_gives_states_or_the_error_of_a_filter(rack: Vars, one: Vars, other: Vars, sound: bool) -> None:
-    hostvars = {"rack": colo() if sound else rack, "office": one, "shop": other}
+@examples(300, 10_000, suppress_health_check=[HealthCheck.too_slow])
+@given(inventories(), st.sampled_from([None, [], ["office"], ["shop", "office"]]))
+def test_any_inventory_gives_states_or_errors_that_name_host_and_variable(hosts: Vars, batch: list[str] | None) -> None:
     groups = {"extrude_colos": ["rack"], "extrude_sites": ["office", "shop"]}
     try:
-        result = topology(hostvars, groups)
+        result = topology(hosts, groups, batch)
     except AnsibleFilterError as error:
         lines = str(error).splitlines()
         assert lines[0].startswith("the inventory has ")
-        assert all(line.split(": ")[0] in {"rack", "office", "shop"} for line in lines[1:])
+        assert [line for line in lines[1:] if not MESSAGE.match(line)] == []
     else:
-        for state in [*result["sites"].values(), *result["colos"]["rack"]]:
-            State.parse(state)
+        for state in [*result["sites"].values(), *result["colos"].get("rack", [])]:
+            State.parse(bind(state, links_up(state)))
 
 
-def sound_site(number: int, wans: list[tuple[int, int, float | None]], lan: bool, ipv6: bool, block: bool) -> Vars:
-    """Return a site in which all is well: its links have the given slots, metrics and rates (all, or none)."""
-    rated = all(rate is not None for _slot, _metric, rate in wans)
-    links = [
-        {
-            "name": f"w{index}",
-            "interface": f"eth{index}",
-            "slot": slot,
-            "address": f"192.0.{number}.{index + 2}/24",
-            "gateway": f"192.0.{number}.1",
-            "metric": metric,
-            "up": rate if rated else None,
-            "down": rate if rated else None,
-        }
-        for index, (slot, metric, rate) in enumerate(wans)
-    ]
-    lans = [{"interface": "lan0", "mode": "nat"}, {"interface": "lan0", "mode": "routed"}]
-    return {
-        "extrude_customer": f"customer-{number}",
-        "extrude_site_id": number,
-        "extrude_colo": "rack",
-        "extrude_addresses": [f"203.0.113.{10 * number}", f"203.0.113.{10 * number + 1}"]
-        + ([f"2001:db8:100::{number:x}"] if ipv6 else []),
-        "extrude_wans": links,
-        "extrude_lan": lans if lan else [],
-        "extrude_when_down": "block" if block else "direct",
-    }
-
-
-LINKS = st.lists(
-    st.tuples(st.integers(1, 16), st.integers(1, 3), st.none() | st.floats(0.1, 10_000)),
-    min_size=1,
-    max_size=16,
-    unique_by=lambda link: link[0],
-)
-SOUND = st.tuples(LINKS, st.booleans(), st.booleans(), st.booleans())
-
-
-@settings(max_examples=100)
+@examples(100, 1000)
 @given(st.lists(SOUND, min_size=1, max_size=4))
 def test_both_ends_of_sound_inventories_fit_together(drawn: list[Any]) -> None:
     sites = {f"site{number}": sound_site(number, *values) for number, values in enumerate(drawn, 1)}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, assume, given, settings
+from hypothesis import Phase, assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.multihome.extrude.plugins.module_utils import (
@@ -25,6 +25,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils import (
 from ansible_collections.multihome.extrude.plugins.module_utils._conflict import Conflict
 from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError, Proxy, State
 from ansible_collections.multihome.extrude.plugins.module_utils._request import Operation, Request
+from tests.unit.examples import examples
 from tests.unit.host import files, host, ip6, snapshot
 from tests.unit.netns import ip, output
 from tests.unit.states import RP_FILTERS, Plain, elsewhere, plain_states, states
@@ -119,7 +120,7 @@ def refuse() -> None:
     raise EngineError("refused")
 
 
-FEW = settings(max_examples=20, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+FEW = examples(20, 1000, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 """An example costs a tenth of a second, so there are few, and a failing one is not made smaller."""
 
 # --- laws, on a real kernel -------------------------------------------------------------------------
