@@ -17,8 +17,10 @@ from typing import Any
 
 from jinja2 import Environment, Template
 
+Variables = Mapping[str, Any]
 
-def variables(hostvars: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+
+def variables(hostvars: Mapping[str, Variables], names: Iterable[str]) -> Iterator[tuple[str, Variables]]:
     """Yield the variables of the hosts with these names; those of Ansible with one environment for all.
 
     Ansible has no public way to say so. Where it has other names for what is used here, all is as slow as without.
@@ -27,7 +29,7 @@ def variables(hostvars: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -
     for name in names:
         values = hostvars[name]
         engine: Any = getattr(values, "_templar", None)
-        if hasattr(engine, "_environment") and isinstance(engine.environment if shared is None else shared, Environment):
+        if hasattr(engine, "_environment"):
             shared = shared or compiling_once(engine.environment)
             engine._environment = shared
         yield name, values
