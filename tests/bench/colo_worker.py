@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measures one run of the engine at a colo, in the network namespace that it is started in.
 
-Usage: colo_worker.py ENGINE FOLDER NAME… — ENGINE is the folder of the engine's files. FOLDER has the states of each
-run as NAME.json, and gets what the host keeps: records, states and files. Each run is a process of its own, as a module
-is. Prints the figures of each as a line of JSON.
+Usage: python -m tests.bench.colo_worker ENGINE FOLDER NAME… — ENGINE is the folder of the engine's files. FOLDER has
+the states of each run as NAME.json, and gets what the host keeps: records, states and files. Each run is a process of
+its own, as a module is. Prints the figures of each as a line of JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from worker import ip, load, processor_seconds, seconds
+from tests.bench.worker import ip, load, processor_seconds, seconds
 
 SEGMENT, ADDRESS = "a0", "192.0.2.2/24"
 """The colo's device to the rack, and its own address."""
@@ -29,17 +29,16 @@ def main(engine: str, folder: str, names: list[str]) -> None:
     ip("-batch", "-", text=f"link set {SEGMENT} up\naddress add {ADDRESS} dev {SEGMENT}\n")
     for name in names:
         # a process of its own, since a peak of memory is one of the whole process
-        command = [sys.executable, __file__, "--run", engine, folder, name]
+        command = [sys.executable, "-m", "tests.bench.colo_worker", "--run", engine, folder, name]
         print(subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout, flush=True, end="")
 
 
 def run(engine: str, folder: Path, name: str) -> dict[str, Any]:
     """Seconds by the clock and of processor, and peak memory (KiB), of a run; and of reading alone, before it."""
     load(Path(engine))
-    apply, host, model, record, request, stored, wire = (
-        importlib.import_module(f"engine.{module}")
-        for module in ("_apply", "_host", "_model", "_record", "_request", "_states", "_wire")
-    )
+    names = ("_apply", "_host", "_model", "_record", "_request", "_states", "_wire")
+    modules: list[Any] = [importlib.import_module(f"engine.{module}") for module in names]
+    apply, host, model, record, request, stored, wire = modules
     wire.DUMMY = wire.IFB  # a kernel without GRE lacks dummies too, mostly
     listed = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     records, states = record.Records(folder / "records"), stored.States(folder / "config")

@@ -21,7 +21,7 @@ from typing import Any
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._topology import topology
 from tests.bench import lab_worker, report
-from tests.bench.lab_worker import ENGINE, HERE
+from tests.bench.lab_worker import ENGINE
 
 COLO = "rack"
 SITES_OF_CUSTOMER = 4
@@ -161,7 +161,7 @@ def of_colo(folder: Path, counts: list[int]) -> Iterator[report.Row]:
         with tempfile.TemporaryDirectory(dir=folder) as kept:
             for name, states in (("others", others), ("one", [one])):
                 (Path(kept) / f"{name}.json").write_text(json.dumps(states), encoding="utf-8")
-            worker = [sys.executable, str(HERE / "colo_worker.py"), str(ENGINE), kept, "others", "one", "one"]
+            worker = [sys.executable, "-m", "tests.bench.colo_worker", str(ENGINE), kept, "others", "one", "one"]
             lines = _output(["unshare", "--net", *worker]).splitlines()
             yield from ({"others": count, **json.loads(line)} for line in lines)
 

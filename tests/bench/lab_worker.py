@@ -32,9 +32,7 @@ def rows(runs: Iterable[tuple[str, int, list[str]]]) -> list[Row]:
         unpack = lab.ssh_command(HOST, ["tar", "-x", "-C", AT_HOST])
         subprocess.run(unpack, input=_archive(), check=True)
         worker = ["unshare", "--net", "python3", f"{AT_HOST}/worker.py", f"{AT_HOST}/module_utils"]
-        return [
-            (name, json.loads(lab.exec(HOST, [*worker, str(count), *kinds]).stdout)) for name, count, kinds in runs
-        ]
+        return [(name, json.loads(lab.exec(HOST, [*worker, str(count), *kinds]).stdout)) for name, count, kinds in runs]
     finally:
         lab.down()
 
