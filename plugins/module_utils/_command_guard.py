@@ -19,6 +19,9 @@ from ._fields import EngineError
 from ._guard import LONGEST, Guarded, undone
 from ._local import Store, name_of
 
+NOTHING = "nothing waits to be confirmed"
+"""What is told by hand: silence could be taken for a change that went back."""
+
 
 def add(commands: Any) -> None:
     """Add the subcommands."""
@@ -52,7 +55,7 @@ def run_confirm(options: argparse.Namespace, store: Store) -> int:
         chosen = _chosen(options.owners, store, store.guards.load())
         _refuse_undone(chosen)
         store.guards.drop([one.owner for one in chosen])
-    _say(f"{one}: confirmed" for one in chosen)
+    _say([f"{one}: confirmed" for one in chosen] or [NOTHING])
     return 0
 
 
@@ -67,9 +70,10 @@ def run_rollback(options: argparse.Namespace, store: Store) -> int:
             _refuse_undone(chosen)
             if waiting:
                 store.guards.hold(waiting, options.within)
-            _say(f"{one}: goes back in {options.within} s" for one in waiting)
+            _say([f"{one}: goes back in {options.within} s" for one in waiting] or [NOTHING])
             return 0
         if not waiting:
+            _say([] if options.due else [NOTHING])  # a timer may find that all was confirmed
             return 0
         _say(_rollback.told(waiting))
         operations, problems = _rollback.roll_back(store, waiting)
