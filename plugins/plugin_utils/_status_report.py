@@ -221,7 +221,7 @@ def _forgotten(name: str, colo: Found, topology: Plain) -> Iterator[str]:
         home = homes.get(owner)
         if home == name or (home is None and owner.partition("/")[0] not in here):
             continue
-        where = f"has at {home}; to take it off here" if home else "lacks; to take it off"
+        where = f"has at {home}; once it works there, to take it off here" if home else "lacks; to take it off"
         yield (
             f"has {owner}, which the inventory {where}: teardown.yml "
             f"-e teardown_forgotten={owner} -e teardown_colo={name}"

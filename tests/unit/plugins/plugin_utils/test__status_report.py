@@ -126,9 +126,8 @@ def test_a_site_that_has_moved_is_told_at_the_colo_that_it_has_left() -> None:
     owners = [{"name": "acme/office"}, {"name": "initech/shop"}]
     result = report(topology, {"office": found()}, {"rack": found("colo", info={"owners": owners})}, NOW)
     typed = "teardown.yml -e teardown_forgotten=initech/shop -e teardown_colo=rack"
-    assert result["text"][2:] == [
-        f"rack: has initech/shop, which the inventory has at rack2; to take it off here: {typed}"
-    ]
+    told = "has initech/shop, which the inventory has at rack2; once it works there, to take it off here"
+    assert result["text"][2:] == [f"rack: {told}: {typed}"]
 
 
 def test_what_the_command_prints_may_be_nonsense() -> None:
