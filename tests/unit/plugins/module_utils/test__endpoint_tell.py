@@ -272,12 +272,12 @@ def test_nothing_is_told_by_another_link(store: Store, monkeypatch: pytest.Monke
         return subprocess.CompletedProcess(command, *answers.pop(0))
 
     monkeypatch.setattr(_programs, "run", ip)
-    troubles: list[str] = []
-    monkeypatch.setattr(time, "sleep", lambda _seconds: troubles.append(getattr(store.reports.read("dsl"), "trouble")))
+    seen: list[Report | None] = []
+    monkeypatch.setattr(time, "sleep", lambda _seconds: seen.append(store.reports.read("dsl")))
     host.answers = [(0, "heard 100.64.0.7", "")]
     tell(store, "dsl")
     assert asked == [["route", "get", "203.0.113.2", "from", "100.64.0.7"]] * 3
-    assert troubles == [
+    assert [report and report.trouble for report in seen] == [
         "nothing leads from 100.64.0.7 to 203.0.113.2: RTNETLINK answers: Network is unreachable",
         "what comes from 100.64.0.7 would leave by eth1: no rule yet",
     ]
