@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from . import _apply, _certificate, _dnsmasq, _dump, _host, _liveness, _strongswan
+from . import _apply, _certificate, _dnsmasq, _dump, _host, _liveness, _session, _strongswan
 from ._bind import Plain
 from ._conflict import Conflict
 from ._fields import Fields
@@ -88,7 +88,8 @@ def run_states(module: AnsibleModule) -> None:
             guard: Guard = (module.params["guard"], module.params["run"])
             if guard[0] and only == "purge":
                 refuse_gone(_guards_of(listed, store), guard[1])
-            request = Request(bound(listed, store), only=only, folder=store.states.folder)
+            came_by = "" if module.params["cut"] else _session.own_end()
+            request = Request(bound(listed, store), only=only, folder=store.states.folder, came_by=came_by)
             found = _apply.run(store.records, request, check, partial(_keeping, store, listed, former, only, guard))
             guarded = {guarded.owner for guarded in store.guards.waiting()} & set(map(owner_of, listed))
             heard = [] if only == "make" else _forget_reports(listed, store, check)
