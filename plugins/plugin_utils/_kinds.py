@@ -9,7 +9,7 @@ This plugin util is **PRIVATE** to the collection.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -74,7 +74,7 @@ def choice(*choices: str) -> Kind[str]:
             raise ValueError(f"{describe(value)} is no choice")
         return str(value)
 
-    return Kind(" or ".join(choices), convert, "")
+    return Kind(either(choices), convert, "")
 
 
 def network(allowed: str, parse: Callable[[str], IPNetwork], instead: str = "") -> Kind[IPNetwork | None]:
@@ -165,6 +165,12 @@ def _unlike(value: object, what: str) -> str:
     """Say that a value is not `what`. One that looks like it is a text, and where that comes from is not seen in it."""
     looks = isinstance(value, str) and _LIKE_NUMBER_OR_FLAG(value.strip())
     return "a text, as quotes and -e NAME=VALUE make it" if looks else f"not {what}"
+
+
+def either(words: Iterable[str]) -> str:
+    """List what there is to choose from: ``a, b or c``."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def describe(value: object) -> str:

@@ -81,7 +81,7 @@ def _read_exit(reader: Reader, slots: Mapping[str, int]) -> str:
     name = reader.read("wan", WAN, "")
     if name and name not in slots:
         if slots:  # without any the links have a problem, which is told already
-            reader.problem("wan", f"'{name}' is no link for direct traffic; give {' or '.join(slots)}")
+            reader.problem("wan", f"'{name}' is no link for direct traffic; give {_kinds.either(slots)}")
         return ""
     return name
 

@@ -107,7 +107,7 @@ def _taker(address: IPNetwork, lans: Sequence[Lan]) -> str:
 
 
 def _choice(networks: Sequence[IPNetwork]) -> str:
-    return " or ".join(str(network.ip) for network in networks)
+    return _kinds.either(str(network.ip) for network in networks) if networks else ""
 
 
 def _check_hosts(reader: Reader, forwards: Sequence[Forward], wans: Sequence[Wan], claims: Sequence[Claim]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ansible_collections.multihome.extrude.plugins.plugin_utils import _read_direct
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds, _read_direct
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Match, Pin, Wan
 
@@ -39,7 +39,7 @@ def _read_pin(reader: Reader, path: str, wans: Sequence[Wan]) -> Pin | None:
     name = reader.read("wan", _read_direct.WAN)
     wan = next((wan for wan in wans if wan.name == name), None)
     if name and wan is None and wans:  # without any the links have a problem, which is told already
-        reader.problem("wan", f"'{name}' is no link with a tunnel; give {' or '.join(other.name for other in wans)}")
+        reader.problem("wan", f"'{name}' is no link with a tunnel; give {_kinds.either(other.name for other in wans)}")
     if all(map(reader.lacks, KEYS)) and len(reader.problems) == before:
         reader.note(path, f"has nothing but a link, and everything fits that; give some of {', '.join(KEYS)} too")
     _read_direct.check_match(reader, match)

@@ -118,7 +118,7 @@ def _read_colo_name(reader: Reader, colos: Collection[str]) -> str:
     """Read the name of the site's colo; "" where it has a problem."""
     name = reader.read("extrude_colo", COLO_NAME)
     if name and name not in colos:
-        hosts = f"give {' or '.join(colos)}" if colos else "put it there: no host is in it"
+        hosts = f"give {_kinds.either(colos)}" if colos else "put it there: no host is in it"
         reader.problem("extrude_colo", f"'{name}' is not in the group extrude_colos; {hosts}")
         return ""
     return name

@@ -124,7 +124,7 @@ class Reader:
         """Note each key that is not known, with the known one that is like it."""
         for key in self._values:
             if key not in known:
-                nearest = get_close_matches(str(key), known, 1)
+                nearest = get_close_matches(str(key), known, 1, 0.7)
                 hint = f"the nearest known key is {nearest[0]}" if nearest else f"known are {', '.join(known)}"
                 self.problem(str(key), f"is not known; {hint}")
 

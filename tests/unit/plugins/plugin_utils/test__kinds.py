@@ -49,6 +49,10 @@ def test_choice() -> None:
     assert wrong(kind, ["flow"]) == "a list is no choice"
 
 
+def test_what_there_is_to_choose_from() -> None:
+    assert [_kinds.either(some) for some in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a or b", "a, b or c"]
+
+
 def test_flag() -> None:
     assert _kinds.FLAG.convert(True) is True
     assert wrong(_kinds.FLAG, "yes") == f"'yes' {AS_TEXT}"

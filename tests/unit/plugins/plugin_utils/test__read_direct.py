@@ -151,7 +151,7 @@ def test_nothing_follows_from_links_that_have_a_problem() -> None:
         ),
         ({"destination": ["192.0.2.1", 5]}, "extrude_direct[0].destination[1]: 5 is not a text"),
         ({"source": {"a": 1}}, "extrude_direct[0].source: a dictionary is not a text"),
-        ({"protocol": "gre"}, "extrude_direct[0].protocol: 'gre' is no choice; give tcp or udp or icmp"),
+        ({"protocol": "gre"}, "extrude_direct[0].protocol: 'gre' is no choice; give tcp, udp or icmp"),
         (
             {"protocol": ["tcp", "icmp"], "ports": 443},
             "extrude_direct[0].protocol: icmp with ports; only tcp and udp have those: leave them out, or give icmp",

@@ -379,7 +379,7 @@ def test_a_link_may_be_for_one_thing_only(use: str) -> None:
 
 
 def test_what_it_may_be_for() -> None:
-    told = "office: extrude_wans[1].use: 'tunnel' is no choice; give both or direct or extruded"
+    told = "office: extrude_wans[1].use: 'tunnel' is no choice; give both, direct or extruded"
     assert problems(dsl(), cable(use="tunnel")) == [told]
 
 
