@@ -38,7 +38,8 @@ GUARD = "extrude_guard_timeout"
 _WHOLE = _kinds.integer(0, 3600)
 SECONDS = replace(_WHOLE, convert=lambda value: _WHOLE.convert(_number(value)))
 FOR_A_RUN = (
-    *(GUARD, "extrude_batches", "extrude_connect_timeout", "extrude_ipsec_new_authority", "extrude_ipsec_renew"),
+    *(GUARD, "extrude_batches", "extrude_connect_timeout", "extrude_cut"),
+    *("extrude_ipsec_new_authority", "extrude_ipsec_renew"),
 )
 """What is given to a run with ``-e``, and so to all hosts."""
 FOUND_OUT = ("extrude_endpoint", "extrude_measured")

@@ -100,15 +100,15 @@ def test_keys_with_nothing_in_them_forward_no_whole_address() -> None:
 
 def test_no_two_errors_of_a_whole_address_point_at_each_other() -> None:
     """With one address for the LAN and the other a host's none is left, and what to do for one more is said."""
-    lans = [*LAN, {"interface": "lan0", "mode": "routed"}]
-    site: Vars = {"extrude_addresses": ["203.0.113.10", "203.0.113.11"], "extrude_lan": lans}
+    routed: Vars = {"interface": "lan0", "mode": "routed"}
+    site: Vars = {"extrude_addresses": ["203.0.113.10", "203.0.113.11"], "extrude_lan": [*LAN, routed]}
     (own,) = found({"address": "203.0.113.11", "to": "192.168.1.20"}, **site)
     assert own.endswith("need no forward; leave this one out, or give extrude_lan[1] other addresses")
     (shared,) = found({"address": "203.0.113.10", "to": "192.168.1.20"}, **site)
     assert shared.endswith("give protocol and port, or add an address to extrude_addresses that no LAN takes")
-    lans[1] = {**lans[1], "addresses": ["203.0.113.11"]}
-    more = {"extrude_addresses": ["203.0.113.10", "203.0.113.11", "203.0.113.12"], "extrude_lan": lans}
-    assert found({"address": "203.0.113.12", "to": "192.168.1.20"}, **more) == []
+    routed["addresses"] = ["203.0.113.11"]
+    site["extrude_addresses"].append("203.0.113.12")
+    assert found({"address": "203.0.113.12", "to": "192.168.1.20"}, **site) == []
 
 
 @pytest.mark.parametrize(
