@@ -19,6 +19,9 @@ from ._fields import EngineError
 from ._guard import LONGEST, Guarded, refuse_gone
 from ._local import Store, name_of
 
+NOTHING = "nothing waits to be confirmed"
+"""What is told by hand: silence could be taken for a change that went back."""
+
 
 def add(commands: Any) -> None:
     """Add the subcommands."""
@@ -54,7 +57,7 @@ def run_confirm(options: argparse.Namespace, store: Store) -> int:
         chosen = _chosen(options.owners, store, store.guards.load())
         refuse_gone(chosen, options.by)
         store.guards.drop([one.owner for one in chosen])
-    _say(f"{one}: confirmed" for one in chosen)
+    _say([f"{one}: confirmed" for one in chosen] or [NOTHING])
     return 0
 
 
@@ -69,9 +72,10 @@ def run_rollback(options: argparse.Namespace, store: Store) -> int:
             refuse_gone(chosen, options.by)
             if waiting:
                 store.guards.hold(waiting, options.within)
-            _say(f"{one}: goes back in {options.within} s" for one in waiting)
+            _say([f"{one}: goes back in {options.within} s" for one in waiting] or [NOTHING])
             return 0
         if not waiting:
+            _say([] if options.due else [NOTHING])  # a timer may find that all was confirmed
             return 0
         _say(_rollback.told(waiting))
         operations, problems = _rollback.roll_back(store, waiting)

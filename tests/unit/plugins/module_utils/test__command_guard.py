@@ -75,8 +75,11 @@ def test_a_change_that_is_confirmed_stays(run: Run, store: Store, capsys: pytest
     assert capsys.readouterr().out == "acme/office: confirmed\n"
     assert run("rollback") == 0
     assert run("confirm") == 0
+    assert run("rollback --within 60") == 0
     assert held() == {"203.0.113.2"}
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == (3 * "nothing waits to be confirmed\n", "")
+    assert run("rollback --due") == 0
+    assert capsys.readouterr() == ("", ""), "a timer has nobody to tell"
 
 
 def test_a_change_that_is_not_goes_back_with_all_that_follows(
