@@ -81,6 +81,7 @@ def refuse(current: Current, request: Request) -> None:
         *_misplaced(current, request),
         *_off_link(current, request),
         *_missing_devices(current, request),
+        *_cut_off(current, request),
     ]
     if problems:
         raise Conflict(list(dict.fromkeys(problems)))
@@ -415,6 +416,18 @@ def _own_addresses(current: Current, request: Request) -> list[Collision]:
         for place, proxy in wanted.items()
         if proxy.address in places
     ]
+
+
+def _cut_off(current: Current, request: Request) -> list[str]:
+    """The address by which whoever asks has come, where it would go."""
+    if not request.came_by:
+        return []
+    dropped, wanted = request.dropped(Address), request.wanted(Address)
+    stay = [address for address in current.addresses if address.place not in dropped]
+    if request.came_by not in _places(dropped.values()) or request.came_by in _places([*stay, *wanted.values()]):
+        return []
+    how = "reach the host by another address (ansible_host), or give it extrude_cut: true for a run"
+    return [f"{request.came_by} would go, and this run came by it: {how}"]
 
 
 def _places(addresses: Iterable[Address]) -> dict[str, list[str]]:

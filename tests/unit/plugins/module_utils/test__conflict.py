@@ -440,6 +440,25 @@ def test_a_tunnel_keeps_its_key_unless_renumbering_is_asked_for() -> None:
 HOLDER = replace(HOST, addresses=(Address("a0", "192.0.2.2/24"),))
 
 
+@pytest.mark.parametrize(
+    ("came_by", "wanted", "elsewhere", "refused"),
+    [
+        ("203.0.113.10", (), (), True),
+        ("203.0.113.10", ({"device": "b0", "address": "203.0.113.10/24"},), (), False),
+        ("203.0.113.10", (), (Address("b0", "203.0.113.10/24"),), False),
+        ("192.0.2.2", (), (), False),
+        ("", (), (), False),
+    ],
+)
+def test_the_address_by_which_a_run_has_come_stays(
+    came_by: str, wanted: tuple[Plain, ...], elsewhere: tuple[Address, ...], refused: bool
+) -> None:
+    had = state(addresses=[{"device": "a0", "address": "203.0.113.10/32"}])
+    current = replace(HOST, addresses=(*had.of(Address), *elsewhere))
+    told = problems(Request((state(addresses=list(wanted)),), (had,), came_by=came_by), current)
+    assert [text.partition(" would go, and this run came by it")[0] for text in told] == ["203.0.113.10"] * refused
+
+
 def expecting(**expected: str) -> Request:
     return Request((state(expects=[{"address": "192.0.2.2", **expected}]),))
 
