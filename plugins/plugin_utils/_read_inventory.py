@@ -44,7 +44,9 @@ FOR_A_RUN = (
 """What is given to a run with ``-e``, and so to all hosts."""
 FOUND_OUT = ("extrude_endpoint", "extrude_measured")
 """What a run tells this filter, as facts."""
-KNOWN = (*OF_COLOS, *OF_SITES, *OF_BOTH, *FOR_A_RUN, *FOUND_OUT)
+OF_PLAYBOOKS = ("extrude_plan",)
+"""What they call something of their own that is like one of the others."""
+KNOWN = (*OF_COLOS, *OF_SITES, *OF_BOTH, *FOR_A_RUN, *FOUND_OUT, *OF_PLAYBOOKS)
 
 
 Groups = Mapping[str, Sequence[str]]

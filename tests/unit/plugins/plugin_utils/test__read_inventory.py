@@ -107,7 +107,7 @@ def test_no_name_of_our_own_playbooks_roles_and_inventories_is_refused() -> None
     ours = {name for file in files for name in re.findall(r"\bextrude_[a-z0-9_]+", file.read_text(encoding="utf-8"))}
     assert {"extrude_topology", "extrude_command", "extrude_wans"} <= ours
     noted = Problems()
-    Reader("office", dict.fromkeys(ours), noted).refuse_misspelt(KNOWN)
+    Reader("office", dict.fromkeys(ours - {"extrude_colos"}), noted).refuse_misspelt(KNOWN)  # that is a group
     noted.raise_if_any()
 
 
