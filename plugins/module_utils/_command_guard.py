@@ -16,8 +16,11 @@ from typing import Any
 from . import _rollback
 from ._conflict import Conflict
 from ._fields import EngineError
-from ._guard import LONGEST, Guarded, undone
+from ._guard import LONGEST, Guarded, refuse_gone
 from ._local import Store, name_of
+
+NOTHING = "nothing waits to be confirmed"
+"""What is told by hand: silence could be taken for a change that went back."""
 
 
 def add(commands: Any) -> None:
@@ -44,15 +47,17 @@ def add(commands: Any) -> None:
 def _owners(parser: argparse.ArgumentParser) -> None:
     text = "whose changes, as CUSTOMER/SITE; without any all that wait"
     parser.add_argument("owners", nargs="*", metavar="CUSTOMER/SITE", help=text)
+    since = "fail where another run than this one has changed something since"
+    parser.add_argument("--run", dest="by", metavar="NAME", default="", help=since)
 
 
 def run_confirm(options: argparse.Namespace, store: Store) -> int:
     """Keep changes."""
     with store.records.locked():
         chosen = _chosen(options.owners, store, store.guards.load())
-        _refuse_undone(chosen)
+        refuse_gone(chosen, options.by)
         store.guards.drop([one.owner for one in chosen])
-    _say(f"{one}: confirmed" for one in chosen)
+    _say([f"{one}: confirmed" for one in chosen] or [NOTHING])
     return 0
 
 
@@ -64,12 +69,13 @@ def run_rollback(options: argparse.Namespace, store: Store) -> int:
         chosen = _chosen(options.owners, store, store.guards.due() if options.due else store.guards.load())
         waiting = [one for one in chosen if not one.undone]
         if options.within is not None:
-            _refuse_undone(chosen)
+            refuse_gone(chosen, options.by)
             if waiting:
                 store.guards.hold(waiting, options.within)
-            _say(f"{one}: goes back in {options.within} s" for one in waiting)
+            _say([f"{one}: goes back in {options.within} s" for one in waiting] or [NOTHING])
             return 0
         if not waiting:
+            _say([] if options.due else [NOTHING])  # a timer may find that all was confirmed
             return 0
         _say(_rollback.told(waiting))
         operations, problems = _rollback.roll_back(store, waiting)
@@ -85,11 +91,6 @@ def _chosen(owners: Sequence[str], store: Store, guarded: Sequence[Guarded]) -> 
     if strange := [name for name in owners if name not in here]:
         raise EngineError(f"{', '.join(strange)}: not here. Here are {', '.join(sorted(here)) or 'none'}")
     return [one for one in guarded if not owners or str(one) in owners]
-
-
-def _refuse_undone(chosen: Sequence[Guarded]) -> None:
-    if gone := [undone(one) for one in chosen if one.undone]:
-        raise Conflict(gone)
 
 
 def _say(lines: Any) -> None:

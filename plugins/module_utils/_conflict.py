@@ -9,6 +9,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -71,6 +72,7 @@ def refuse(current: Current, request: Request) -> None:
     problems = [
         *_repeated_owners(request),
         *_contradictions(request),
+        *_equal_site_ids(request),
         *_equal_tunnels(request),
         *_equal_names(request),
         *_renumbered(request),
@@ -79,6 +81,7 @@ def refuse(current: Current, request: Request) -> None:
         *_misplaced(current, request),
         *_off_link(current, request),
         *_missing_devices(current, request),
+        *_cut_off(current, request),
     ]
     if problems:
         raise Conflict(list(dict.fromkeys(problems)))
@@ -133,6 +136,28 @@ def _contradictions(request: Request) -> list[str]:
             elif not _may_share(item, state.owner, other[0], other[1]):
                 problems.append(f"{item} of {state.owner} {other[2]} {other[1]}{_unlike(item, other[0])}")
     return problems
+
+
+_OF_SITE = re.compile(r"ex(\d+)-")
+"""How the name of a tunnel at a colo begins: with the id of its site."""
+
+
+def _equal_site_ids(request: Request) -> list[str]:
+    """Sites of two owners with one id at a colo: keys, inside addresses and the rules that keep customers apart follow
+    from it, also where no two of their objects are in one place."""
+    wanted = {number: state.owner for state in request.desired for number in _site_ids(state)}
+    held = {number: state.owner for state in request.others for number in _site_ids(state)} if wanted else {}
+    return [
+        f"site id {number} of {owner} is held by {held[number]}; give another extrude_site_id"
+        for number, owner in wanted.items()
+        if number in held
+    ]
+
+
+def _site_ids(state: State) -> set[str]:
+    """The id of a whole state at a colo. What single modules have made is called as their users like it."""
+    names = [tunnel.name for tunnel in state.of(Tunnel)] if state.reserved_tables else []
+    return {found[1] for name in names if (found := _OF_SITE.match(name))}
 
 
 def _other_numbers(request: Request) -> list[str]:
@@ -391,6 +416,18 @@ def _own_addresses(current: Current, request: Request) -> list[Collision]:
         for place, proxy in wanted.items()
         if proxy.address in places
     ]
+
+
+def _cut_off(current: Current, request: Request) -> list[str]:
+    """The address by which whoever asks has come, where it would go."""
+    if not request.came_by:
+        return []
+    dropped, wanted = request.dropped(Address), request.wanted(Address)
+    stay = [address for address in current.addresses if address.place not in dropped]
+    if request.came_by not in _places(dropped.values()) or request.came_by in _places([*stay, *wanted.values()]):
+        return []
+    how = "reach the host by another address (ansible_host), or give it extrude_cut: true for a run"
+    return [f"{request.came_by} would go, and this run came by it: {how}"]
 
 
 def _places(addresses: Iterable[Address]) -> dict[str, list[str]]:

@@ -76,6 +76,11 @@ def answer(code: int, output: str, errors: str) -> tuple[str, str]:
     return "", "the colo was busy with another report of this site" if code == BUSY else said_nothing
 
 
+def leaves_by(route: str) -> str:
+    """The device in what ``ip route get`` prints."""
+    return route.partition(" dev ")[2].partition(" ")[0].strip()
+
+
 def reported(state: Plain) -> list[Wan]:
     """The links of a site that the colo has to be told of."""
     has_config = any(file.get("path") == CONFIG for file in state.get("files") or ())
@@ -176,7 +181,7 @@ def tell(store: Store, wan: str) -> None:
             return
         if is_known(store.reports.read(wan), link):  # whoever began this came too late to see it
             return
-        if _attempt(store, wan, link.address):
+        if _attempt(store, wan, link):
             return
         time.sleep(pause)
 
@@ -214,17 +219,34 @@ def _begin(store: Store, wan: str, address: str) -> Report:
     return report
 
 
-def _attempt(store: Store, wan: str, address: str) -> bool:
+def _attempt(store: Store, wan: str, link: Link) -> bool:
     """Tell once; whether it was heard."""
     former = store.reports.read(wan)
-    begun = former if former and _is_begun(former, address) else _begin(store, wan, address)
-    code, output, errors = _run(store.states.folder, wan, address)
-    heard, trouble = answer(code, output, errors)
+    begun = former if former and _is_begun(former, link.address) else _begin(store, wan, link.address)
+    if errors := _stray(store, wan, link):
+        heard, trouble = "", errors
+    else:
+        code, output, errors = _run(store.states.folder, wan, link.address)
+        heard, trouble = answer(code, output, errors)
     if trouble and trouble != begun.trouble:  # all that ssh says, once, for the journal
         sys.stderr.write(f"extrude: {wan}: the colo has not heard of it: {errors.strip() or trouble}\n")
     since = _now() if heard else begun.since
     store.reports.store(wan, replace(begun, since=since, heard=heard, trouble=trouble))
     return bool(heard)
+
+
+def _stray(store: Store, wan: str, link: Link) -> str:
+    """Why what is told now would not leave by the link: between its return and the hook that puts its rule there it
+    may leave by another one, whose NAT would have the colo hear that one's address."""
+    tunnels = [tunnel for state in store.states.load() for tunnel in state.get("tunnels") or ()]
+    colo = next((str(one["remote"]) for one in tunnels if one.get("wan") == wan and one.get("remote")), None)
+    if colo is None:
+        return ""
+    asked = _programs.run([_programs.find("ip") or "ip", "route", "get", colo, "from", link.address])
+    if asked.returncode:
+        return f"nothing leads from {link.address} to {colo}: {_programs.words(asked.stderr)}"
+    device = leaves_by(asked.stdout)
+    return "" if device == link.device else f"what comes from {link.address} would leave by {device}: no rule yet"
 
 
 def _now() -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ._bind import Plain
+from ._conflict import Conflict
 from ._fields import EngineError, Fields
 from ._model import CUSTOMER, SITE
 from ._record import FOLDER as RECORDS
@@ -35,6 +36,8 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 Owner: TypeAlias = tuple[str, str]
 """Customer and site."""
+Guard: TypeAlias = tuple[int, str]
+"""For how many seconds a change waits, 0 for none, and the name of the run whose it is."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Guarded:
     seconds: int
     boot: str
     deadline: float
+    run: str = ""
+    """Whose it is: the last run that changed it; empty: whoever's."""
     undone: str = ""
     """When it went back, in ISO 8601; until there is another change whoever confirms it learns of that."""
 
@@ -98,14 +103,15 @@ class Guards:
         return [guarded for guarded in self.waiting() if not guarded.left]
 
     @contextmanager
-    def guarding(self, formers: Mapping[Owner, Plain | None], seconds: int) -> Iterator[None]:
+    def guarding(self, formers: Mapping[Owner, Plain | None], seconds: int, run: str = "") -> Iterator[None]:
         """Guard a change that the body makes. If that fails, which leaves all as it was, nothing is guarded anew.
 
-        What waits already keeps what stood before its first change, and gets more time.
+        What waits already keeps what stood before its first change, gets more time, and is this *run*'s now.
         """
         before = {guarded.owner: guarded for guarded in self.load()}
         try:
-            self.hold([self._guarded(before.get(owner), owner, former) for owner, former in formers.items()], seconds)
+            changed = [self._guarded(before.get(owner), owner, former) for owner, former in formers.items()]
+            self.hold([replace(guarded, run=run) for guarded in changed], seconds)
             yield
         except BaseException:
             self._write({owner: before.get(owner) for owner in formers})
@@ -155,14 +161,27 @@ class Guards:
             self._files.folder.rmdir()
 
 
-def undone(guarded: Guarded) -> str:
+def refuse_gone(guarded: Collection[Guarded], run: str = "") -> None:
+    """Raises Conflict where something went back, or is not that *run*'s any more: neither is its to go on with."""
+    gone = [_undone(one) for one in guarded if one.undone]
+    taken = [_taken_over(one) for one in guarded if run and not one.undone and one.run != run]
+    if gone or taken:
+        raise Conflict([*gone, *taken])
+
+
+def _undone(guarded: Guarded) -> str:
     """What became of a change that nobody confirmed, in words."""
     return f"{guarded}: not confirmed within {guarded.seconds} s, so since {guarded.undone} all is as it was before"
 
 
+def _taken_over(guarded: Guarded) -> str:
+    """That a change is not the asking run's any more, in words."""
+    return f"{guarded}: another run is changing it; let that one come to its end, then run again"
+
+
 def _parse(data: object, where: str) -> Guarded:
     entry = Fields(data, where)
-    former, deadline = entry.optional("former"), entry.required("deadline")
+    former, deadline, run = entry.optional("former"), entry.required("deadline"), entry.optional("run")
     if not isinstance(deadline, int | float):
         raise entry.error("deadline", f"{deadline!r} is no number")
     return Guarded(
@@ -172,6 +191,7 @@ def _parse(data: object, where: str) -> Guarded:
         seconds=entry.integer("seconds", 0, LONGEST),
         boot=entry.text("boot"),
         deadline=deadline,
+        run=str(run or ""),
         undone=str(entry.required("undone")),
     )
 

@@ -97,6 +97,11 @@ class Endpoints:
     def path(self, customer: str, site: str, wan: str) -> Path:
         return self._folder / customer / site / wan
 
+    @staticmethod
+    def turn(customer: str, site: str) -> str:
+        """The name of the file that whoever hears a report of a site locks meanwhile."""
+        return f".{customer}.{site}"
+
     def values(self, state: Plain) -> dict[str, str]:
         """What stands for the placeholders of a colo's state for a site."""
         return {f"{wan}.endpoint": self.read(state, wan) for wan in endpoints_of(state)}
@@ -147,14 +152,21 @@ class Endpoints:
         The folders are not root's, so what stands there in place of one could lead elsewhere: it is not followed.
         """
         try:
-            with _opened(self._folder) as top, _opened(customer, top) as folder:
-                shutil.rmtree(site, dir_fd=folder)
-                with suppress(OSError):  # it has other sites
-                    os.rmdir(customer, dir_fd=top)
+            with _opened(self._folder) as top:
+                with suppress(FileNotFoundError):
+                    os.unlink(self.turn(customer, site), dir_fd=top)
+                self._forget(customer, site, top)
         except FileNotFoundError:
             return
         except OSError as error:
             raise cannot("remove", self._folder / customer / site, error) from error
+
+    @staticmethod
+    def _forget(customer: str, site: str, top: int) -> None:
+        with _opened(customer, top) as folder:
+            shutil.rmtree(site, dir_fd=folder)
+        with suppress(OSError):  # it has other sites
+            os.rmdir(customer, dir_fd=top)
 
     def _of(self, state: Plain, wan: str) -> Path:
         return self.path(str(state.get("customer")), str(state.get("site")), wan)

@@ -64,7 +64,8 @@ class Request:
     ``recorded`` holds the states that were applied on this host before, of every owner. Without
     ``purge`` nothing is deleted. ``only`` asks for one part: to make what is wanted, or to purge what
     is not, so that the far end can stop using that in between. ``folder`` is where files stand. With
-    ``yields``, what cannot stand since somebody else's stands there is left out, and is no error.
+    ``yields``, what cannot stand since somebody else's stands there is left out, and is no error. The address
+    that whoever asks ``came_by`` stays.
     """
 
     desired: tuple[State, ...]
@@ -74,6 +75,7 @@ class Request:
     only: Part = ""
     folder: str = FOLDER
     yields: bool = False
+    came_by: str = ""
 
     @cached_property
     def owners(self) -> frozenset[Owner]:

@@ -18,12 +18,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from . import _apply, _certificate, _dnsmasq, _dump, _host, _liveness, _strongswan
+from . import _apply, _certificate, _dnsmasq, _dump, _host, _liveness, _session, _strongswan
 from ._bind import Plain
 from ._conflict import Conflict
 from ._fields import Fields
 from ._guard import SUBFOLDER as GUARD_FOLDER
-from ._guard import Guards, undone
+from ._guard import Guard, Guarded, Guards, refuse_gone
 from ._learned import Endpoints
 from ._links import Wan, wans_of
 from ._local import Store, bound, misnamed, name_of
@@ -85,11 +85,12 @@ def run_states(module: AnsibleModule) -> None:
             )
         with nullcontext() if check else store.records.locked():
             former = store.states.load()  # what cannot be read could not be kept either
-            seconds = module.params["guard"]
-            if seconds and only == "purge":
-                _refuse_undone(listed, store)
-            request = Request(bound(listed, store), only=only, folder=store.states.folder)
-            found = _apply.run(store.records, request, check, partial(_keeping, store, listed, former, only, seconds))
+            guard: Guard = (module.params["guard"], module.params["run"])
+            if guard[0] and only == "purge":
+                refuse_gone(_guards_of(listed, store), guard[1])
+            came_by = "" if module.params["cut"] else _session.own_end()
+            request = Request(bound(listed, store), only=only, folder=store.states.folder, came_by=came_by)
+            found = _apply.run(store.records, request, check, partial(_keeping, store, listed, former, only, guard))
             guarded = {guarded.owner for guarded in store.guards.waiting()} & set(map(owner_of, listed))
             heard = [] if only == "make" else _forget_reports(listed, store, check)
         known = {name_of(state) for state in listed}
@@ -110,17 +111,17 @@ def _forget_reports(listed: Iterable[Plain], store: Store, check: bool) -> list[
 
 @contextmanager
 def _keeping(
-    store: Store, listed: Sequence[Plain], former: Iterable[Plain], only: Part, seconds: int, found: _host.Survey
+    store: Store, listed: Sequence[Plain], former: Iterable[Plain], only: Part, guard: Guard, found: _host.Survey
 ) -> Iterator[None]:
-    """Keep the states around their change; with *seconds* what stood before too, unless nothing changes.
+    """Keep the states around their change; with seconds to guard it what stood before too, unless nothing changes.
 
-    Without, a change that waits to be confirmed is none any more: somebody has taken it from there.
+    Without any, a change that waits to be confirmed is none any more: somebody has taken it from there.
     """
     stood = {owner_of(state): state for state in former}
     formers = {owner_of(state): stood.get(owner_of(state)) for state in listed}
     waiting = {guarded.owner for guarded in store.guards.waiting()}
     storing = store.states.storing(listed, only)
-    if not seconds:
+    if not guard[0]:
         with storing:
             yield
         store.guards.drop(formers)
@@ -128,15 +129,13 @@ def _keeping(
     store.guards.drop(formers.keys() - waiting)  # what became of an earlier change
     asked = any(differ(formers[owner_of(state)], state) for state in listed)
     changes = asked or found.operations or waiting & formers.keys()
-    with store.guards.guarding(formers, seconds) if changes else nullcontext(), storing:
+    with store.guards.guarding(formers, *guard) if changes else nullcontext(), storing:
         yield
 
 
-def _refuse_undone(listed: Iterable[Plain], store: Store) -> None:
-    """What these sites are about to stop using has just come back to life."""
+def _guards_of(listed: Iterable[Plain], store: Store) -> list[Guarded]:
     owners = set(map(owner_of, listed))
-    if gone := [undone(guarded) for guarded in store.guards.load() if guarded.undone and guarded.owner in owners]:
-        raise Conflict(gone)
+    return [guarded for guarded in store.guards.load() if guarded.owner in owners]
 
 
 def run_info(module: AnsibleModule) -> None:

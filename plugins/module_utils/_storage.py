@@ -30,6 +30,10 @@ _NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 _NOT_UNDERSTOOD = (ValueError, EngineError, RecursionError)
 
 
+class Newer(EngineError):
+    """A file of a later version of the collection: nothing is wrong with it."""
+
+
 class SiteFiles:
     """A folder with a file for each customer, which holds something of each of its sites.
 
@@ -106,10 +110,11 @@ class SiteFiles:
             try:
                 found = _sites(_copy(path), parse)
             except (OSError, *_NOT_UNDERSTOOD):
+                advice = "run the collection that wrote it" if isinstance(error, Newer) else "mend it or remove it"
                 if self._patient:
-                    self._note(self.lost, f"{said}, mend it or remove it: {error}")
+                    self._note(self.lost, f"{said}, {advice}: {error}")
                     return []
-                raise EngineError(f"{said}, mend it or remove it: {error}") from error
+                raise EngineError(f"{said}, {advice}: {error}") from error
             self._warn(f"{said}, so its copy {_copy(path).name} is used: {error}")
             return found
 
@@ -255,7 +260,7 @@ def _copy(path: Path) -> Path:
 def _sites(path: Path, parse: Callable[[Any, str], Item]) -> list[Item]:
     top = Fields(json.loads(path.read_text(encoding="utf-8")), "")
     if (schema := top.integer("schema", 1, 2**31, SCHEMA)) > SCHEMA:
-        raise top.error("schema", f"{schema} is newer than this version understands ({SCHEMA})")
+        raise Newer(f"schema: {schema} is newer than this version understands ({SCHEMA})")
     sites = top.required("sites")
     if not isinstance(sites, dict):
         raise EngineError(f"sites: {sites!r} is no dictionary")

@@ -76,6 +76,17 @@ options:
       - Nothing waits where nothing changes.
     type: int
     default: 0
+  run:
+    description:
+      - With O(guard), a name of this run. It takes over what waits already, and C(extrude confirm --run) of the run
+        that had it before fails.
+    type: str
+    default: ""
+  cut:
+    description:
+      - Take away even the address by which the SSH connection of this run reaches the host, which is refused else.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - multihome.extrude._scope.directory
   - multihome.extrude._scope.config_directory
@@ -155,7 +166,9 @@ def main() -> None:
     states = {"type": "list", "elements": "dict", "required": True}
     only = {"type": "str", "choices": ["make", "purge"]}
     guard = {"type": "int", "default": 0}
-    options = {**directories(), "states": states, "only": only, "guard": guard}
+    cut = {"type": "bool", "default": False}
+    run = {"type": "str", "default": ""}
+    options = {**directories(), "states": states, "only": only, "guard": guard, "run": run, "cut": cut}
     run_states(AnsibleModule(argument_spec=options, supports_check_mode=True))
 
 

@@ -30,6 +30,8 @@ def single(text: str, version: Version | None = None) -> IPNetwork:
     A ValueError says what is wrong. Abbreviations (``10.1``), leading zeros and masks are refused: two people must
     not read two things in one text.
     """
+    if "/" in text:
+        raise ValueError(f"'{text}' is a prefix, and not a single address")
     return _network(_parse(text, version), BITS[version] if version else None)
 
 

@@ -94,8 +94,9 @@ def _check_overlaps(spans: Sequence[Span], problems: Problems) -> None:
     for span in spans:
         if reach and reach.version == span.version and span.first <= reach.last:
             early, late = sorted((reach, span), key=lambda one: one.position)
-            relation = "is claimed twice:" if early.text == late.text else f"overlaps {early.text}, which"
-            problems.add(late.site, late.path, f"{late.text} {relation} {early.site} has in {early.path}")
+            relation = "is claimed twice:" if early.text == late.text else f"overlaps {early.text}:"
+            text = f"{late.text} {relation} {early.site} has that in {early.path}"
+            problems.add(late.site, late.path, f"{text}; leave one of both out")
         if not reach or (span.version, span.last) > (reach.version, reach.last):
             reach = span
 
@@ -143,7 +144,7 @@ def _check_space(sites: Sequence[Site], colo: Colo, problems: Problems) -> None:
             what = _address.name(claim.network)
             around = [prefix for prefix in colo.prefixes if _covers(prefix, claim.network)]
             if colo.prefixes and not around:
-                text = f"{what} is outside the extrude_prefixes of {colo.name}, {prefixes}"
+                text = f"{what} is outside the extrude_prefixes of {colo.name}; give one in {prefixes}"
                 problems.add(site.name, claim.path, text)
             elif reason := _unusable(claim, colo, around):
                 problems.add(site.name, claim.path, f"{what} {reason}; give another")

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ansible_collections.multihome.extrude.plugins.module_utils._endpoint_tell import BUSY
+from ansible_collections.multihome.extrude.plugins.module_utils._learned import ENDPOINTS, Endpoints
 from ansible_collections.multihome.extrude.plugins.plugin_utils._routes import Plain
 
 if TYPE_CHECKING:
@@ -63,12 +64,13 @@ def site_files(site: Site, colo: Colo) -> Iterator[Plain]:
 def colo_files(site: Site, name: str) -> Iterator[Plain]:
     """Yield the colo's: the site's key, which can do one thing (sshd(8), AUTHORIZED_KEYS FILE FORMAT)."""
     if found := _found(site):
-        path = f"keys.d/{name}"
-        # one at a time, so that whoever has a key cannot have the colo start a program for each of many logins
-        turn = f"flock -w {TURN_SECONDS} -E {BUSY} /etc/extrude/{path}"
+        # one at a time, so that whoever has a key cannot have the colo start a program for each of many logins; what is
+        # locked is in a folder that no other user can open
+        lock = shlex.quote(f"{ENDPOINTS}/{Endpoints.turn(site.customer, site.name)}")
+        turn = f"flock -w {TURN_SECONDS} -E {BUSY} {lock}"
         command = f"{turn} /usr/sbin/extrude endpoint accept {shlex.quote(f'{site.customer}/{site.name}')}"
         quoted = command.replace('"', r"\"")
-        yield {"path": path, "content": f'restrict,command="{quoted}" {found.key}\n'}
+        yield {"path": f"keys.d/{name}", "content": f'restrict,command="{quoted}" {found.key}\n'}
 
 
 def _found(site: Site) -> Endpoint | None:

@@ -9,8 +9,8 @@ This plugin util is **PRIVATE** to the collection.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _address
@@ -43,7 +43,7 @@ def integer(low: int, high: int) -> Kind[int]:
 
     def convert(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError(f"{describe(value)} is not a whole number")
+            raise ValueError(f"{describe(value)} is {_unlike(value, 'a whole number')}")
         if not low <= value <= high:
             raise ValueError(f"{value} is out of range")
         return int(value)
@@ -56,7 +56,10 @@ def text(pattern: str, allowed: str) -> Kind[str]:
     matches = re.compile(pattern).fullmatch
 
     def convert(value: object) -> str:
-        if not isinstance(value, str) or not matches(value):
+        if not isinstance(value, str):
+            quotes = "" if isinstance(value, list | tuple | Mapping) else " (quotes make it one)"
+            raise ValueError(f"{describe(value)} is not a text{quotes}")
+        if not matches(value):
             raise ValueError(f"{describe(value)} does not fit")
         return str(value)
 
@@ -71,15 +74,17 @@ def choice(*choices: str) -> Kind[str]:
             raise ValueError(f"{describe(value)} is no choice")
         return str(value)
 
-    return Kind(" or ".join(choices), convert, "")
+    return Kind(either(choices), convert, "")
 
 
-def network(allowed: str, parse: Callable[[str], IPNetwork]) -> Kind[IPNetwork | None]:
-    """Addresses or prefixes: texts that `parse` takes."""
+def network(allowed: str, parse: Callable[[str], IPNetwork], instead: str = "") -> Kind[IPNetwork | None]:
+    """Addresses or prefixes: texts that `parse` takes. `instead` says what to give where all addresses are given."""
 
     def convert(value: object) -> IPNetwork:
         if not isinstance(value, str):
             raise ValueError(f"{describe(value)} is not a text")
+        if instead and value in EVERY_ADDRESS:
+            raise Refusal(f"{describe(value)} is every address; {instead}")
         return parse(value)
 
     return Kind(allowed, convert, None)
@@ -87,13 +92,13 @@ def network(allowed: str, parse: Callable[[str], IPNetwork]) -> Kind[IPNetwork |
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"{describe(value)} is not a truth value")
+        raise ValueError(f"{describe(value)} is {_unlike(value, 'a truth value')}")
     return value
 
 
 def _rate(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{describe(value)} is not a number")
+        raise ValueError(f"{describe(value)} is {_unlike(value, 'a number')}")
     if not 0 < value <= HIGHEST_RATE:
         raise ValueError(f"{value} is out of range")
     return float(value)
@@ -117,7 +122,7 @@ def _target(value: object) -> tuple[IPNetwork, int | None]:
     """Return an address, and the port where it has one."""
     if not isinstance(value, str):
         raise ValueError(f"{describe(value)} is not a text")
-    address, colon, port = value.partition(":")
+    address, colon, port = (value, "", "") if value.count(":") > 1 else value.partition(":")
     parsed = _address.single(address, 4)
     if not colon:
         return parsed, None
@@ -156,6 +161,18 @@ def _list(value: object) -> list[Any]:
     return list(value)
 
 
+def _unlike(value: object, what: str) -> str:
+    """Say that a value is not `what`. One that looks like it is a text, and where that comes from is not seen in it."""
+    looks = isinstance(value, str) and _LIKE_NUMBER_OR_FLAG(value.strip())
+    return "a text, as quotes and -e NAME=VALUE make it" if looks else f"not {what}"
+
+
+def either(words: Iterable[str]) -> str:
+    """List what there is to choose from: ``a, b or c``."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def describe(value: object) -> str:
     """Name a value in a sentence, in the words of YAML."""
     if isinstance(value, bool):
@@ -169,6 +186,7 @@ def describe(value: object) -> str:
     return str(value)
 
 
+EVERY_ADDRESS = ("0.0.0.0/0", "::/0")
 LONGEST_SHOWN = 60
 HIGHEST_RATE = 1_000_000
 HIGHEST_PORT = 65535
@@ -183,6 +201,7 @@ LONGEST_DOMAIN = 253
 """Characters (RFC 1035 section 2.3.4, without the root's)."""
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})+", re.ASCII).fullmatch
+_LIKE_NUMBER_OR_FLAG = re.compile(r"(?i)[+-]?[0-9]+([.][0-9]*)?|true|false|yes|no|on|off", re.ASCII).fullmatch
 _DIGITS = re.compile(r"[0-9]{1,5}", re.ASCII).fullmatch
 
 FLAG = Kind("true or false", _flag, False)
@@ -211,6 +230,7 @@ DOMAIN = Kind("a domain such as example.org, in ASCII (xn--…)", _domain, "")
 TARGET: Kind[tuple[IPNetwork, int | None] | None] = Kind(
     "an IPv4 address, with a port where that is another one (192.168.1.20:8080)", _target, None
 )
+ONE_PORT = replace(PORTS, allowed=f"{PORTS.allowed}: an entry for each")
 CUSTOMER = text(r"[a-z0-9-]{1,32}", "1 to 32 of the characters a-z 0-9 -")
 ANYTHING: Kind[str] = Kind("a text", str, "")
 NETWORK = network("an address or a prefix such as 203.0.113.0/28", _address.prefix)

@@ -81,6 +81,7 @@ def site_marks(site: Site, version: int) -> Iterator[Part]:
     if version == 4:
         yield Part.at("PREROUTING", [*_comes_in(site), *_follow(site.lan_interfaces)])
         yield Part.at("FORWARD", [*_goes_direct(site, 4), *_stays_out_of_tunnels(site), *_hairpins(site)])
+        yield Part.at("POSTROUTING", _answers(site))
     elif site.leaves(6):
         yield Part.at("PREROUTING", _follow(dict.fromkeys(interface for interface, _network in site.routed(6))))
         yield Part.at("FORWARD", _goes_direct(site, 6))
@@ -145,6 +146,14 @@ def _stays_out_of_tunnels(site: Site) -> Iterator[str]:
     """Answers from a link's own address don't go by a tunnel when the link is down."""
     for wan in site.wans if site.lans else ():
         yield f"-o ex-+ -m conntrack --ctstate DNAT --ctorigdst {wan.source} -j DROP"
+
+
+def _answers(site: Site) -> Iterator[str]:
+    """Show the guard what answers a connection that came in by a link: a neighbour there may have asked for an extruded
+    address. One that the admin has sent on (DNAT) has the link's, though it shows only after NAT."""
+    for wan in site.wans if site.lans else ():
+        answers = "-m conntrack ! --ctstate DNAT --ctdir REPLY"
+        yield f"-o {wan.device} {match(direct_mark(wan.slot))} {answers} -j {GUARD}"
 
 
 def _hairpins(site: Site) -> Iterator[str]:

@@ -28,6 +28,8 @@ INSIDE_POOL = "10.254.0.0/15"
 INSIDE_POOL6 = "fd65:7874:7275::/48"
 IPSEC_POOL = "10.252.0.0/15"
 
+PREFIX = _kinds.network(_kinds.NETWORK.allowed, _address.prefix, "give what is routed to the rack for you")
+
 # 253 to 255 are the kernel's own tables; 32766 is its rule for the main table, and ours have to come before it
 TABLE = _kinds.integer(256, 2**32 - 1 - TABLES_USED)
 PRIORITY = _kinds.integer(1, 32766 - PRIORITIES_USED)
@@ -69,11 +71,11 @@ def read_colo(reader: Reader) -> Colo:
 def _read_prefixes(reader: Reader) -> tuple[IPNetwork, ...]:
     """Read what may be extruded; nothing where any entry has a problem, since it isn't known what it would allow."""
     before = len(reader.problems)
-    prefixes = reader.each("extrude_prefixes", _kinds.NETWORK)
+    prefixes = reader.each("extrude_prefixes", PREFIX)
     if len(reader.problems) > before:
         return ()
     if not prefixes:
-        reader.problem("extrude_prefixes", f"is empty; give a list of which each entry is {_kinds.NETWORK.allowed}")
+        reader.problem("extrude_prefixes", f"is empty; give a list of which each entry is {PREFIX.allowed}")
     return tuple(prefix for path, prefix in prefixes if prefix)
 
 
@@ -81,4 +83,4 @@ def _check_pool(reader: Reader, key: str, pool: IPNetwork, others: tuple[IPNetwo
     """Inside addresses must not be anybody's else."""
     for other in others:
         if _address.overlap(pool, other):
-            reader.problem(key, f"{pool} overlaps {_address.name(other)} of the same colo; give a private prefix")
+            reader.problem(key, f"{pool} overlaps {_address.name(other)} of the same colo; give another private one")

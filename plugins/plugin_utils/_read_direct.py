@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _address, _kinds
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
@@ -19,19 +19,26 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Ma
 if TYPE_CHECKING:
     from netaddr import IPNetwork
 
-T = TypeVar("T")
 KEYS = ("destination", "source", "protocol", "ports", "dscp", "domains")
 """What a packet is compared with."""
-NETWORK = _kinds.network("an address or prefix, or a list of these", _address.prefix)
-NETWORK4 = _kinds.network("an IPv4 address or prefix, or a list of these", lambda value: _address.prefix(value, 4))
+ALL_OF_A_LAN = "for all that a LAN sends give its network as source: 192.168.1.0/24"
+EVERYTHING = f"leave the key out, and every address fits; {ALL_OF_A_LAN}"
+NETWORK = _kinds.network("an address or prefix, or a list of these", _address.prefix, EVERYTHING)
+NETWORK4 = _kinds.network(
+    "an IPv4 address or prefix, or a list of these",
+    lambda value: _address.prefix(value, 4),
+    "leave the key out, and every address fits",
+)
 PROTOCOL = _kinds.choice("tcp", "udp", "icmp")
+PORTS = replace(_kinds.PORTS, allowed=f"{_kinds.PORTS.allowed}, or a list of these")
+WAN = _kinds.text(r"[a-z0-9-]{1,8}", "the name of one of extrude_wans")
 DESTINATION = replace(NETWORK, allowed=f"{NETWORK.allowed}; names go into domains")
 WITH_PORTS = ("tcp", "udp")
 MOST_PORTS = 15
 """A rule takes so many ports; a range counts as two (iptables-extensions(8), multiport)."""
-EXAMPLE = "dictionaries such as {protocol: tcp, ports: [80, 443]}"
+EXAMPLE = "{protocol: tcp, ports: [80, 443]}"
 NO_EXIT = "has no link to leave by: all of extrude_wans have use extruded; give one of them another"
-EMPTY = f"is empty, which everything fits; give some of {', '.join(KEYS)}"
+EMPTY = f"is empty, which everything fits; give some of {', '.join(KEYS)}; {ALL_OF_A_LAN}"
 
 
 def read_direct(reader: Reader, wans: Sequence[Wan]) -> tuple[Match, ...]:
@@ -47,7 +54,7 @@ def _read_match(reader: Reader, path: str, slots: Mapping[str, int]) -> Match:
     before = len(reader.problems)
     reader.only((*KEYS, "wan"))
     match = read_match(reader, DESTINATION, NETWORK)
-    if not any(map(reader.names, KEYS)) and len(reader.problems) == before:
+    if all(map(reader.lacks, KEYS)) and len(reader.problems) == before:
         reader.note(path, EMPTY)
     check_match(reader, match)
     name = _read_exit(reader, slots)
@@ -70,12 +77,13 @@ def _check_families(reader: Reader, match: Match, path: str, name: str) -> None:
 
 
 def _read_exit(reader: Reader, slots: Mapping[str, int]) -> str:
-    """Read the name of the link to leave by; "" where no link can be one, which is told already."""
-    if not slots:
+    """Read the name of the link to leave by; "" where there is none, or it can't be one."""
+    name = reader.read("wan", WAN, "")
+    if name and name not in slots:
+        if slots:  # without any the links have a problem, which is told already
+            reader.problem("wan", f"'{name}' is no link for direct traffic; give {_kinds.either(slots)}")
         return ""
-    names = _kinds.choice(*slots)
-    reader.refuse_blank("wan", "which any link fits", names.allowed)
-    return reader.read("wan", names, "")
+    return name
 
 
 def read_match(
@@ -85,24 +93,20 @@ def read_match(
 ) -> Match:
     """Read what has to fit; `destination` and `source` are of these kinds."""
     return Match(
-        destinations=tuple(network for network in _some(reader, "destination", destination) if network),
-        sources=tuple(network for network in _some(reader, "source", source) if network),
-        protocols=tuple(protocol for protocol in _some(reader, "protocol", PROTOCOL) if protocol),
-        ports=tuple(ports for ports in _some(reader, "ports", _kinds.PORTS) if ports),
-        dscps=tuple(value for value in _some(reader, "dscp", _kinds.DSCP) if value is not None),
-        domains=tuple(dict.fromkeys(domain for domain in _some(reader, "domains", _kinds.DOMAIN) if domain)),
+        destinations=tuple(network for network in reader.some("destination", destination) if network),
+        sources=tuple(network for network in reader.some("source", source) if network),
+        protocols=tuple(protocol for protocol in reader.some("protocol", PROTOCOL) if protocol),
+        ports=tuple(ports for ports in reader.some("ports", PORTS) if ports),
+        dscps=tuple(value for value in reader.some("dscp", _kinds.DSCP) if value is not None),
+        domains=tuple(dict.fromkeys(domain for domain in reader.some("domains", _kinds.DOMAIN) if domain)),
     )
-
-
-def _some(reader: Reader, key: str, kind: _kinds.Kind[T]) -> list[T]:
-    """Read one value or some; none where the key is left out, and only there."""
-    reader.refuse_blank(key, "which every packet fits", kind.allowed)
-    return reader.some(key, kind)
 
 
 def check_match(reader: Reader, match: Match) -> None:
     """Note what no rule could say."""
-    if match.ports and not set(match.protocols) <= set(WITH_PORTS):
-        reader.problem("protocol", f"{' and '.join(match.protocols)} with ports; only tcp and udp have those")
+    portless = [protocol for protocol in match.protocols if protocol not in WITH_PORTS]
+    if match.ports and portless:
+        text = f"{portless[0]} with ports; only tcp and udp have those"
+        reader.problem("protocol", f"{text}: leave them out, or give {portless[0]} an entry of its own")
     if sum(1 if ports.first == ports.last else 2 for ports in match.ports) > MOST_PORTS:
         reader.problem("ports", f"are too many; give up to {MOST_PORTS} to an entry, of which a range counts as two")

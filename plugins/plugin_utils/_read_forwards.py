@@ -9,6 +9,7 @@ This plugin util is **PRIVATE** to the collection.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from netaddr import IPNetwork
 
 KEYS = ("address", "protocol", "port", "to")
-PROTOCOL = _kinds.choice("tcp", "udp")
-EXAMPLE = "dictionaries such as {protocol: tcp, port: 443, to: 192.168.1.20}"
-NO_LAN = "needs a LAN with mode nat in extrude_lan, where the hosts are that it leads to"
+NEITHER = "or neither protocol nor port for all of the address"
+PROTOCOL = replace(_kinds.choice("tcp", "udp"), allowed=f"tcp or udp: an entry for each, {NEITHER}")
+PORT = replace(_kinds.ONE_PORT, allowed=f"{_kinds.ONE_PORT.allowed}, {NEITHER}")
+EXAMPLE = "{protocol: tcp, port: 443, to: 192.168.1.20}"
+NO_LAN = "leads to hosts on a LAN with mode nat, and there is none; give extrude_lan one"
 
 
 def read_forwards(
@@ -44,9 +47,11 @@ def read_forwards(
     if placed and children and leaves_as is None:
         reader.problem("extrude_forwards", NO_LAN)
     elif placed and len(reader.problems) == before:
-        _check_held(reader, forwards, held)
+        own = [network for network in held if network.version == 4]
+        free = [network for network in own if network != leaves_as]
+        _check_held(reader, forwards, lans, own, free)
         _check_hosts(reader, forwards, wans, claims)
-        _check_whole(reader, forwards, leaves_as)
+        _check_whole(reader, forwards, leaves_as, free)
         _check_once(reader, forwards)
         _check_management(reader, forwards)
     return forwards
@@ -55,13 +60,13 @@ def read_forwards(
 def _read_forward(reader: Reader, index: int, default: IPNetwork) -> Forward:
     """Read one; `default` is its address where it has none of its own."""
     reader.only(KEYS)
-    whole = not reader.names("protocol") and not reader.names("port")
+    whole = reader.lacks("protocol") and reader.lacks("port")
     to, to_port = reader.read("to", _kinds.TARGET) or (_address.NOWHERE, None)
     forward = Forward(
         path=f"extrude_forwards[{index}]",
         address=reader.read("address", _kinds.ADDRESS4, default) or _address.NOWHERE,
         protocol="" if whole else reader.read("protocol", PROTOCOL),
-        ports=None if whole else reader.read("port", _kinds.PORTS),
+        ports=None if whole else reader.read("port", PORT),
         to=to,
         to_port=to_port,
     )
@@ -71,13 +76,38 @@ def _read_forward(reader: Reader, index: int, default: IPNetwork) -> Forward:
     return forward
 
 
-def _check_held(reader: Reader, forwards: Sequence[Forward], held: Sequence[IPNetwork]) -> None:
-    """Note what is not the router's, so that nothing for it comes by there."""
-    allowed = ", ".join(str(network.ip) for network in held if network.version == 4) or "one, with no LAN that takes it"
+def _check_held(
+    reader: Reader,
+    forwards: Sequence[Forward],
+    lans: Sequence[Lan],
+    own: Sequence[IPNetwork],
+    free: Sequence[IPNetwork],
+) -> None:
+    """Note what is not the router's `own`, so that nothing for it comes by there; `free` is what can be a host's."""
     for forward in forwards:
-        if forward.address not in held:
-            text = f"{forward.address.ip} is not an extruded address that the router itself holds; give {allowed}"
-            reader.note(f"{forward.path}.address", text)
+        if forward.address in own:
+            continue
+        others = f", or give this one {choice}" if (choice := _choice(own if forward.ports else free)) else ""
+        if taker := _taker(forward.address, lans):
+            text = f"is taken by {taker}, whose hosts own it and need no forward"
+            advice = f"leave this one out, or give {taker} other addresses{others}"
+        else:
+            text, advice = "is not in extrude_addresses", f"add it there{others}"
+        reader.note(f"{forward.path}.address", f"{forward.address.ip} {text}; {advice}")
+
+
+def _taker(address: IPNetwork, lans: Sequence[Lan]) -> str:
+    """Return the path of the LAN whose hosts own an address; "" where there is none."""
+    takers = (
+        f"extrude_lan[{index}]"
+        for index, lan in enumerate(lans)
+        if any(address.ip in network for network in lan.addresses if lan.mode == "routed")
+    )
+    return next(takers, "")
+
+
+def _choice(networks: Sequence[IPNetwork]) -> str:
+    return _kinds.either(str(network.ip) for network in networks) if networks else ""
 
 
 def _check_hosts(reader: Reader, forwards: Sequence[Forward], wans: Sequence[Wan], claims: Sequence[Claim]) -> None:
@@ -92,20 +122,24 @@ def _check_hosts(reader: Reader, forwards: Sequence[Forward], wans: Sequence[Wan
             reader.note(f"{forward.path}.to", text)
 
 
-def _check_whole(reader: Reader, forwards: Sequence[Forward], leaves_as: IPNetwork | None) -> None:
-    """Note an address that would become a host's though all hosts leave as it."""
+def _check_whole(
+    reader: Reader, forwards: Sequence[Forward], leaves_as: IPNetwork | None, free: Sequence[IPNetwork]
+) -> None:
+    """Note an address that would become a host's though all hosts leave as it; what is `free` may."""
+    allowed = _choice(free) or "add an address to extrude_addresses that no LAN takes"
     for forward in forwards:
         if forward.ports is None and forward.address == leaves_as:
             text = f"is what LANs with mode nat leave as, so it can't be {forward.to.ip}'s alone"
-            advice = "give protocol and port, or another address of extrude_addresses"
-            reader.note(f"{forward.path}.address", f"{forward.address.ip} {text}; {advice}")
+            reader.note(f"{forward.path}.address", f"{forward.address.ip} {text}; give protocol and port, or {allowed}")
 
 
 def _check_once(reader: Reader, forwards: Sequence[Forward]) -> None:
     """Note each forward of which a part is another's."""
     for first, second in combinations(forwards, 2):
         if first.overlaps(second):
-            reader.note(second.path, f"{_shown(second)} is also forwarded by {first.path}, {_shown(first)}")
+            reader.note(
+                second.path, f"{_shown(second)} is also forwarded by {first.path}, {_shown(first)}; leave one out"
+            )
 
 
 def _check_management(reader: Reader, forwards: Sequence[Forward]) -> None:

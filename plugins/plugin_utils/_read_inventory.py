@@ -18,55 +18,35 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._read_colo impor
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_site import read_site
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_wans import SETTINGS
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
-from ansible_collections.multihome.extrude.plugins.plugin_utils._templates import variables
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Inventory
 
-OPTIONAL = (
-    "extrude_balance",
-    "extrude_direct",
-    "extrude_forwards",
-    "extrude_inside_pool",
-    "extrude_inside_pool6",
-    "extrude_ipsec",
-    "extrude_ipsec_auth",
-    "extrude_ipsec_ca",
-    "extrude_ipsec_ca_passphrase",
-    "extrude_ipsec_certificate_days",
-    "extrude_ipsec_esp",
-    "extrude_ipsec_ike",
-    "extrude_ipsec_pool",
-    "extrude_ipsec_psk",
-    "extrude_lan",
-    "extrude_level_limit",
-    "extrude_limit",
-    "extrude_peers",
-    "extrude_pins",
-    "extrude_renumber",
-    "extrude_rule_priority",
-    "extrude_services",
-    "extrude_shape",
-    "extrude_shape_percent",
-    "extrude_table",
-    "extrude_take_over",
+OF_COLOS = (
+    *("extrude_colo_address", "extrude_colo_interface", "extrude_inside_pool", "extrude_inside_pool6"),
+    *("extrude_ipsec_ca", "extrude_ipsec_ca_passphrase", "extrude_ipsec_certificate_days", "extrude_ipsec_pool"),
+    *("extrude_prefixes", "extrude_services"),
+)
+OF_SITES = (
+    *("extrude_addresses", "extrude_balance", "extrude_colo", "extrude_customer", "extrude_direct"),
+    *("extrude_forwards", "extrude_ipsec", "extrude_ipsec_auth", "extrude_ipsec_esp", "extrude_ipsec_ike"),
+    *("extrude_ipsec_psk", "extrude_lan", "extrude_level_limit", "extrude_limit", "extrude_peers", "extrude_pins"),
+    *("extrude_renumber", "extrude_shape", "extrude_shape_percent", "extrude_site_id", "extrude_wans"),
     "extrude_when_down",
 )
-"""Variables of colos and sites that may be left out; of the others each is missed where it is misspelt."""
-
+"""Variables that a host of the other kind never looks at."""
+OF_BOTH = ("extrude_rule_priority", "extrude_table", "extrude_take_over")
 GUARD = "extrude_guard_timeout"
 _WHOLE = _kinds.integer(0, 3600)
 SECONDS = replace(_WHOLE, convert=lambda value: _WHOLE.convert(_number(value)))
-FOR_A_RUN = (GUARD, "extrude_ipsec_new_authority", "extrude_ipsec_renew")
+FOR_A_RUN = (
+    *(GUARD, "extrude_batches", "extrude_connect_timeout", "extrude_cut"),
+    *("extrude_ipsec_new_authority", "extrude_ipsec_renew"),
+)
 """What is given to a run with ``-e``, and so to all hosts."""
-OF_COLOS = (
-    *("extrude_inside_pool", "extrude_inside_pool6", "extrude_ipsec_ca", "extrude_ipsec_ca_passphrase"),
-    *("extrude_ipsec_certificate_days", "extrude_ipsec_pool", "extrude_services"),
-)
-OF_SITES = (
-    *("extrude_addresses", "extrude_direct", "extrude_forwards", "extrude_ipsec", "extrude_ipsec_auth"),
-    *("extrude_ipsec_esp", "extrude_ipsec_ike", "extrude_ipsec_psk", "extrude_lan", "extrude_limit"),
-    *("extrude_peers", "extrude_pins", "extrude_wans"),
-)
-"""Variables that a host of the other kind never looks at."""
+FOUND_OUT = ("extrude_endpoint", "extrude_measured")
+"""What a run tells this filter, as facts."""
+OF_PLAYBOOKS = ("extrude_plan",)
+"""What they call something of their own that is like one of the others."""
+KNOWN = (*OF_COLOS, *OF_SITES, *OF_BOTH, *FOR_A_RUN, *FOUND_OUT, *OF_PLAYBOOKS)
 
 
 Groups = Mapping[str, Sequence[str]]
@@ -84,10 +64,10 @@ def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> In
     sites = _members(groups, "extrude_sites", problems)
     for name in sorted(set(colos) & set(sites)):
         problems.add(name, "groups", "is in extrude_colos and in extrude_sites; a host can be only one of them")
-    readers = {name: Reader(name, values, problems) for name, values in variables(hostvars, [*colos, *sites])}
+    readers = {name: Reader(name, hostvars[name], problems) for name in [*colos, *sites]}
     for reader in readers.values():
-        reader.refuse_misspelt((*OPTIONAL, *FOR_A_RUN), SETTINGS)
-        reader.refuse_unknown("extrude_ipsec", (*OPTIONAL, *FOR_A_RUN))
+        reader.refuse_misspelt(KNOWN, SETTINGS)
+        reader.refuse_unknown("extrude_ipsec", KNOWN)
         reader.read(GUARD, SECONDS, 0)
     inventory = Inventory(
         colos={name: read_colo(readers[name]) for name in colos},
@@ -100,17 +80,17 @@ def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> In
 def _refuse_misplaced(inventory: Inventory, readers: Mapping[str, Reader]) -> None:
     """Note variables that no host looks at: those of the other kind, which hosts of that kind don't have themselves.
 
-    What is given to all hosts is for those that look at it.
+    What hosts of both kinds have may be from a group of all, where it is right, and nothing here says where it is from.
     """
     for site in inventory.sites.values():
         for key in OF_COLOS if site.colo in inventory.colos else ():
-            if readers[site.name].names(key) and not readers[site.colo].names(key):
+            if readers[site.colo].lacks(key) and not readers[site.name].lacks(key):
                 readers[site.name].problem(key, f"is a variable of colos; give it to {site.colo}")
     for key in OF_SITES if inventory.sites else ():
-        misplaced = [name for name in inventory.colos if readers[name].names(key)]
-        if misplaced and not any(readers[name].names(key) for name in inventory.sites):
-            for name in misplaced:
-                readers[name].problem(key, "is a variable of sites; give it to these, or to the customer's group")
+        if all(readers[name].lacks(key) for name in inventory.sites):
+            for name in inventory.colos:
+                if not readers[name].lacks(key):
+                    readers[name].problem(key, "is a variable of sites; give it to these, or to the customer's group")
 
 
 def _members(groups: Groups, group: str, problems: Problems) -> list[str]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds
-from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
+from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import REQUIRED, Reader
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Proposals, Wan
 
 PSK = "extrude_ipsec_psk"
@@ -49,8 +49,7 @@ def read_certified(reader: Reader, wans: Sequence[Wan]) -> bool:
     """Read whether a site has a certificate, and see that it has a secret where it needs one instead."""
     certified = reader.read(AUTH, METHOD, "psk") == "certificate"
     encrypted = [wan for wan in wans if wan.ipsec]
-    if (encrypted and not certified) or not reader.lacks(PSK):
-        reader.read(PSK, SECRET)
+    reader.read(PSK, SECRET, REQUIRED if encrypted and not certified else "")
     if certified and wans and not encrypted:
         reader.problem(
             AUTH, "certificate, and no link is encrypted; give extrude_ipsec: true, or ipsec: true to a link"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 KEYS = ("interface", "mode", "addresses")
 MODE = _kinds.choice("nat", "routed")
+EXAMPLE = "{interface: lan0, mode: nat}"
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class Entry:
 
 def read_lans(reader: Reader) -> list[Entry]:
     """Read the entries, without their places."""
-    return [_read_entry(child, f"extrude_lan[{index}]") for index, child in reader.children("extrude_lan", "LANs", [])]
+    return [_read_entry(child, f"extrude_lan[{index}]") for index, child in reader.children("extrude_lan", EXAMPLE, [])]
 
 
 def check_interfaces(entries: Sequence[Entry], wans: Sequence[Wan]) -> None:
@@ -48,9 +49,10 @@ def check_interfaces(entries: Sequence[Entry], wans: Sequence[Wan]) -> None:
         if not entry.interface:
             continue
         if link := next((wan.path for wan in wans if fnmatchcase(entry.interface, wan.interface)), None):
-            entry.reader.problem("interface", f"'{entry.interface}' is also that of {link}")
+            entry.reader.problem("interface", f"'{entry.interface}' is also that of {link}; leave one of both out")
         if (first := seen.setdefault((entry.interface, entry.mode), entry.path)) != entry.path:
-            entry.reader.problem("interface", f"'{entry.interface}' has mode {entry.mode} in {first} already")
+            text = f"'{entry.interface}' has mode {entry.mode} in {first} already"
+            entry.reader.problem("interface", f"{text}; leave one of both out")
 
 
 def place(reader: Reader, entries: Sequence[Entry], claims: Sequence[Claim]) -> tuple[tuple[Lan, ...], list[IPNetwork]]:
@@ -74,7 +76,7 @@ def place(reader: Reader, entries: Sequence[Entry], claims: Sequence[Claim]) -> 
 
 def _read_entry(reader: Reader, path: str) -> Entry:
     reader.only(KEYS)
-    named = None if reader.lacks("addresses") else reader.each("addresses", _kinds.NETWORK)
+    named = None if reader.lacks("addresses") else reader.each("addresses", _kinds.NETWORK, None)
     return Entry(
         reader=reader,
         path=path,
@@ -91,7 +93,15 @@ def _named(entry: Entry, networks: Sequence[IPNetwork]) -> Iterator[Claim]:
         if claim.network in networks:
             yield claim
         else:
-            entry.reader.note(claim.path, f"{_address.name(claim.network)} is not in extrude_addresses")
+            entry.reader.note(claim.path, f"{_address.name(claim.network)} {_not_there(claim.network, networks)}")
+
+
+def _not_there(network: IPNetwork, networks: Sequence[IPNetwork]) -> str:
+    """Say that an address or prefix is none of those of the site, of which it may be a part."""
+    whole = next((other for other in networks if _address.overlap(network, other)), None)
+    if whole is not None and whole.prefixlen < network.prefixlen:
+        return f"is only a part of {whole} in extrude_addresses; give all of that, or split it there"
+    return "is not in extrude_addresses; add it there, or give what is"
 
 
 def _place_nat(entries: Sequence[Entry], networks: Sequence[IPNetwork]) -> None:
@@ -110,7 +120,9 @@ def _can_nat(network: IPNetwork) -> bool:
 
 def _first_free(entry: Entry, free: Sequence[IPNetwork]) -> list[IPNetwork]:
     if not free:
-        entry.reader.problem("mode", "nat needs a single IPv4 address in extrude_addresses, and there is none left")
+        entry.reader.problem(
+            "mode", "nat needs a single IPv4 address in extrude_addresses, and there is none left; add one"
+        )
     return list(free[:1])
 
 
@@ -118,7 +130,7 @@ def _named_one(entry: Entry, networks: Sequence[IPNetwork]) -> list[IPNetwork]:
     addresses = [claim.network for claim in _named(entry, networks)]
     if len(entry.named or ()) == 1 and all(map(_can_nat, addresses)):
         return addresses
-    entry.reader.problem("addresses", "mode nat needs exactly one single IPv4 address")
+    entry.reader.problem("addresses", "mode nat takes exactly one single IPv4 address; give one of extrude_addresses")
     return []
 
 
@@ -137,7 +149,8 @@ def _place_routed(entries: Sequence[Entry], networks: Sequence[IPNetwork]) -> No
     for entry in routed:
         for claim in _named(entry, networks):
             if claim.network in taken:
-                entry.reader.note(claim.path, f"{_address.name(claim.network)} is also taken by {taken[claim.network]}")
+                text = f"{_address.name(claim.network)} is also taken by {taken[claim.network]}"
+                entry.reader.note(claim.path, f"{text}; leave it out in one of both")
             taken[claim.network] = entry.path
             entry.addresses.append(claim.network)
     left = [network for network in networks if network not in taken]

@@ -35,8 +35,6 @@ def read_limit(reader: Reader) -> Limit:
     """Read the bounds; none where the variable is not given."""
     rates = Reader(reader.host, reader.read(VARIABLE, RATES, NEUTRAL), reader.problems, f"{VARIABLE}.")
     rates.only(KEYS)
-    for key in KEYS:
-        rates.refuse_blank(key, "which says no rate", _kinds.RATE.allowed)
     return Limit(*(_kilobits(rates.read(key, _kinds.RATE, None)) for key in KEYS))
 
 

@@ -23,4 +23,4 @@ def read_management(reader: Reader) -> tuple[str, str]:
 
 
 def _first(reader: Reader, names: tuple[str, ...], default: str) -> str:
-    return next((reader.read(name, _kinds.ANYTHING) for name in names if not reader.lacks(name)), default)
+    return next((reader.read(name, _kinds.ANYTHING) for name in names if reader.has(name)), default)

@@ -17,8 +17,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Ma
 
 KEYS = ("destination", "protocol", "ports", "dscp")
 """A ``source`` is none of them: behind the NAT of a LAN the colo could not tell one from another."""
-EXAMPLE = "dictionaries such as {protocol: udp, ports: 10000-20000, wan: dsl}"
-WAN = _kinds.text(r"[a-z0-9-]{1,8}", "the name of one of extrude_wans")
+EXAMPLE = "{protocol: udp, ports: 10000-20000, wan: dsl}"
 
 
 def read_pins(reader: Reader, wans: Sequence[Wan]) -> tuple[Pin, ...]:
@@ -37,11 +36,11 @@ def _read_pin(reader: Reader, path: str, wans: Sequence[Wan]) -> Pin | None:
     before = len(reader.problems)
     reader.only((*KEYS, "wan"))
     match = replace(_read_direct.read_match(reader), path=path)
-    name = reader.read("wan", WAN)
+    name = reader.read("wan", _read_direct.WAN)
     wan = next((wan for wan in wans if wan.name == name), None)
     if name and wan is None and wans:  # without any the links have a problem, which is told already
-        reader.problem("wan", f"'{name}' is no link with a tunnel; give {' or '.join(other.name for other in wans)}")
-    if not any(map(reader.names, KEYS)) and len(reader.problems) == before:
+        reader.problem("wan", f"'{name}' is no link with a tunnel; give {_kinds.either(other.name for other in wans)}")
+    if all(map(reader.lacks, KEYS)) and len(reader.problems) == before:
         reader.note(path, f"has nothing but a link, and everything fits that; give some of {', '.join(KEYS)} too")
     _read_direct.check_match(reader, match)
     return Pin(match, wan) if wan and len(reader.problems) == before else None

@@ -9,6 +9,7 @@ This plugin util is **PRIVATE** to the collection.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_management import read_management
@@ -16,21 +17,20 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import R
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Ports, Service
 
 KEYS = ("protocol", "port", "customers")
-PROTOCOL = _kinds.choice("tcp", "udp")
-EXAMPLE = "dictionaries such as {protocol: tcp, port: 443, customers: [acme]}"
-CUSTOMERS = "leave it out for all of them, or give a list of customers, [] for none"
+PROTOCOL = replace(_kinds.choice("tcp", "udp"), allowed="tcp or udp: an entry for each")
+EXAMPLE = "{protocol: tcp, port: 443, customers: [acme]}"
+CUSTOMER = replace(
+    _kinds.CUSTOMER, allowed=f"customers, [] for none of them: the name of each is {_kinds.CUSTOMER.allowed}"
+)
 NO_PORT = Ports(0, 0)
 
 
 def read_services(reader: Reader) -> tuple[Service, ...] | None:
     """Read the services of a colo; None where it leaves them to its own firewall."""
-    if not reader.names("extrude_services"):
-        return None
     if reader.lacks("extrude_services"):
-        reader.problem("extrude_services", f"is empty; leave it out, or give {_kinds.items(EXAMPLE).allowed}")
         return None
     before = len(reader.problems)
-    services = tuple(_read_service(child) for _index, child in reader.children("extrude_services", EXAMPLE))
+    services = tuple(_read_service(child) for _index, child in reader.children("extrude_services", EXAMPLE, None))
     if len(reader.problems) == before:
         _check_management(reader, services)
     return services
@@ -38,15 +38,10 @@ def read_services(reader: Reader) -> tuple[Service, ...] | None:
 
 def _read_service(reader: Reader) -> Service:
     reader.only(KEYS)
-    whose = None
-    if reader.names("customers"):
-        whose = tuple(reader.some("customers", _kinds.CUSTOMER))
-        if reader.lacks("customers"):
-            reader.problem("customers", f"is empty; {CUSTOMERS}")
     return Service(
         protocol=reader.read("protocol", PROTOCOL),
-        ports=reader.read("port", _kinds.PORTS) or NO_PORT,
-        customers=whose,
+        ports=reader.read("port", _kinds.ONE_PORT) or NO_PORT,
+        customers=None if reader.lacks("customers") else tuple(reader.some("customers", CUSTOMER, none=True)),
     )
 
 

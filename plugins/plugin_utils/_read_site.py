@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds, _read_lans
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _address, _kinds, _read_lans
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_balance import read_balance
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_colo import read_numbers
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_direct import read_direct
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from netaddr import IPNetwork
 
 NAME = _kinds.text(r"[^\s/]{1,64}", "it another name in the inventory: 1 to 64 characters, neither blanks nor slashes")
+ADDRESSES = _kinds.network(
+    _kinds.NETWORK.allowed,
+    _address.prefix,
+    "give those of the colo's extrude_prefixes that are for this site; what its LANs send takes the tunnels anyway",
+)
 NUMBER = _kinds.integer(1, MAX_SITE_ID)
 WHEN_DOWN = _kinds.choice("direct", "block")
 MOST_PROXIED = 256
@@ -82,9 +87,9 @@ def _read_peers(reader: Reader) -> tuple[str, ...]:
 def _read_claims(reader: Reader) -> tuple[Claim, ...]:
     """Read what is extruded to the site."""
     before = len(reader.problems)
-    read = reader.each("extrude_addresses", _kinds.NETWORK)
+    read = reader.each("extrude_addresses", ADDRESSES)
     if not read and len(reader.problems) == before:
-        reader.problem("extrude_addresses", f"is empty; give a list of which each entry is {_kinds.NETWORK.allowed}")
+        reader.problem("extrude_addresses", f"is empty; give a list of which each entry is {ADDRESSES.allowed}")
     claims = tuple(Claim(path, network) for path, network in read if network)
     for claim in claims:
         if claim.network.version == 4 and claim.network.size > MOST_PROXIED:
@@ -113,7 +118,7 @@ def _read_colo_name(reader: Reader, colos: Collection[str]) -> str:
     """Read the name of the site's colo; "" where it has a problem."""
     name = reader.read("extrude_colo", COLO_NAME)
     if name and name not in colos:
-        hosts = f"give {' or '.join(colos)}" if colos else "no host is in it"
+        hosts = f"give {_kinds.either(colos)}" if colos else "put it there: no host is in it"
         reader.problem("extrude_colo", f"'{name}' is not in the group extrude_colos; {hosts}")
         return ""
     return name

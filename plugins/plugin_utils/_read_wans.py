@@ -25,6 +25,7 @@ SETTINGS = (
 )
 KEYS = ("name", "interface", "match", "slot", "address", "gateway", *SETTINGS)
 OF_TUNNELS = ("ipsec", "detect", "hold_down", "hold_down_max")
+EXAMPLE = "{name: dsl, interface: eth1, address: 192.0.2.2/24, gateway: 192.0.2.1}"
 USE = _kinds.choice("both", "direct", "extruded")
 NAME = _kinds.text(r"[a-z0-9-]{1,8}", "1 to 8 of the characters a-z 0-9 -")
 SLOT = _kinds.integer(1, MAX_SLOT)
@@ -51,7 +52,7 @@ def read_wans(reader: Reader) -> tuple[Wan, ...]:
     before = len(reader.problems)
     ipsec = reader.read("extrude_ipsec", _kinds.FLAG, False)
     shape = _read_shape.read_default(reader)
-    wans = tuple(_read_wan(child, index, ipsec, shape) for index, child in reader.children("extrude_wans", "links"))
+    wans = tuple(_read_wan(child, index, ipsec, shape) for index, child in reader.children("extrude_wans", EXAMPLE))
     if not wans and len(reader.problems) == before:
         reader.problem("extrude_wans", f"is empty; give 1 to {MAX_SLOT} links")
     if len(wans) > MAX_SLOT:

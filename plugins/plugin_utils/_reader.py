@@ -21,14 +21,19 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._kinds import Ki
 T = TypeVar("T")
 REQUIRED: Any = object()
 FAILED: Any = object()
+ABSENT: Any = object()
 
+OMITTED = "_OmitType"
+"""The type of Ansible's `omit`; it can be had from nowhere but inside of Ansible."""
 PREFIX = "extrude_"
 
 
 class Reader:
     """The variables of a host, or one dictionary in them (its `path` then starts the paths of the keys).
 
-    A value that has a problem is replaced by the neutral value of its kind. Nothing (None) counts as not given.
+    A value that has a problem is replaced by the neutral value of its kind. What a template gives as `omit` is not
+    given. A key with nothing behind it (None) is a problem, since nobody can tell what was meant; but a list whose
+    default is none has nothing in it then.
     """
 
     def __init__(self, host: str, values: Mapping[str, Any], problems: Problems, path: str = "") -> None:
@@ -47,35 +52,33 @@ class Reader:
         self.problems.add(self.host, path, text)
 
     def lacks(self, key: str) -> bool:
-        """Tell whether `key` is not given."""
-        return self._fetch(key) is None
+        """Tell whether `key` is not given; one that is there with nothing behind it is given."""
+        return self._fetch(key) is ABSENT
 
-    def names(self, key: str) -> bool:
-        """Tell whether `key` is there, be it with nothing in it."""
-        return key in self._values
-
-    def refuse_blank(self, key: str, meaning: str, allowed: str) -> None:
-        """Note a `key` that is there with nothing in it (None or an empty list): what that would mean nobody means."""
-        if self.names(key) and self._fetch(key) in (None, []):
-            self.problem(key, f"is empty, {meaning}; leave it out, or give {allowed}")
+    def has(self, key: str) -> bool:
+        """Tell whether `key` is given, with something behind it."""
+        return not self.lacks(key) and self._fetch(key) is not None
 
     def read(self, key: str, kind: Kind[T], default: T = REQUIRED) -> T:
         """Return the value of `key`, or `default` where it is not given; one without a default has to be given."""
         value = self._fetch(key)
-        if value is not None:
-            return self.convert(key, kind, value)
+        if value is None and default == []:
+            return default
+        if value is not ABSENT:
+            return self.convert(key, kind, value, optional=default is not REQUIRED)
         if default is REQUIRED:
             self.problem(key, f"is missing{self._misspelt(key)}; give {kind.allowed}")
             return kind.neutral
         return default
 
-    def convert(self, key: str, kind: Kind[T], value: object) -> T:
-        """Return a value that was found at `key`, checked."""
+    def convert(self, key: str, kind: Kind[T], value: object, optional: bool = False) -> T:
+        """Return a value that was found at `key`, checked; an `optional` one could be left out."""
         if value is FAILED:
             return kind.neutral
+        if value is None:
+            self.problem(key, f"is empty; {'leave it out, or ' if optional else ''}give {kind.allowed}")
+            return kind.neutral
         try:
-            if value is None:
-                raise ValueError("is empty")
             return kind.convert(value)
         except Refusal as error:
             self.problem(key, str(error))
@@ -83,7 +86,7 @@ class Reader:
             self.problem(key, f"{error}; give {kind.allowed}")
         return kind.neutral
 
-    def each(self, key: str, kind: Kind[T], default: list[Any] = REQUIRED) -> list[tuple[str, T]]:
+    def each(self, key: str, kind: Kind[T], default: list[Any] | None = REQUIRED) -> list[tuple[str, T]]:
         """Return the good entries of a list, each with its path."""
         entries = self._list(key, f"which each entry is {kind.allowed}", default)
         read = [
@@ -91,42 +94,51 @@ class Reader:
         ]
         return [(self.path + path, value) for path, value in read if value != kind.neutral]
 
-    def some(self, key: str, kind: Kind[T]) -> list[T]:
-        """Return the good ones of what is given: one value, or a list of them; none is fine too."""
-        value = self._fetch(key)
-        if isinstance(value, list):
-            return [entry for _path, entry in self.each(key, kind)]
-        return [] if value is None else [self.convert(key, kind, value)]
+    def some(self, key: str, kind: Kind[T], none: bool = False) -> list[T]:
+        """Return the good ones of what is given: one value, or a list of them, which is empty only where `none` may be.
 
-    def children(self, key: str, of_what: str, default: list[Any] = REQUIRED) -> Iterator[tuple[int, Reader]]:
-        """Yield a reader for each dictionary of a list, and its position there."""
-        for index, entry in enumerate(self._list(key, of_what, default)):
+        None where the key is left out.
+        """
+        value = self._fetch(key)
+        if isinstance(value, list) and (value or none):
+            return [entry for _path, entry in self.each(key, kind)]
+        return [] if value is ABSENT else [self.convert(key, kind, None if value == [] else value, optional=True)]
+
+    def children(self, key: str, example: str, default: list[Any] | None = REQUIRED) -> Iterator[tuple[int, Reader]]:
+        """Yield a reader for each dictionary of a list, and its position there; `example` is such a dictionary."""
+        for index, entry in enumerate(self._list(key, f"dictionaries such as {example}", default)):
             path = f"{key}[{index}]"
             if isinstance(entry, Mapping):
                 yield index, Reader(self.host, cast("Mapping[str, Any]", entry), self.problems, f"{self.path}{path}.")
             elif entry is not FAILED:
                 wrong = "is empty" if entry is None else f"{describe(entry)} is not a dictionary"
-                self.problem(path, f"{wrong}; give {items(of_what).allowed}")
+                self.problem(path, f"{wrong}; give a dictionary such as {example}")
 
-    def _list(self, key: str, of_what: str, default: list[Any]) -> list[Any]:
-        return self.read(key, items(of_what), default)
+    def _list(self, key: str, of_what: str, default: list[Any] | None) -> list[Any]:
+        """Return the entries of a list; none where the `default` is None, which an empty key does not say."""
+        kind: Kind[Any] = items(of_what)
+        entries: list[Any] | None = self.read(key, kind, default)
+        return entries or []
 
     def only(self, known: Collection[str]) -> None:
         """Note each key that is not known, with the known one that is like it."""
         for key in self._values:
             if key not in known:
-                nearest = get_close_matches(str(key), known, 1)
+                nearest = get_close_matches(str(key), known, 1, 0.7)
                 hint = f"the nearest known key is {nearest[0]}" if nearest else f"known are {', '.join(known)}"
                 self.problem(str(key), f"is not known; {hint}")
 
     def _fetch(self, key: str) -> Any:
         """Return a value, once, with nothing left to evaluate: the variables of a host are slow templates."""
         if key not in self._fetched:
-            self._fetched[key] = self._evaluated(key, lambda: self._values.get(key)) if self.names(key) else None
+            self._fetched[key] = self._evaluated(key, lambda: self._values.get(key, ABSENT))
         return self._fetched[key]
 
     def _evaluated(self, key: str, get: Callable[[], Any]) -> Any:
-        """Return what `get` returns, and all that is in it; FAILED stands for each template that fails."""
+        """Return what `get` returns, and all that is in it.
+
+        FAILED stands for each template that fails, ABSENT for what is omitted; lists and dictionaries do without that.
+        """
         try:
             value = get()
             if isinstance(value, Undefined):
@@ -134,30 +146,35 @@ class Reader:
         except Exception as error:  # noqa: BLE001 - a template can fail in any way
             self.problem(key, f"cannot be evaluated: {' '.join(str(error.__cause__ or error).split())}")
             return FAILED
+        if type(value).__name__ == OMITTED:
+            return ABSENT
         if isinstance(value, Mapping):
-            return {name: self._evaluated(f"{key}.{name}", partial(value.__getitem__, name)) for name in value}
+            read = {name: self._evaluated(f"{key}.{name}", partial(value.__getitem__, name)) for name in value}
+            return {name: entry for name, entry in read.items() if entry is not ABSENT}
         if isinstance(value, list | tuple):
-            return [
+            entries = (
                 self._evaluated(f"{key}[{index}]", partial(value.__getitem__, index)) for index in range(len(value))
-            ]
+            )
+            return [entry for entry in entries if entry is not ABSENT]
         return value
 
-    def refuse_misspelt(self, optional: Collection[str], of_links: Collection[str] = ()) -> None:
-        """Note variables that are nearly one of the `optional` ones: nobody would miss what they were meant to say.
+    def refuse_misspelt(self, variables: Collection[str], of_links: Collection[str] = ()) -> None:
+        """Note variables that are nearly one of the known `variables`: nobody would miss what they were meant to say.
 
         All the names begin with ``extrude_``, which says nothing about how alike they are. Those made of a key
         `of_links` are meant for a link.
         """
-        known = _bare(optional)
+        known = _bare(variables)
         for name in map(str, self._values):
-            if name in optional:
+            if name in variables:
                 continue
             if name.startswith(PREFIX) and name.removeprefix(PREFIX) in of_links:
                 self.problem(name, f"is not a variable; give {name.removeprefix(PREFIX)} to each link of extrude_wans")
                 continue
             nearest = _nearest(name.removeprefix(PREFIX), known) if name.startswith(PREFIX) else ""
             if nearest:
-                self.problem(name, f"is not known; the nearest known variable is {PREFIX}{nearest}")
+                advice = "give that, or one of your own a name that is less like it"
+                self.problem(name, f"is not known; the nearest known variable is {PREFIX}{nearest}; {advice}")
 
     def refuse_unknown(self, start: str, known: Collection[str]) -> None:
         """Note variables with that `start` that are not `known`, be they like one or not."""

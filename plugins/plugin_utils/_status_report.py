@@ -211,12 +211,18 @@ def _words(result: Plain | None) -> str:
 
 
 def _forgotten(name: str, colo: Found, topology: Plain) -> Iterator[str]:
-    """Sites that a colo has and the inventory lacks. Those of customers of whom it has none may be in another one."""
+    """Sites that a colo has and the inventory lacks, or has at another one: one that has moved leaves its part there.
+
+    Those of customers of whom the inventory has none at this colo may be in another inventory.
+    """
     here = {state["customer"] for state in topology["colos"][name]}
-    known = {f"{customer}/{site}" for site, customer in topology["customers"].items()}
-    for owner in (colo.get("info") or {}).get("owners") or ():
-        if owner["name"] not in known and owner["name"].partition("/")[0] in here:
-            yield (
-                f"has {owner['name']}, which the inventory lacks; to take it off: teardown.yml "
-                f"-e teardown_forgotten={owner['name']} -e teardown_colo={name}"
-            )
+    homes = {f"{customer}/{site}": topology["homes"][site] for site, customer in topology["customers"].items()}
+    for owner in (one["name"] for one in (colo.get("info") or {}).get("owners") or ()):
+        home = homes.get(owner)
+        if home == name or (home is None and owner.partition("/")[0] not in here):
+            continue
+        where = f"has at {home}; once it works there, to take it off here" if home else "lacks; to take it off"
+        yield (
+            f"has {owner}, which the inventory {where}: teardown.yml "
+            f"-e teardown_forgotten={owner} -e teardown_colo={name}"
+        )

@@ -67,6 +67,7 @@ def topology(hostvars: HostVars, groups: Groups, batch: Iterable[str] | None = N
         "spread": [site.name for site in sites if site.balance.wanted],
         "waiting": [site.name for site in sites if site.balance.wanted and not site.packet],
         "customers": {site.name: site.customer for site in inventory.sites.values()},
+        "homes": {site.name: site.colo for site in inventory.sites.values()},
     }
 
 

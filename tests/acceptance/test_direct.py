@@ -128,6 +128,21 @@ def test_links_share_it_by_what_they_receive(direct: Lab) -> None:
     assert 100 * counts[0] / FLOWS == pytest.approx(SHARES["dsl"], abs=12)
 
 
+def test_a_neighbour_on_a_link_gets_no_answer_from_an_extruded_address_by_it(direct: Lab) -> None:
+    """A provider, or another customer on its segment, needs no tunnel to ask for one."""
+    direct.exec("isp-cable", ["ip", "route", "replace", DESK_ADDRESS, "via", LINKS["cable"]])
+    try:
+        with (
+            watch.capture(direct, "desk", "eth0", f"icmp and dst host {DESK_ADDRESS}") as asked,
+            watch.capture(direct, "isp-cable", "any", f"icmp and src host {DESK_ADDRESS}") as answered,
+        ):
+            traffic.reaches(direct, "isp-cable", DESK_ADDRESS, count=3)
+    finally:
+        direct.exec("isp-cable", ["ip", "route", "del", DESK_ADDRESS])
+    assert asked.lines, "it is about answers"
+    assert answered.lines == []
+
+
 @pytest.mark.parametrize("link", LINKS)
 def test_a_provider_s_name_server_is_asked_by_its_own_link(direct: Lab, link: str) -> None:
     provider, address = f"isp-{link}", NAME_SERVERS[link]

@@ -107,13 +107,15 @@ def test_what_a_stolen_key_tries_is_refused_and_logged(
 
 
 def test_many_logins_with_a_key_start_one_program_at_a_time(reporting: Lab) -> None:
-    hold = ["flock", "/etc/extrude/keys.d/acme.1", "sh", "-c", "echo held; sleep 45"]
+    lock = "/var/lib/extrude/endpoints/.acme.office"
+    hold = ["flock", lock, "sh", "-c", "echo held; sleep 45"]
     with reporting.popen("colo", hold) as holder:  # as a report does that takes long
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         done = reporting.exec("office", ["timeout", "40", *SSH, far_end(reporting), "colo", "cable"], check=False)
         holder.kill()
     assert (done.returncode, done.stdout, done.stderr) == (75, "", "")
+    assert reporting.exec("colo", ["runuser", "-u", "nobody", "--", "flock", lock, "true"], check=False).returncode != 0
 
 
 def test_nothing_of_that_has_moved_anything(reporting: Lab) -> None:

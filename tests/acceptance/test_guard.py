@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from tests.lab.lab import Lab
 
 SECONDS = 60
 ADDED = "203.0.113.14"
+POINTS = range(4, 44, 4)
+"""How many tasks have answered when the controller is killed: ten points of a run."""
 
 
 def changed() -> Variables:
@@ -29,6 +32,38 @@ def changed() -> Variables:
         "extrude_wans": base["extrude_wans"][:1],
         "extrude_when_down": "block",
     }
+
+
+def cuts() -> dict[str, dict[str, list[Variables]]]:
+    """Ten changes that cut an operator off who comes by an extruded address: what hosts are given, by their names."""
+    base = lab_host("office")
+    dsl, cable = base["extrude_wans"]
+    nowhere = [{**dsl, "gateway": "192.0.2.99"}, {**cable, "gateway": "198.51.100.99"}]
+    gone = [{"customer": "acme", "site": "office"}]
+    ssh = {"address": ROUTER_ADDRESS, "protocol": "tcp", "port": 22, "to": "192.168.10.2:9"}
+
+    def site(host: str, colo: Variables | None = None, **changes: object) -> dict[str, list[Variables]]:
+        made = inventory.states({"office": {**base, "extrude_renumber": True, **changes}}, **(colo or {}))
+        return {host: made[host]}
+
+    return {
+        "wrong gateways": site("office", extrude_wans=nowhere, extrude_take_over=True),
+        "another colo": site("office", {"extrude_colo_address": "203.0.113.3"}),
+        "other keys": site("office", extrude_site_id=9),
+        "links swapped": site("office", extrude_wans=[{**dsl, "slot": 2}, {**cable, "slot": 1}]),
+        "another address": site("office", extrude_addresses=[ADDED], extrude_lan=[]),
+        "ssh sent on": site("office", extrude_forwards=[ssh], ansible_host="192.0.2.2"),
+        "nothing at the site": {"office": gone},
+        "nothing at the colo": {"colo": gone},
+        "other keys at the colo": site("colo", extrude_site_id=9),
+        "addresses of others at the colo": site("colo", extrude_addresses=[ADDED], extrude_lan=[]),
+    }
+
+
+def lets_in(lab: Lab) -> bool:
+    """Whether sshd of the router answers from the internet."""
+    asked = lab.exec("internet", ["sh", "-c", f"nc -w 2 {ROUTER_ADDRESS} 22 </dev/null"], check=False)
+    return asked.stdout.startswith("SSH-2.0-")
 
 
 def waits(lab: Lab, host: str) -> bool:
@@ -77,6 +112,54 @@ def test_a_reboot_half_way_comes_back_with_what_was_before(mended: Lab, host: st
     wait_until(lambda: as_before(mended), "no drift")
     wait_until(lambda: works(mended), "the extruded addresses answer")
     assert not waits(mended, host)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cut", cuts())
+def test_whatever_locks_the_operator_out_is_undone(mended: Lab, cut: str) -> None:
+    ((host, wanted),) = cuts()[cut].items()
+    assert lets_in(mended)
+    done = modules.call(mended, host, "extrude_state", states=wanted, guard=30)
+    assert not done.failed, done.message
+    begun = time.monotonic()
+    wait_until(lambda: not lets_in(mended), "nobody gets in", 30)
+    wait_until(lambda: lets_in(mended) and not waits(mended, host), "it went back", SECONDS + 120)
+    print(f"{cut}: undone {time.monotonic() - begun:.0f} s after the change, of which 30 s were its time")
+    wait_until(lambda: as_before(mended), "both ends are as before")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("answers", POINTS)
+def test_wherever_the_controller_is_killed_the_next_run_puts_it_right(
+    mended: Lab, tmp_path: Path, answers: int
+) -> None:
+    results = tmp_path / "results"
+    results.touch()
+    where = inventory.write(tmp_path / "changed", {"office": changed()})
+    run = playbook.start(mended, inventory=where, results=str(results))
+    wait_until(lambda: run.poll() is not None or results.read_bytes().count(b"\n") >= answers, "it got so far", 300)
+    assert run.poll() is None, "there are more answers to come"
+    playbook.kill(run)
+    run.communicate(timeout=60)
+    again = playbook.run(mended)
+    assert again.code == 0, again.output
+    assert as_before(mended)
+    assert works(mended)
+    assert not any(waits(mended, host) for host in HOSTS)
+
+
+@pytest.mark.long
+def test_of_two_operators_at_once_the_last_one_has_it(mended: Lab, tmp_path: Path) -> None:
+    where = inventory.write(tmp_path / "changed", {"office": changed()})
+    first = playbook.start(mended, "-e", "extrude_guard_timeout=600", inventory=where)
+    wait_until(lambda: waits(mended, "office"), "the first has changed the office", 300)
+    second = playbook.run(mended)
+    told, _errors = first.communicate(timeout=300)
+    assert second.code == 0, second.output
+    assert first.returncode != 0
+    assert "acme/office: another run is changing it" in told
+    assert as_before(mended)
+    assert not waits(mended, "colo")
 
 
 def test_an_end_that_went_back_is_not_confirmed(mended: Lab) -> None:

@@ -191,8 +191,7 @@ def sound_site(number: int, wans: list[tuple[int, int, float | None]], lan: bool
             "address": f"192.0.{number}.{index + 2}/24",
             "gateway": f"192.0.{number}.1",
             "metric": metric,
-            "up": rate if rated else None,
-            "down": rate if rated else None,
+            **({"up": rate, "down": rate} if rated else {}),
         }
         for index, (slot, metric, rate) in enumerate(wans)
     ]

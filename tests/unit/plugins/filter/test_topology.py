@@ -226,6 +226,10 @@ extrude_wans:
     gateway: 192.0.2.1
   - "{{ neither }}"
 extrude_table: "{{ 1 / 0 }}"
+extrude_renumber: "{{ renumber | default(omit) }}"
+extrude_balance: "{{ balance | default(None) }}"
+extrude_lan:
+  - {interface: lan0, mode: nat, addresses: "{{ which | default(omit) }}"}
 extrude_when_down: !vault |
   $ANSIBLE_VAULT;1.1;AES256
   6162
@@ -245,11 +249,13 @@ def test_templates_that_fail_are_named_with_all_other_problems(tmp_path: Path) -
         "office: extrude_addresses[2]: 12 is not a text; give an address or a prefix such as 203.0.113.0/28",
         "office: extrude_wans[0].name: cannot be evaluated: 'unknown' is undefined",
         "office: extrude_wans[1]: cannot be evaluated: 'neither' is undefined",
+        "office: extrude_balance: is empty; leave it out, or give flow or packet",
     ):
         assert f"{line}\n" in done.stdout + done.stderr
     for start in ("extrude_wans[0].interface", "extrude_table", "extrude_when_down"):
         assert f"\noffice: {start}: cannot be evaluated: " in done.stdout + done.stderr
-    assert "extrude_site_id" not in done.stdout + done.stderr
+    for sound in ("extrude_site_id", "extrude_renumber", "extrude_lan"):
+        assert sound not in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 

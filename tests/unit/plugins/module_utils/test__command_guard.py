@@ -55,10 +55,10 @@ def run(store: Store) -> Iterator[Run]:
         yield lambda words: _command.main(words.split(), store)
 
 
-def change(store: Store, *states: dict[str, Any]) -> None:
+def change(store: Store, *states: dict[str, Any], by: str = "") -> None:
     """What a guarded run of the module does."""
     formers = {("acme", one["site"]): store.states.find("acme", one["site"]) for one in states}
-    with store.guards.guarding(formers, 60), store.states.storing(states):
+    with store.guards.guarding(formers, 60, by), store.states.storing(states):
         pass
     assert _command.main(["apply"], store) == 0
 
@@ -75,8 +75,11 @@ def test_a_change_that_is_confirmed_stays(run: Run, store: Store, capsys: pytest
     assert capsys.readouterr().out == "acme/office: confirmed\n"
     assert run("rollback") == 0
     assert run("confirm") == 0
+    assert run("rollback --within 60") == 0
     assert held() == {"203.0.113.2"}
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == (3 * "nothing waits to be confirmed\n", "")
+    assert run("rollback --due") == 0
+    assert capsys.readouterr() == ("", ""), "a timer has nobody to tell"
 
 
 def test_a_change_that_is_not_goes_back_with_all_that_follows(
@@ -96,6 +99,17 @@ def test_a_change_that_is_not_goes_back_with_all_that_follows(
     assert run("confirm") == 1
     assert "acme/office: not confirmed within 60 s, so since 20" in capsys.readouterr().err
     assert len(store.guards.load()) == 2, "whoever asks is told, until it is changed again"
+
+
+def test_a_run_decides_on_what_is_its_own_only(run: Run, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    change(store, NEW, by="run-2")
+    capsys.readouterr()
+    for command in ("confirm --run run-1 acme/office", "rollback --run run-1 --within 99 acme/office"):
+        assert run(command) == 1
+        assert "acme/office: another run is changing it" in capsys.readouterr().err
+    assert run("rollback --run run-2 --within 99 acme/office") == 0
+    assert run("confirm --run run-2 acme/office") == 0
+    assert store.guards.load() == []
 
 
 def test_only_what_is_due_goes_back_by_itself(run: Run, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -440,6 +440,25 @@ def test_a_tunnel_keeps_its_key_unless_renumbering_is_asked_for() -> None:
 HOLDER = replace(HOST, addresses=(Address("a0", "192.0.2.2/24"),))
 
 
+@pytest.mark.parametrize(
+    ("came_by", "wanted", "elsewhere", "refused"),
+    [
+        ("203.0.113.10", (), (), True),
+        ("203.0.113.10", ({"device": "b0", "address": "203.0.113.10/24"},), (), False),
+        ("203.0.113.10", (), (Address("b0", "203.0.113.10/24"),), False),
+        ("192.0.2.2", (), (), False),
+        ("", (), (), False),
+    ],
+)
+def test_the_address_by_which_a_run_has_come_stays(
+    came_by: str, wanted: tuple[Plain, ...], elsewhere: tuple[Address, ...], refused: bool
+) -> None:
+    had = state(addresses=[{"device": "a0", "address": "203.0.113.10/32"}])
+    current = replace(HOST, addresses=(*had.of(Address), *elsewhere))
+    told = problems(Request((state(addresses=list(wanted)),), (had,), came_by=came_by), current)
+    assert [text.partition(" would go, and this run came by it")[0] for text in told] == ["203.0.113.10"] * refused
+
+
 def expecting(**expected: str) -> Request:
     return Request((state(expects=[{"address": "192.0.2.2", **expected}]),))
 
@@ -484,6 +503,25 @@ def test_a_host_does_not_answer_on_behalf_of_others_for_an_address_of_its_own() 
     assert problems(Request((wanted,)), HOST) == ()
     (problem,) = problems(Request((wanted,)), HOLDER)
     assert problem == "proxy 192.0.2.2 on b0: that is an address of this host itself, on a0"
+
+
+def of_site(owner: str, name: str, **more: object) -> State:
+    """A state at a colo with one tunnel."""
+    tunnel = {"name": name, "local": "203.0.113.2", "remote": "192.0.2.9", "key": 17}
+    return state(owner, tunnels=[tunnel], **{"reserved": RESERVED, **more})
+
+
+@pytest.mark.parametrize("name", ["ex1-lte", "ex1-dsl"])
+def test_a_site_id_is_that_of_one_owner_whatever_its_links_are_called(name: str) -> None:
+    other = state("other", tunnels=[{**TUNNEL, "name": "ex1-dsl"}], reserved=RESERVED)
+    found = problems(Request((of_site("acme", name),), (other,)))
+    assert any(told.startswith("site id 1 of customer acme, site office is held by customer other, ") for told in found)
+
+
+@pytest.mark.parametrize(("name", "more"), [("ex11-lte", {}), ("ex-lte", {}), ("ex1-lte", {"reserved": {}})])
+def test_no_tunnel_of_that_site_id_is_no_claim_to_it(name: str, more: Plain) -> None:
+    other = state("other", tunnels=[{**TUNNEL, "name": "ex1-dsl"}], reserved=RESERVED)
+    assert not [one for one in problems(Request((of_site("acme", name, **more),), (other,))) if "site id" in one]
 
 
 def test_owners_who_share_the_daemons_file_have_the_same_tables_and_rules() -> None:

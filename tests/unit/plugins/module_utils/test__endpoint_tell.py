@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -253,6 +254,34 @@ def test_a_link_whose_tunnel_lives_is_not_told_anew(store: Store, monkeypatch: p
     monkeypatch.setattr(_liveness, "sessions", lambda: SESSIONS)
     assert tell_all(store, 0) == (["dsl"], [])
     assert host.commands == []
+
+
+ROUTE = "203.0.113.2 from 100.64.0.7 via 100.64.0.1 dev {} table 101 uid 0 \n    cache \n"
+
+
+def test_nothing_is_told_by_another_link(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its NAT would have the colo hear the address of that link."""
+    host = Host(monkeypatch, UP)
+    store.states.store([{**STATE, "tunnels": [{"name": "ex-dsl", "wan": "dsl", "remote": "203.0.113.2"}]}])
+    answers = [(2, "", "RTNETLINK answers: Network is unreachable\n"), (0, ROUTE.format("eth1"), "")]
+    answers.append((0, ROUTE.format("ppp0"), ""))
+    asked: list[list[str]] = []
+
+    def ip(command: list[str], *_seconds: float) -> subprocess.CompletedProcess[str]:
+        asked.append(command[1:])
+        return subprocess.CompletedProcess(command, *answers.pop(0))
+
+    monkeypatch.setattr(_programs, "run", ip)
+    seen: list[Report | None] = []
+    monkeypatch.setattr(time, "sleep", lambda _seconds: seen.append(store.reports.read("dsl")))
+    host.answers = [(0, "heard 100.64.0.7", "")]
+    tell(store, "dsl")
+    assert asked == [["route", "get", "203.0.113.2", "from", "100.64.0.7"]] * 3
+    assert [report and report.trouble for report in seen] == [
+        "nothing leads from 100.64.0.7 to 203.0.113.2: RTNETLINK answers: Network is unreachable",
+        "what comes from 100.64.0.7 would leave by eth1: no rule yet",
+    ]
+    assert host.commands == [["dsl", "100.64.0.7"]]
 
 
 def test_a_host_without_ssh_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

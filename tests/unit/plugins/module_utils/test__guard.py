@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _guard
+from ansible_collections.multihome.extrude.plugins.module_utils._conflict import Conflict
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
-from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guards, undone
+from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guards, refuse_gone
 from tests.unit.timers import Timers
 
 OFFICE, BRANCH = ("acme", "office"), ("globex", "branch")
@@ -105,9 +106,21 @@ def test_what_went_back_waits_no_more_but_is_told(guards: Guards, timers: Timers
     (gone,) = guards.load()
     assert guards.waiting() == []
     assert gone.former is None
-    assert undone(gone).startswith("acme/office: not confirmed within 60 s, so since 20")
+    with pytest.raises(Conflict, match=r"^acme/office: not confirmed within 60 s, so since 20\S* all is as it was"):
+        refuse_gone([gone])
     change(guards)
     assert [one.former for one in guards.waiting()] == [FORMER]
+
+
+def test_the_last_run_that_changes_something_has_it(guards: Guards, timers: Timers) -> None:
+    for run in ("first", "second"):
+        with guards.guarding({OFFICE: FORMER}, 60, run):
+            pass
+    waiting = guards.waiting()
+    refuse_gone(waiting, "second")
+    refuse_gone(waiting)  # somebody at the host
+    with pytest.raises(Conflict, match=r"^acme/office: another run is changing it; let that one come to its end"):
+        refuse_gone(waiting, "first")
 
 
 def test_what_is_confirmed_leaves_no_file(guards: Guards, timers: Timers, tmp_path: Path) -> None:

@@ -85,8 +85,10 @@ def test_what_a_site_has_reported_can_be_forgotten(tmp_path: Path) -> None:
     endpoints = Endpoints(tmp_path)
     for site in ("office", "shop"):
         endpoints.store({"customer": "acme", "site": site, "endpoints": ["dsl"]}, "dsl", "100.64.0.7")
+    (tmp_path / endpoints.turn("acme", "office")).touch()
     assert endpoints.known("acme", "office") == ["dsl"]
     endpoints.forget("acme", "office")
+    assert not (tmp_path / endpoints.turn("acme", "office")).exists()
     assert [path.name for path in (tmp_path / "acme").iterdir()] == ["shop"]
     endpoints.forget("acme", "shop")
     assert not (tmp_path / "acme").exists()

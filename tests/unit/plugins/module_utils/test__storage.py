@@ -49,6 +49,14 @@ def test_where_the_copy_cannot_be_understood_either_it_is_an_error(tmp_path: Pat
         load(tmp_path)
 
 
+def test_a_file_of_a_newer_version_is_not_to_be_mended(tmp_path: Path) -> None:
+    for name in ("acme.json", "acme.json.last-good"):
+        (tmp_path / name).write_text('{"schema": 2, "sites": {}}')
+    said = r"acme\.json is no list of things, run the collection that wrote it: schema: 2 is newer than this version"
+    with pytest.raises(EngineError, match=said):
+        load(tmp_path)
+
+
 def test_a_patient_caller_goes_without_what_cannot_be_understood(tmp_path: Path) -> None:
     files = SiteFiles(tmp_path, "list of things", patient=True)
     store(files, "acme", {"office": {"x": 1}})

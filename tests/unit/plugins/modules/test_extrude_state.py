@@ -479,6 +479,21 @@ def test_a_purge_after_the_change_went_back_is_refused(
     assert snapshot() == before
 
 
+def test_a_run_does_not_go_on_with_what_another_one_is_changing(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Timers(tmp_path, monkeypatch)
+    run("extrude_state", states=[STATE])
+    without = {**STATE, "proxies": []}
+    for name in ("first", "second"):
+        assert run("extrude_state", states=[without], guard=60, only="make", run=name)["guarded"] is True
+    before = snapshot()
+    refused = run("extrude_state", states=[without], guard=60, only="purge", run="first")
+    assert refused["msg"].startswith("acme/office: another run is changing it")
+    assert snapshot() == before
+    assert texts(run("extrude_state", states=[without], guard=60, only="purge", run="second")) != []
+
+
 def test_a_site_that_goes_takes_with_it_what_it_has_reported(run: Run, folder: Path) -> None:
     heard = folder / "endpoints" / "acme" / "office" / "dsl"
     heard.parent.mkdir(parents=True)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -13,6 +14,27 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import R
 from ansible_collections.multihome.extrude.plugins.plugin_utils._topology import topology
 
 Vars = dict[str, Any]
+
+
+class Templates(Mapping[str, Any]):
+    """Variables as Ansible has them: each is evaluated when it is read, and may fail."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values_ = values
+        self.reads: list[str] = []
+
+    def __getitem__(self, key: str) -> Any:
+        self.reads.append(key)
+        value = self.values_[key]
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_)
+
+    def __len__(self) -> int:
+        return len(self.values_)
 
 
 def changed(base: Vars, changes: Vars) -> Vars:

@@ -24,10 +24,14 @@ def test_single() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "10.1", "10", "010.0.0.1", "192.0.2.256", "192.0.2.1/32", " 192.0.2.1", "192.0.2.1\n", "x", "fe80::1%e"],
+    ["", "10.1", "10", "010.0.0.1", "192.0.2.256", " 192.0.2.1", "192.0.2.1\n", "x", "fe80::1%e"],
 )
 def test_what_is_not_exactly_an_address_is_refused(text: str) -> None:
     assert wrong(_address.single, text) == f"'{text}' is not an IP address"
+
+
+def test_a_prefix_is_no_single_address() -> None:
+    assert wrong(_address.single, "192.0.2.1/32", 4) == "'192.0.2.1/32' is a prefix, and not a single address"
 
 
 def test_the_wrong_family_is_refused() -> None:

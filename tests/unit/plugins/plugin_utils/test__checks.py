@@ -10,6 +10,8 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import T
 from ansible_collections.multihome.extrude.plugins.plugin_utils._topology import topology
 from tests.unit.plugins.plugin_utils.samples import Vars, cable, colo, dsl, office, problems, run, shop
 
+OUTSIDE = "is outside the extrude_prefixes of rack; give one in 203.0.113.0/24, 2001:db8:100::/48"
+
 
 def test_two_sound_sites() -> None:
     assert list(run(office=office(), shop=shop())["sites"]) == ["office", "shop"]
@@ -21,30 +23,33 @@ def test_two_sound_sites() -> None:
         (
             ["203.0.113.10"],
             ["203.0.113.10"],
-            "shop: extrude_addresses[0]: 203.0.113.10 is claimed twice: office has in extrude_addresses[0]",
+            (
+                "shop: extrude_addresses[0]: 203.0.113.10 is claimed twice: "
+                "office has that in extrude_addresses[0]; leave one of both out"
+            ),
         ),
         (
             ["203.0.113.16/28"],
             ["203.0.113.10", "203.0.113.20"],
             (
-                "shop: extrude_addresses[1]: 203.0.113.20 overlaps 203.0.113.16/28, "
-                "which office has in extrude_addresses[0]"
+                "shop: extrude_addresses[1]: 203.0.113.20 overlaps 203.0.113.16/28: "
+                "office has that in extrude_addresses[0]; leave one of both out"
             ),
         ),
         (
             ["203.0.113.20"],
             ["203.0.113.16/28"],
             (
-                "shop: extrude_addresses[0]: 203.0.113.16/28 overlaps 203.0.113.20, "
-                "which office has in extrude_addresses[0]"
+                "shop: extrude_addresses[0]: 203.0.113.16/28 overlaps 203.0.113.20: "
+                "office has that in extrude_addresses[0]; leave one of both out"
             ),
         ),
         (
             ["2001:db8:100:1::/64"],
             ["2001:db8:100:1::5"],
             (
-                "shop: extrude_addresses[0]: 2001:db8:100:1::5 overlaps 2001:db8:100:1::/64, "
-                "which office has in extrude_addresses[0]"
+                "shop: extrude_addresses[0]: 2001:db8:100:1::5 overlaps 2001:db8:100:1::/64: "
+                "office has that in extrude_addresses[0]; leave one of both out"
             ),
         ),
     ],
@@ -57,7 +62,7 @@ def test_claims_of_two_sites(addresses: list[str], others: list[str], problem: s
 
 def test_claims_of_one_site() -> None:
     site = shop(extrude_addresses=["203.0.113.20", "203.0.113.21", "203.0.113.20"])
-    problem = "203.0.113.20 is claimed twice: shop has in extrude_addresses[0]"
+    problem = "203.0.113.20 is claimed twice: shop has that in extrude_addresses[0]; leave one of both out"
     assert problems(shop=site) == [f"shop: extrude_addresses[2]: {problem}"]
 
 
@@ -76,9 +81,9 @@ def test_neighbours_do_not_overlap() -> None:
 @pytest.mark.parametrize(
     ("claim", "problem"),
     [
-        ("198.18.0.1", "198.18.0.1 is outside the extrude_prefixes of rack, 203.0.113.0/24, 2001:db8:100::/48"),
-        ("203.0.112.0/24", "203.0.112.0/24 is outside the extrude_prefixes of rack, 203.0.113.0/24, 2001:db8:100::/48"),
-        ("2001:db8::1", "2001:db8::1 is outside the extrude_prefixes of rack, 203.0.113.0/24, 2001:db8:100::/48"),
+        ("198.18.0.1", f"198.18.0.1 {OUTSIDE}"),
+        ("203.0.112.0/24", f"203.0.112.0/24 {OUTSIDE}"),
+        ("2001:db8::1", f"2001:db8::1 {OUTSIDE}"),
         (
             "203.0.113.2",
             "203.0.113.2 is the colo's own address, the extrude_colo_address of rack; give another",

@@ -14,7 +14,7 @@ from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, ru
 
 FOUND = {"key": "ssh-ed25519 AAAAsite", "port": 2200, "host_keys": ["ssh-ed25519 AAAAcolo", "ssh-rsa AAAArsa="]}
 
-TURN = "flock -w 5 -E 75 /etc/extrude/keys.d/acme.1"
+TURN = "flock -w 5 -E 75 /var/lib/extrude/endpoints/.acme."
 
 
 def files(name: str = "office", **changes: Any) -> tuple[dict[str, str], dict[str, str]]:
@@ -35,7 +35,7 @@ def test_the_site_knows_the_colo_and_the_colo_the_site() -> None:
     assert (settings["HostName"], settings["Port"], settings["User"]) == ("203.0.113.2", "2200", "extrude")
     assert settings["UserKnownHostsFile"] == "/etc/extrude/endpoint_known_hosts"
     assert settings["StrictHostKeyChecking"] == settings["BatchMode"] == "yes"
-    command = f'command="{TURN} /usr/sbin/extrude endpoint accept acme/office"'
+    command = f'command="{TURN}office /usr/sbin/extrude endpoint accept acme/office"'
     assert colo["keys.d/acme.1"] == f"restrict,{command} ssh-ed25519 AAAAsite\n"
 
 
@@ -48,7 +48,7 @@ def test_a_name_of_any_kind_is_one_word_of_the_command(name: str) -> None:
     assert options.endswith('"')
     # as sshd unquotes it (misc.c, opt_dequote), and the shell after it
     command = options.removeprefix('restrict,command="')[:-1].replace('\\"', '"')
-    assert shlex.split(command) == [*TURN.split(), "/usr/sbin/extrude", "endpoint", "accept", f"acme/{name}"]
+    assert shlex.split(command) == [*f"{TURN}{name}".split(), "/usr/sbin/extrude", "endpoint", "accept", f"acme/{name}"]
 
 
 def test_before_keys_are_known_and_where_nothing_is_reported_there_are_no_such_files() -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds
+from ansible_collections.multihome.extrude.plugins.plugin_utils import _address, _kinds
+
+AS_TEXT = "is a text, as quotes and -e NAME=VALUE make it"
 
 
 def wrong(kind: _kinds.Kind[Any], value: object) -> str:
@@ -21,7 +23,8 @@ def test_integer() -> None:
     assert kind.allowed == "a whole number from 1 to 16"
     assert wrong(kind, 0) == "0 is out of range"
     assert wrong(kind, 17) == "17 is out of range"
-    assert wrong(kind, "3") == "'3' is not a whole number"
+    assert wrong(kind, "3") == f"'3' {AS_TEXT}"
+    assert wrong(kind, "x3") == "'x3' is not a whole number"
     assert wrong(kind, 3.0) == "3.0 is not a whole number"
     assert wrong(kind, True) == "true is not a whole number"
     assert wrong(kind, [3]) == "a list is not a whole number"
@@ -33,7 +36,9 @@ def test_text_matches_as_a_whole() -> None:
     assert wrong(kind, "abcd") == "'abcd' does not fit"
     assert wrong(kind, "abc\n") == "'abc\n' does not fit"
     assert wrong(kind, "") == "'' does not fit"
-    assert wrong(kind, 12) == "12 does not fit"
+    assert wrong(kind, 12) == "12 is not a text (quotes make it one)"
+    assert wrong(kind, False) == "false is not a text (quotes make it one)"
+    assert wrong(kind, ["abc"]) == "a list is not a text"
 
 
 def test_choice() -> None:
@@ -44,9 +49,14 @@ def test_choice() -> None:
     assert wrong(kind, ["flow"]) == "a list is no choice"
 
 
+def test_what_there_is_to_choose_from() -> None:
+    assert [_kinds.either(some) for some in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a or b", "a, b or c"]
+
+
 def test_flag() -> None:
     assert _kinds.FLAG.convert(True) is True
-    assert wrong(_kinds.FLAG, "yes") == "'yes' is not a truth value"
+    assert wrong(_kinds.FLAG, "yes") == f"'yes' {AS_TEXT}"
+    assert wrong(_kinds.FLAG, "maybe") == "'maybe' is not a truth value"
     assert wrong(_kinds.FLAG, 1) == "1 is not a truth value"
 
 
@@ -61,7 +71,8 @@ def test_rates_out_of_range(rate: float) -> None:
 
 
 def test_rates_of_the_wrong_type() -> None:
-    assert wrong(_kinds.RATE, "100") == "'100' is not a number"
+    assert wrong(_kinds.RATE, "1.5") == f"'1.5' {AS_TEXT}"
+    assert wrong(_kinds.RATE, "100M") == "'100M' is not a number"
     assert wrong(_kinds.RATE, True) == "true is not a number"
 
 
@@ -87,6 +98,24 @@ def test_addresses() -> None:
     assert wrong(_kinds.NETWORK4, "2001:db8::/64") == "'2001:db8::' is not an IPv4 address"
     assert wrong(_kinds.NETWORK6, "192.0.2.0/24") == "'192.0.2.0' is not an IPv6 address"
     assert wrong(_kinds.NETWORK, 3232235777) == "3232235777 is not a text"
+
+
+@pytest.mark.parametrize("value", ["0.0.0.0/0", "::/0"])
+def test_where_every_address_is_given_something_is_said_to_give_instead(value: str) -> None:
+    kind = _kinds.network("a prefix", _address.prefix, "leave it out")
+    assert wrong(kind, value) == f"'{value}' is every address; leave it out"
+    assert wrong(kind, "0.0.0.0/1") == "'0.0.0.0' is not an address that a host may have"
+
+
+@pytest.mark.parametrize(("value", "found"), [("192.0.2.1", None), ("192.0.2.1:80", 80)])
+def test_target(value: str, found: int | None) -> None:
+    target = _kinds.TARGET.convert(value)
+    assert target
+    assert (str(target[0].ip), target[1]) == ("192.0.2.1", found)
+
+
+def test_a_target_is_of_ipv4() -> None:
+    assert wrong(_kinds.TARGET, "2001:db8::1") == "'2001:db8::1' is not an IPv4 address"
 
 
 def test_items() -> None:

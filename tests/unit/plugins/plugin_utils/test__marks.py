@@ -61,6 +61,15 @@ def test_no_extruded_source_leaves_by_a_link_nor_that_of_another_link() -> None:
     assert [rule.split()[1] for rule in mangle("EXTRUDE-POSTROUTING", 6)] == ["dsl0", "cable0"] * 2
 
 
+def test_a_neighbour_on_a_link_gets_no_answer_from_an_extruded_address_by_it() -> None:
+    answers = "-m conntrack ! --ctstate DNAT --ctdir REPLY -j EXTRUDE-GUARD"
+    assert [rule for rule in mangle("EXTRUDE-POSTROUTING") if rule.endswith(answers)] == [
+        f"-o dsl0 -m mark --mark 0x21000000/0x3f000000 {answers}",
+        f"-o cable0 -m mark --mark 0x22000000/0x3f000000 {answers}",
+    ]
+    assert not [rule for rule in mangle("EXTRUDE-POSTROUTING", 6) if answers in rule]
+
+
 def test_in_ipv6_the_kernel_sees_what_main_leads_to_another_link_and_forgets_it() -> None:
     assert (
         mangle("EXTRUDE-GUARD", 6)[1]

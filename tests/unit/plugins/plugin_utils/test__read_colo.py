@@ -67,6 +67,14 @@ def test_a_colo_with_numbers_of_its_own() -> None:
             f"extrude_prefixes: '203.0.113.0/24' is not a list; give a list of which each entry is {PREFIX}",
         ),
         (
+            {"extrude_prefixes": ["0.0.0.0/0"]},
+            "extrude_prefixes[0]: '0.0.0.0/0' is every address; give what is routed to the rack for you",
+        ),
+        (
+            {"extrude_prefixes": None},
+            f"extrude_prefixes: is empty; give a list of which each entry is {PREFIX}",
+        ),
+        (
             {"extrude_prefixes": ["203.0.113.0/24", "203.0.113.1/24"]},
             f"extrude_prefixes[1]: '203.0.113.1/24' has host bits set; its prefix is 203.0.113.0/24; give {PREFIX}",
         ),
@@ -80,15 +88,15 @@ def test_a_colo_with_numbers_of_its_own() -> None:
         ),
         (
             {"extrude_inside_pool": "203.0.113.128/25"},
-            "extrude_inside_pool: 203.0.113.128/25 overlaps 203.0.113.0/24 of the same colo; give a private prefix",
+            "extrude_inside_pool: 203.0.113.128/25 overlaps 203.0.113.0/24 of the same colo; give another private one",
         ),
         (
             {"extrude_inside_pool": "198.18.0.0/15", "extrude_colo_address": "198.18.0.1"},
-            "extrude_inside_pool: 198.18.0.0/15 overlaps 198.18.0.1 of the same colo; give a private prefix",
+            "extrude_inside_pool: 198.18.0.0/15 overlaps 198.18.0.1 of the same colo; give another private one",
         ),
         (
             {"extrude_inside_pool6": "2001:db8::/32"},
-            "extrude_inside_pool6: 2001:db8::/32 overlaps 2001:db8:100::/48 of the same colo; give a private prefix",
+            "extrude_inside_pool6: 2001:db8::/32 overlaps 2001:db8:100::/48 of the same colo; give another private one",
         ),
         (
             {"extrude_ipsec_pool": "fd00::/48"},
@@ -96,19 +104,19 @@ def test_a_colo_with_numbers_of_its_own() -> None:
         ),
         (
             {"extrude_ipsec_pool": "203.0.113.128/25"},
-            "extrude_ipsec_pool: 203.0.113.128/25 overlaps 203.0.113.0/24 of the same colo; give a private prefix",
+            "extrude_ipsec_pool: 203.0.113.128/25 overlaps 203.0.113.0/24 of the same colo; give another private one",
         ),
         (
             {"extrude_ipsec_pool": "198.18.0.0/15", "extrude_colo_address": "198.19.255.255"},
-            "extrude_ipsec_pool: 198.18.0.0/15 overlaps 198.19.255.255 of the same colo; give a private prefix",
+            "extrude_ipsec_pool: 198.18.0.0/15 overlaps 198.19.255.255 of the same colo; give another private one",
         ),
         (
             {"extrude_ipsec_pool": "10.255.0.0/16"},
-            "extrude_ipsec_pool: 10.255.0.0/16 overlaps 10.254.0.0/15 of the same colo; give a private prefix",
+            "extrude_ipsec_pool: 10.255.0.0/16 overlaps 10.254.0.0/15 of the same colo; give another private one",
         ),
         (
             {"extrude_inside_pool": "10.252.0.0/14"},
-            "extrude_ipsec_pool: 10.252.0.0/15 overlaps 10.252.0.0/14 of the same colo; give a private prefix",
+            "extrude_ipsec_pool: 10.252.0.0/15 overlaps 10.252.0.0/14 of the same colo; give another private one",
         ),
         ({"extrude_inside_pool": "10.252.0.0/15", "extrude_ipsec_pool": "10.254.0.0/15"}, None),
         ({"extrude_table": 254}, "extrude_table: 254 is out of range; give a whole number from 256 to 4294967242"),

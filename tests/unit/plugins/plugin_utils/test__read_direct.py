@@ -108,23 +108,23 @@ def test_nothing_follows_from_links_that_have_a_problem() -> None:
         (
             "web",
             (
-                "extrude_direct[0]: 'web' is not a dictionary; give a list of dictionaries such as {protocol: tcp,"
+                "extrude_direct[0]: 'web' is not a dictionary; give a dictionary such as {protocol: tcp,"
                 " ports: [80, 443]}"
             ),
         ),
         ({}, "extrude_direct[0]: is empty, which everything fits; give some of destination, source"),
         (
             {"destination": []},
-            "extrude_direct[0].destination: is empty, which every packet fits; leave it out, or give an address",
+            "extrude_direct[0].destination: is empty; leave it out, or give an address",
         ),
-        ({"source": None, "protocol": "tcp"}, "extrude_direct[0].source: is empty, which every packet fits"),
+        ({"source": None, "protocol": "tcp"}, "extrude_direct[0].source: is empty; leave it out, or give "),
         (
             {"protocol": None},
-            "extrude_direct[0].protocol: is empty, which every packet fits; leave it out, or give tcp",
+            "extrude_direct[0].protocol: is empty; leave it out, or give tcp",
         ),
-        ({"protocol": "tcp", "ports": []}, "extrude_direct[0].ports: is empty, which every packet fits"),
-        ({"dscp": None}, "extrude_direct[0].dscp: is empty, which every packet fits"),
-        ({"domains": []}, "extrude_direct[0].domains: is empty, which every packet fits"),
+        ({"protocol": "tcp", "ports": []}, "extrude_direct[0].ports: is empty; leave it out, or give "),
+        ({"dscp": None}, "extrude_direct[0].dscp: is empty; leave it out, or give "),
+        ({"domains": []}, "extrude_direct[0].domains: is empty; leave it out, or give "),
         (
             {"destination": "windowsupdate.com"},
             (
@@ -151,18 +151,23 @@ def test_nothing_follows_from_links_that_have_a_problem() -> None:
         ),
         ({"destination": ["192.0.2.1", 5]}, "extrude_direct[0].destination[1]: 5 is not a text"),
         ({"source": {"a": 1}}, "extrude_direct[0].source: a dictionary is not a text"),
-        ({"protocol": "gre"}, "extrude_direct[0].protocol: 'gre' is no choice; give tcp or udp or icmp"),
+        ({"protocol": "gre"}, "extrude_direct[0].protocol: 'gre' is no choice; give tcp, udp or icmp"),
         (
             {"protocol": ["tcp", "icmp"], "ports": 443},
-            "extrude_direct[0].protocol: tcp and icmp with ports; only tcp and udp have those",
+            "extrude_direct[0].protocol: icmp with ports; only tcp and udp have those: leave them out, or give icmp",
         ),
         ({"ports": [443, 0]}, "extrude_direct[0].ports[1]: 0 is out of range"),
         ({"ports": list(range(1, 17))}, "extrude_direct[0].ports: are too many; give up to 15"),
         ({"ports": [f"{port}-{port + 1}" for port in range(1, 24, 3)]}, "extrude_direct[0].ports: are too many"),
+        (
+            {"destination": "0.0.0.0/0"},
+            "extrude_direct[0].destination: '0.0.0.0/0' is every address; leave the key out, and every address fits;",
+        ),
+        ({"source": ["::/0"]}, "extrude_direct[0].source[0]: '::/0' is every address; leave the key out"),
         ({"dscp": 64}, "extrude_direct[0].dscp: 64 is out of range; give a number from 0 to 63, or a class"),
         ({"dscp": "gold"}, "extrude_direct[0].dscp: 'gold' is no class"),
-        ({"dscp": 1, "wan": "cable"}, "extrude_direct[0].wan: 'cable' is no choice; give dsl"),
-        ({"dscp": 1, "wan": None}, "extrude_direct[0].wan: is empty, which any link fits; leave it out, or give dsl"),
+        ({"dscp": 1, "wan": "cable"}, "extrude_direct[0].wan: 'cable' is no link for direct traffic; give dsl"),
+        ({"dscp": 1, "wan": None}, "extrude_direct[0].wan: is empty; leave it out, or give the name"),
         ({"wan": "dsl"}, "extrude_direct[0]: is empty, which everything fits"),
         ({"domains": ["org"]}, "extrude_direct[0].domains[0]: 'org' is no domain; give a domain such as example.org"),
         ({"domains": "a_b.-c"}, "extrude_direct[0].domains: 'a_b.-c' is no domain"),

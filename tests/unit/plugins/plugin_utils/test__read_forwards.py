@@ -63,15 +63,23 @@ def test_good_ones(forwards: list[Vars]) -> None:
         (
             {**WEB, "address": "203.0.113.17"},
             (
-                "extrude_forwards[0].address: 203.0.113.17 is not an extruded address that the router itself holds;"
-                " give 203.0.113.10, 203.0.113.11"
+                "extrude_forwards[0].address: 203.0.113.17 is taken by extrude_lan[1], whose hosts own it and need"
+                " no forward; leave this one out, or give extrude_lan[1] other addresses, or give this one"
+                " 203.0.113.10 or 203.0.113.11"
+            ),
+        ),
+        (
+            {"address": "203.0.113.99", "to": "192.168.1.20"},
+            (
+                "extrude_forwards[0].address: 203.0.113.99 is not in extrude_addresses; add it there, or give"
+                " this one 203.0.113.11"
             ),
         ),
         (
             {"to": "192.168.1.20"},
             (
                 "extrude_forwards[0].address: 203.0.113.10 is what LANs with mode nat leave as, so it can't be"
-                " 192.168.1.20's alone; give protocol and port, or another address of extrude_addresses"
+                " 192.168.1.20's alone; give protocol and port, or 203.0.113.11"
             ),
         ),
     ],
@@ -84,8 +92,23 @@ def test_bad_ones(forward: Any, told: str) -> None:
 
 def test_keys_with_nothing_in_them_forward_no_whole_address() -> None:
     protocol, port = found({"address": "203.0.113.11", "protocol": None, "port": None, "to": "192.168.1.20"})
-    assert protocol == "office: extrude_forwards[0].protocol: is missing; give tcp or udp"
-    assert port.startswith("office: extrude_forwards[0].port: is missing; give a port")
+    neither = "or neither protocol nor port for all of the address"
+    assert protocol == f"office: extrude_forwards[0].protocol: is empty; give tcp or udp: an entry for each, {neither}"
+    assert port.startswith("office: extrude_forwards[0].port: is empty; give a port")
+    assert port.endswith(neither)
+
+
+def test_no_two_errors_of_a_whole_address_point_at_each_other() -> None:
+    """With one address for the LAN and the other a host's none is left, and what to do for one more is said."""
+    routed: Vars = {"interface": "lan0", "mode": "routed"}
+    site: Vars = {"extrude_addresses": ["203.0.113.10", "203.0.113.11"], "extrude_lan": [*LAN, routed]}
+    (own,) = found({"address": "203.0.113.11", "to": "192.168.1.20"}, **site)
+    assert own.endswith("need no forward; leave this one out, or give extrude_lan[1] other addresses")
+    (shared,) = found({"address": "203.0.113.10", "to": "192.168.1.20"}, **site)
+    assert shared.endswith("give protocol and port, or add an address to extrude_addresses that no LAN takes")
+    routed["addresses"] = ["203.0.113.11"]
+    site["extrude_addresses"].append("203.0.113.12")
+    assert found({"address": "203.0.113.12", "to": "192.168.1.20"}, **site) == []
 
 
 @pytest.mark.parametrize(
@@ -96,8 +119,8 @@ def test_keys_with_nothing_in_them_forward_no_whole_address() -> None:
     ],
 )
 def test_no_two_of_them_are_for_the_same_port(second: Vars, shown: str) -> None:
-    told = f"office: extrude_forwards[1]: {shown} is also forwarded by extrude_forwards[0], 203.0.113.10 tcp 80"
-    assert found(WEB, second) == [told]
+    told = f"{shown} is also forwarded by extrude_forwards[0], 203.0.113.10 tcp 80; leave one out"
+    assert found(WEB, second) == [f"office: extrude_forwards[1]: {told}"]
 
 
 def test_a_host_with_an_address_of_its_own_shares_it_with_none() -> None:
@@ -116,7 +139,7 @@ def test_where_ansible_reaches_the_router_nothing_is_forwarded(port: Any, taken:
 
 def test_without_a_lan_there_is_nobody_to_forward_to() -> None:
     (told,) = found(WEB, extrude_lan=..., extrude_addresses=["203.0.113.10"])
-    assert told.startswith("office: extrude_forwards: needs a LAN with mode nat in extrude_lan")
+    assert told.startswith("office: extrude_forwards: leads to hosts on a LAN with mode nat, and there is none")
 
 
 def test_nothing_is_said_of_addresses_while_the_lans_have_a_problem() -> None:

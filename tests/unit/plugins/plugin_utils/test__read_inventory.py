@@ -2,13 +2,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems, TopologyError
-from ansible_collections.multihome.extrude.plugins.plugin_utils._read_inventory import read_inventory
-from tests.unit.plugins.plugin_utils.samples import Vars, colo, office, shop
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_inventory import (
+    KNOWN,
+    OF_BOTH,
+    OF_COLOS,
+    OF_SITES,
+    read_inventory,
+)
+from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
+from tests.unit.plugins.plugin_utils.samples import Templates, Vars, changed, colo, office, shop
+
+ROOT = Path(__file__).parents[4]
 
 HOSTS = {"rack": colo(), "office": office(), "shop": shop(), "printer": {}}
 
@@ -46,9 +57,16 @@ def test_a_host_is_either_colo_or_site() -> None:
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("extrude_lans", "extrude_lan"), ("extrude_when_dwon", "extrude_when_down"), ("extrude_tables", "extrude_table")],
+    [
+        ("extrude_lans", "extrude_lan"),
+        ("extrude_when_dwon", "extrude_when_down"),
+        ("extrude_tables", "extrude_table"),
+        ("extrude_adresses", "extrude_addresses"),  # the host has that one too, from its group
+        ("extrude_guard_timout", "extrude_guard_timeout"),
+        ("extrude_conect_timeout", "extrude_connect_timeout"),
+    ],
 )
-def test_a_misspelt_optional_variable_is_told(name: str, meant: str) -> None:
+def test_a_misspelt_variable_is_told(name: str, meant: str) -> None:
     noted = Problems()
     hosts = {"rack": colo(), "office": office(**{name: "x"})}
     read_inventory(hosts, {"extrude_colos": ["rack"], "extrude_sites": ["office"]}, noted)
@@ -80,6 +98,31 @@ def test_other_variables_are_nobodys_business() -> None:
     noted.raise_if_any()
 
 
+OWN = "give that, or one of your own a name that is less like it"
+
+
+def test_no_name_of_our_own_playbooks_roles_and_inventories_is_refused() -> None:
+    files = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "playbooks" / "tasks").glob("*.yml")]
+    files += [file for folder in ("roles", "inventories") for file in (ROOT / folder).rglob("*.yml")]
+    ours = {name for file in files for name in re.findall(r"\bextrude_[a-z0-9_]+", file.read_text(encoding="utf-8"))}
+    assert {"extrude_topology", "extrude_command", "extrude_wans"} <= ours
+    noted = Problems()
+    Reader("office", dict.fromkeys(ours - {"extrude_colos"}), noted).refuse_misspelt(KNOWN)  # that is a group
+    noted.raise_if_any()
+
+
+def test_all_variables_of_the_documentation_are_known() -> None:
+    table = (ROOT / "docs" / "inventory.md").read_text(encoding="utf-8").splitlines()
+    listed = {
+        name
+        for line in table
+        if line.startswith("| `extrude_")
+        for name in re.findall(r"`(extrude_[a-z0-9_]+)`", line.split("|")[1])
+    }
+    assert listed <= set(KNOWN)
+    assert set(OF_COLOS) | set(OF_SITES) | set(OF_BOTH) <= listed
+
+
 SERVICES = [{"protocol": "tcp", "port": 22}]
 LIMIT = {"up": 100}
 
@@ -100,6 +143,22 @@ def test_a_variable_that_no_host_looks_at_is_told() -> None:
         "office: extrude_services: is a variable of colos; give it to rack",
         "rack: extrude_limit: is a variable of sites; give it to these, or to the customer's group",
     ]
+
+
+@pytest.mark.parametrize("key", OF_SITES)
+def test_what_only_sites_look_at_is_not_for_a_colo_alone(key: str) -> None:
+    noted = Problems()
+    hosts = {"rack": colo(**{key: True}), "office": changed(office(), {key: ...})}
+    read_inventory(hosts, {"extrude_colos": ["rack"], "extrude_sites": ["office"]}, noted)
+    with pytest.raises(TopologyError, match=f"rack: {key}: is a variable of sites; give it to these"):
+        noted.raise_if_any()
+
+
+def test_a_template_of_another_kind_s_variable_need_not_make_sense() -> None:
+    hosts = {"rack": Templates({**colo(), "extrude_lan": ValueError("no such thing")}), "office": office()}
+    noted = Problems()
+    read_inventory(hosts, {"extrude_colos": ["rack"], "extrude_sites": ["office"]}, noted)
+    noted.raise_if_any()
 
 
 def test_what_all_hosts_have_is_for_those_that_look_at_it() -> None:
@@ -126,7 +185,10 @@ def test_what_sounds_like_encryption_and_is_not_known_is_told() -> None:
         "office: extrude_ipsec_enabled: is not known; known are extrude_ipsec, extrude_ipsec_auth"
     )
     (problem,) = read({}, {"extrude_ipsec_renwe": True}, {})
-    assert problem == "office: extrude_ipsec_renwe: is not known; the nearest known variable is extrude_ipsec_renew"
+    assert (
+        problem
+        == f"office: extrude_ipsec_renwe: is not known; the nearest known variable is extrude_ipsec_renew; {OWN}"
+    )
     for_a_run: Vars = {"extrude_ipsec_renew": True, "extrude_ipsec_new_authority": True}
     assert read(for_a_run, for_a_run, for_a_run) == []
 

@@ -80,16 +80,22 @@ def test_a_prefix_needs_a_routed_lan() -> None:
 @pytest.mark.parametrize(
     ("lans", "problem"),
     [
-        ("lan0", "extrude_lan: 'lan0' is not a list; give a list of LANs"),
-        (["lan0"], "extrude_lan[0]: 'lan0' is not a dictionary; give a list of LANs"),
+        ("lan0", "extrude_lan: 'lan0' is not a list; give a list of dictionaries such as {interface: lan0, mode: nat}"),
+        (
+            ["lan0"],
+            "extrude_lan[0]: 'lan0' is not a dictionary; give a dictionary such as {interface: lan0, mode: nat}",
+        ),
         ([{**NAT, "mode": "bridge"}], "extrude_lan[0].mode: 'bridge' is no choice; give nat or routed"),
         ([{"interface": "lan0"}], "extrude_lan[0].mode: is missing; give nat or routed"),
         ([{**NAT, "adresses": []}], "extrude_lan[0].adresses: is not known; the nearest known key is addresses"),
-        ([{**NAT, "interface": "dsl0"}], "extrude_lan[0].interface: 'dsl0' is also that of extrude_wans[0]"),
-        ([NAT, NAT], "extrude_lan[1].interface: 'lan0' has mode nat in extrude_lan[0] already"),
+        (
+            [{**NAT, "interface": "dsl0"}],
+            "extrude_lan[0].interface: 'dsl0' is also that of extrude_wans[0]; leave one of both out",
+        ),
+        ([NAT, NAT], "extrude_lan[1].interface: 'lan0' has mode nat in extrude_lan[0] already; leave one of both out"),
         (
             [{**NAT, "addresses": ["203.0.113.99"]}],
-            "extrude_lan[0].addresses[0]: 203.0.113.99 is not in extrude_addresses",
+            "extrude_lan[0].addresses[0]: 203.0.113.99 is not in extrude_addresses; add it there, or give what is",
         ),
         (
             [{**NAT, "addresses": "203.0.113.10"}],
@@ -100,15 +106,15 @@ def test_a_prefix_needs_a_routed_lan() -> None:
         ),
         (
             [{**NAT, "addresses": ["203.0.113.10", "203.0.113.11"]}],
-            "extrude_lan[0].addresses: mode nat needs exactly one single IPv4 address",
+            "extrude_lan[0].addresses: mode nat takes exactly one single IPv4 address; give one of extrude_addresses",
         ),
         (
             [{**NAT, "addresses": []}],
-            "extrude_lan[0].addresses: mode nat needs exactly one single IPv4 address",
+            "extrude_lan[0].addresses: mode nat takes exactly one single IPv4 address; give one of extrude_addresses",
         ),
         (
             [{**NAT, "addresses": ["2001:db8:100::1"]}],
-            "extrude_lan[0].addresses: mode nat needs exactly one single IPv4 address",
+            "extrude_lan[0].addresses: mode nat takes exactly one single IPv4 address; give one of extrude_addresses",
         ),
         (
             [{**NAT, "addresses": ["203.0.113.10"]}, {**NAT, **LAN1, "addresses": ["203.0.113.11"]}],
@@ -119,15 +125,15 @@ def test_a_prefix_needs_a_routed_lan() -> None:
         ),
         (
             [NAT, {**ROUTED, "addresses": ["203.0.113.99"]}],
-            "extrude_lan[1].addresses[0]: 203.0.113.99 is not in extrude_addresses",
+            "extrude_lan[1].addresses[0]: 203.0.113.99 is not in extrude_addresses; add it there, or give what is",
         ),
         (
             [{**NAT, "addresses": ["203.0.113.10"]}, {**ROUTED, "addresses": ["203.0.113.10"]}],
-            "extrude_lan[1].addresses[0]: 203.0.113.10 is also taken by extrude_lan[0]",
+            "extrude_lan[1].addresses[0]: 203.0.113.10 is also taken by extrude_lan[0]; leave it out in one of both",
         ),
         (
             [{**ROUTED, "addresses": ["203.0.113.10"]}, {**ROUTED, **LAN1, "addresses": ["203.0.113.10"]}],
-            "extrude_lan[1].addresses[0]: 203.0.113.10 is also taken by extrude_lan[0]",
+            "extrude_lan[1].addresses[0]: 203.0.113.10 is also taken by extrude_lan[0]; leave it out in one of both",
         ),
         (
             [ROUTED, {**ROUTED, **LAN1}],
@@ -139,8 +145,19 @@ def test_problems(lans: Any, problem: str) -> None:
     assert problems(lans, "203.0.113.10", "203.0.113.11", "2001:db8:100::1") == [f"office: {problem}"]
 
 
+def test_a_part_of_a_prefix_is_told_as_such() -> None:
+    told = "203.0.113.65 is only a part of 203.0.113.64/28 in extrude_addresses; give all of that, or split it there"
+    (problem,) = problems([{**ROUTED, "addresses": ["203.0.113.65"]}], "203.0.113.10", "203.0.113.64/28")[:1]
+    assert problem == f"office: extrude_lan[0].addresses[0]: {told}"
+
+
+def test_empty_is_not_what_is_left() -> None:
+    (problem,) = problems([{**ROUTED, "addresses": None}], "203.0.113.10")
+    assert problem.startswith("office: extrude_lan[0].addresses: is empty; leave it out, or give a list of which each")
+
+
 def test_nat_without_an_ipv4_address() -> None:
-    problem = "nat needs a single IPv4 address in extrude_addresses, and there is none left"
+    problem = "nat needs a single IPv4 address in extrude_addresses, and there is none left; add one"
     assert problems([NAT], "2001:db8:100::1") == [f"office: extrude_lan[0].mode: {problem}"]
 
 

@@ -15,7 +15,6 @@ RATE = "give Mbit/s, more than 0 and up to 1000000"
 @pytest.mark.parametrize(
     ("value", "limit"),
     [
-        (None, Limit()),
         ({"up": 100, "down": 50.5}, Limit(100_000, 50_500)),
         ({"down": 0.0001}, Limit(0, 1)),
     ],
@@ -31,7 +30,8 @@ def test_limits(value: object, limit: Limit) -> None:
     [
         (100, "extrude_limit: 100 is not a dictionary; give {up: 100, down: 100}"),
         ("100", f"extrude_limit: '100' says no rate; {GIVE}"),
-        ({"up": 5, "down": None}, f"extrude_limit.down: is empty, which says no rate; leave it out, or {RATE}"),
+        ({"up": 5, "down": None}, f"extrude_limit.down: is empty; leave it out, or {RATE}"),
+        (None, f"extrude_limit: is empty; leave it out, or {GIVE}"),
         ({}, f"extrude_limit: an empty dictionary says no rate; {GIVE}"),
         ({"up": 0}, f"extrude_limit.up: 0 is out of range; {RATE}"),
         ({"up": "fast"}, f"extrude_limit.up: 'fast' is not a number; {RATE}"),

@@ -14,6 +14,7 @@ from tests.unit.plugins.plugin_utils.samples import Vars, reader
         ({}, ("office", "22")),
         ({"ansible_host": "192.0.2.9", "ansible_port": 2222}, ("192.0.2.9", "2222")),
         ({"ansible_ssh_host": "192.0.2.9", "ansible_ssh_port": "2222"}, ("192.0.2.9", "2222")),
+        ({"ansible_host": None, "ansible_port": None}, ("office", "22")),
         ({"ansible_port": 22, "ansible_ssh_port": 2222}, ("office", "2222")),
     ],
 )

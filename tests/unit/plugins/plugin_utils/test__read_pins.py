@@ -51,8 +51,8 @@ def test_nothing_follows_from_links_that_have_a_problem() -> None:
     [
         ({"dscp": "ef"}, ".wan: is missing; give the name of one of extrude_wans"),
         ({"dscp": "ef", "wan": "lte"}, ".wan: 'lte' is no link with a tunnel; give dsl or cable"),
-        ({"dscp": [], "wan": "dsl"}, ".dscp: is empty, which every packet fits; leave it out, or give a number from"),
-        ("ef", ": 'ef' is not a dictionary; give a list of dictionaries such as {protocol: udp, ports: 10000-20000, "),
+        ({"dscp": [], "wan": "dsl"}, ".dscp: is empty; leave it out, or give a number from"),
+        ("ef", ": 'ef' is not a dictionary; give a dictionary such as {protocol: udp, ports: 10000-20000, "),
         ({"wan": "dsl"}, ": has nothing but a link, and everything fits that; give some of destination, protocol,"),
         ({"source": "192.168.1.9", "wan": "dsl"}, ".source: is not known; known are destination, protocol, ports,"),
         ({"protocol": "icmp", "ports": 7, "wan": "dsl"}, ".protocol: icmp with ports; only tcp and udp have those"),

@@ -60,8 +60,8 @@ def test_what_is_listed() -> None:
         (
             [{**SSH, "customers": None}],
             (
-                "extrude_services[0].customers: is empty; leave it out for all of them, or give a list of customers,"
-                " [] for none"
+                "extrude_services[0].customers: is empty; leave it out, or give customers, [] for none of them:"
+                " the name of each is 1 to 32 of the characters a-z 0-9 -"
             ),
         ),
         (["tcp"], "extrude_services[0]: 'tcp' is not a dictionary"),

@@ -64,10 +64,22 @@ def test_a_list_of_one_colo_and_what_later_versions_use_left_empty() -> None:
             {"extrude_peers": "globex"},
             f"extrude_peers: 'globex' is not a list; give a list of which each entry is {CUSTOMER}",
         ),
+        (
+            {"extrude_addresses": ["0.0.0.0/0"]},
+            (
+                "extrude_addresses[0]: '0.0.0.0/0' is every address; give those of the colo's extrude_prefixes that are"
+                " for this site; what its LANs send takes the tunnels anyway"
+            ),
+        ),
+        ({"extrude_when_down": None}, "extrude_when_down: is empty; leave it out, or give direct or block"),
+        ({"extrude_site_id": None}, "extrude_site_id: is empty; give a whole number from 1 to 4095"),
         ({"extrude_site_id": ...}, "extrude_site_id: is missing; give a whole number from 1 to 4095"),
         ({"extrude_site_id": 0}, "extrude_site_id: 0 is out of range; give a whole number from 1 to 4095"),
         ({"extrude_site_id": 4096}, "extrude_site_id: 4096 is out of range; give a whole number from 1 to 4095"),
-        ({"extrude_site_id": "1"}, "extrude_site_id: '1' is not a whole number; give a whole number from 1 to 4095"),
+        (
+            {"extrude_site_id": "1"},
+            "extrude_site_id: '1' is a text, as quotes and -e NAME=VALUE make it; give a whole number from 1 to 4095",
+        ),
         ({"extrude_colo": ...}, "extrude_colo: is missing; give the inventory name of one colo"),
         ({"extrude_colo": []}, "extrude_colo: a list is not a name; give the inventory name of one colo"),
         ({"extrude_colo": {}}, "extrude_colo: a dictionary is not a name; give the inventory name of one colo"),
@@ -142,7 +154,9 @@ def test_the_customers_that_a_site_talks_to_are_others() -> None:
 def test_no_colo_at_all() -> None:
     one = reader(office())
     read_site(one, [])
-    assert noted(one) == ["office: extrude_colo: 'rack' is not in the group extrude_colos; no host is in it"]
+    assert noted(one) == [
+        "office: extrude_colo: 'rack' is not in the group extrude_colos; put it there: no host is in it"
+    ]
 
 
 @pytest.mark.parametrize("name", ["a b", "a/b", "x" * 65])

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPNetwork
 
-from ansible_collections.multihome.extrude.plugins.plugin_utils._read_wans import check_ipv6, read_wans
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_wans import SETTINGS, check_ipv6, read_wans
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Wan
-from tests.unit.plugins.plugin_utils.samples import cable, dsl, noted, reader
+from tests.unit.plugins.plugin_utils.samples import cable, changed, dsl, noted, reader
 
 NAME = "1 to 8 of the characters a-z 0-9 -"
 DEVICE = "a network device: 1 to 15 of the characters A-Z a-z 0-9 _ . - and neither lo nor one of our tunnels (ex-*)"
@@ -26,6 +26,7 @@ MATCHES = (
 )
 MATCH = "is for links whose device isn't known; leave it out, or leave out address and gateway"
 RATE = "Mbit/s, more than 0 and up to 1000000"
+LINKS = "give a list of dictionaries such as {name: dsl, interface: eth1, address: 192.0.2.2/24, gateway: 192.0.2.1}"
 
 
 def problems(*wans: Any) -> list[str]:
@@ -84,12 +85,12 @@ def test_a_gateway_may_lie_outside_the_links_network(address: str, gateway: str)
         ({"name": "DSL"}, f"name: 'DSL' does not fit; give {NAME}"),
         ({"name": "a_b"}, f"name: 'a_b' does not fit; give {NAME}"),
         ({"name": ""}, f"name: '' does not fit; give {NAME}"),
-        ({"name": 5}, f"name: 5 does not fit; give {NAME}"),
+        ({"name": 5}, f"name: 5 is not a text (quotes make it one); give {NAME}"),
         ({"interface": ...}, f"interface: is missing; give {STATIC}"),
         ({"interface": "ex-dsl"}, f"interface: 'ex-dsl' does not fit; give {STATIC}"),
         ({"slot": 0}, "slot: 0 is out of range; give a whole number from 1 to 16"),
         ({"slot": 17}, "slot: 17 is out of range; give a whole number from 1 to 16"),
-        ({"slot": "1"}, "slot: '1' is not a whole number; give a whole number from 1 to 16"),
+        ({"slot": "1"}, "slot: '1' is a text, as quotes and -e NAME=VALUE make it; give a whole number from 1 to 16"),
         ({"address": ...}, f"address: is missing; give {LINK}, {UNLESS}"),
         ({"gateway": ...}, f"gateway: is missing; give one IPv4 address, {UNLESS}"),
         ({"match": "isp"}, f"match: {MATCH}"),
@@ -109,7 +110,7 @@ def test_a_gateway_may_lie_outside_the_links_network(address: str, gateway: str)
         ({"address": "2001:db8::2/64"}, f"address: '2001:db8::2' is not an IPv4 address; give {LINK}, {UNLESS}"),
         (
             {"gateway": "192.0.2.1/24"},
-            f"gateway: '192.0.2.1/24' is not an IPv4 address; give one IPv4 address, {UNLESS}",
+            f"gateway: '192.0.2.1/24' is a prefix, and not a single address; give one IPv4 address, {UNLESS}",
         ),
         (
             {"gateway": "192.0.2.2"},
@@ -131,9 +132,9 @@ def test_a_gateway_may_lie_outside_the_links_network(address: str, gateway: str)
             {"nat": True, "ipsec": False},
             "ipsec: false does not go with nat: GRE can't pass NAT without IPsec; leave out one of both",
         ),
-        ({"nat": "yes"}, "nat: 'yes' is not a truth value; give true or false"),
+        ({"nat": "yes"}, "nat: 'yes' is a text, as quotes and -e NAME=VALUE make it; give true or false"),
         ({"ipsec": 1}, "ipsec: 1 is not a truth value; give true or false"),
-        ({"ipsec": "no"}, "ipsec: 'no' is not a truth value; give true or false"),
+        ({"ipsec": "no"}, "ipsec: 'no' is a text, as quotes and -e NAME=VALUE make it; give true or false"),
         ({"gatway": 1}, "gatway: is not known; the nearest known key is gateway"),
         ({"wieght": 1}, "wieght: is not known; the nearest known key is weight"),
     ],
@@ -144,6 +145,19 @@ def test_problems_of_a_link(changes: dict[str, Any], problem: str) -> None:
 
 def dynamic(**more: Any) -> dict[str, Any]:
     return dsl(address=..., gateway=..., **more)
+
+
+@pytest.mark.parametrize("key", [*SETTINGS, "slot"])
+def test_a_setting_with_nothing_behind_it_is_not_the_default(key: str) -> None:
+    (problem,) = problems(dsl(**{key: None}))
+    assert problem.startswith(f"office: extrude_wans[0].{key}: is empty; leave it out, or give ")
+
+
+def test_an_address_with_nothing_behind_it_makes_no_dynamic_link() -> None:
+    assert problems(dsl(address=None, gateway=None)) == [
+        f"office: extrude_wans[0].address: is empty; give {LINK}, {UNLESS}",
+        f"office: extrude_wans[0].gateway: is empty; give one IPv4 address, {UNLESS}",
+    ]
 
 
 def test_a_link_without_address_and_gateway_is_dynamic() -> None:
@@ -239,10 +253,11 @@ def test_sixteen_links_are_the_limit() -> None:
 @pytest.mark.parametrize(
     ("wans", "problem"),
     [
-        ({}, "is missing; give a list of links"),
+        ({}, f"is missing; {LINKS}"),
         ({"extrude_wans": []}, "is empty; give 1 to 16 links"),
-        ({"extrude_wans": dsl()}, "a dictionary is not a list; give a list of links"),
-        ({"extrude_wans": "dsl"}, "'dsl' is not a list; give a list of links"),
+        ({"extrude_wans": None}, f"is empty; {LINKS}"),
+        ({"extrude_wans": dsl()}, f"a dictionary is not a list; {LINKS}"),
+        ({"extrude_wans": "dsl"}, f"'dsl' is not a list; {LINKS}"),
     ],
 )
 def test_no_links(wans: dict[str, Any], problem: str) -> None:
@@ -269,13 +284,12 @@ def test_ipv6_needs_1280_bytes_inside() -> None:
 @pytest.mark.parametrize(
     ("keys", "default", "encrypted", "behind_nat"),
     [
-        ({}, None, False, False),
+        ({}, ..., False, False),
         ({}, False, False, False),
         ({}, True, True, False),
-        ({"ipsec": True}, None, True, False),
+        ({"ipsec": True}, ..., True, False),
         ({"ipsec": False}, True, False, False),
-        ({"ipsec": None}, True, True, False),
-        ({"nat": True}, None, True, True),
+        ({"nat": True}, ..., True, True),
         ({"nat": True}, False, True, True),
         ({"nat": True, "ipsec": True}, False, True, True),
         ({"nat": False}, True, True, False),
@@ -284,9 +298,10 @@ def test_ipv6_needs_1280_bytes_inside() -> None:
 )
 @pytest.mark.parametrize("addresses", [{}, {"address": ..., "gateway": ...}])
 def test_which_links_are_encrypted(
-    keys: dict[str, Any], default: bool | None, encrypted: bool, behind_nat: bool, addresses: dict[str, Any]
+    keys: dict[str, Any], default: Any, encrypted: bool, behind_nat: bool, addresses: dict[str, Any]
 ) -> None:
-    one = reader({"extrude_wans": [dsl(**keys, **addresses), cable(ipsec=False)], "extrude_ipsec": default})
+    links = [dsl(**keys, **addresses), cable(ipsec=False)]
+    one = reader(changed({"extrude_wans": links}, {"extrude_ipsec": default}))
     wan, other = read_wans(one)
     assert (wan.ipsec, wan.nat) == (encrypted, behind_nat)
     assert (other.ipsec, other.nat) == (False, False)
@@ -296,7 +311,9 @@ def test_which_links_are_encrypted(
 def test_a_default_that_is_no_truth_value_is_told_once() -> None:
     one = reader({"extrude_wans": [dsl(), cable()], "extrude_ipsec": "yes"})
     assert [wan.ipsec for wan in read_wans(one)] == [False, False]
-    assert noted(one) == ["office: extrude_ipsec: 'yes' is not a truth value; give true or false"]
+    assert noted(one) == [
+        "office: extrude_ipsec: 'yes' is a text, as quotes and -e NAME=VALUE make it; give true or false"
+    ]
 
 
 def test_a_link_behind_nat_is_encrypted_even_where_it_is_told_not_to_be_by_default() -> None:
@@ -362,7 +379,7 @@ def test_a_link_may_be_for_one_thing_only(use: str) -> None:
 
 
 def test_what_it_may_be_for() -> None:
-    told = "office: extrude_wans[1].use: 'tunnel' is no choice; give both or direct or extruded"
+    told = "office: extrude_wans[1].use: 'tunnel' is no choice; give both, direct or extruded"
     assert problems(dsl(), cable(use="tunnel")) == [told]
 
 

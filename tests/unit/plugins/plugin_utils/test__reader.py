@@ -2,39 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 import pytest
 from jinja2 import StrictUndefined
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
-from tests.unit.plugins.plugin_utils.samples import noted, reader
+from tests.unit.plugins.plugin_utils.samples import Templates, noted, reader
 
 SLOT = _kinds.integer(1, 16)
-
-
-class Templates(Mapping[str, Any]):
-    """Variables as Ansible has them: each is evaluated when it is read, and may fail."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        self.values_ = values
-        self.reads: list[str] = []
-
-    def __getitem__(self, key: str) -> Any:
-        self.reads.append(key)
-        value = self.values_[key]
-        if isinstance(value, Exception):
-            raise value
-        return value
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values_)
-
-    def __len__(self) -> int:
-        return len(self.values_)
 
 
 def test_a_value() -> None:
@@ -44,10 +20,9 @@ def test_a_value() -> None:
 
 
 def test_a_missing_value() -> None:
-    one = reader({"slot": None})
+    one = reader({})
     assert one.read("slot", SLOT) == 0
     assert one.read("other", SLOT, 7) == 7
-    assert one.read("slot", SLOT, 8) == 8
     assert noted(one) == ["office: slot: is missing; give a whole number from 1 to 16"]
 
 
@@ -90,10 +65,10 @@ def test_a_text_where_a_list_is_wanted() -> None:
 
 def test_children_have_their_place_in_their_paths() -> None:
     one = reader({"wans": [{"slot": 1}, 5, None, {"slot": 99}]})
-    assert [(index, child.read("slot", SLOT)) for index, child in one.children("wans", "links")] == [(0, 1), (3, 0)]
+    assert [(index, child.read("slot", SLOT)) for index, child in one.children("wans", "{slot: 1}")] == [(0, 1), (3, 0)]
     assert noted(one) == [
-        "office: wans[1]: 5 is not a dictionary; give a list of links",
-        "office: wans[2]: is empty; give a list of links",
+        "office: wans[1]: 5 is not a dictionary; give a dictionary such as {slot: 1}",
+        "office: wans[2]: is empty; give a dictionary such as {slot: 1}",
         "office: wans[3].slot: 99 is out of range; give a whole number from 1 to 16",
     ]
 
@@ -146,10 +121,51 @@ def test_each_variable_is_read_once() -> None:
     assert templates.reads == ["slot"]
 
 
-@pytest.mark.parametrize(("value", "names"), [(..., False), (None, True), ([], True), ([5], True), ("", True)])
-def test_a_key_with_nothing_in_it_may_be_refused(value: object, names: bool) -> None:
-    one = reader({} if value is ... else {"port": value})
-    one.refuse_blank("port", "which says nothing", "a port")
-    assert one.names("port") is names
-    told = ["office: port: is empty, which says nothing; leave it out, or give a port"]
-    assert noted(one) == (told if value in (None, []) else [])
+def test_a_key_with_nothing_behind_it_is_a_problem() -> None:
+    one = reader({"slot": None, "slots": [None], "addresses": None, "wans": None})
+    assert one.read("slot", SLOT, 8) == 0
+    assert one.each("addresses", _kinds.ADDRESS4, ["203.0.113.10"]) == []
+    assert list(one.children("wans", "{slot: 1}")) == []
+    assert one.some("slots", SLOT) == []
+    assert noted(one) == [
+        "office: slot: is empty; leave it out, or give a whole number from 1 to 16",
+        "office: addresses: is empty; leave it out, or give a list of which each entry is one IPv4 address",
+        "office: wans: is empty; give a list of dictionaries such as {slot: 1}",
+        "office: slots[0]: is empty; give a whole number from 1 to 16",
+    ]
+    assert (one.lacks("slot"), one.has("slot"), one.lacks("other"), one.has("other")) == (False, False, True, False)
+
+
+def test_but_a_list_that_has_no_entries_by_default_has_none_then() -> None:
+    one = reader({"slots": None, "wans": None})
+    assert one.each("slots", SLOT, []) == []
+    assert list(one.children("wans", "{slot: 1}", [])) == []
+    assert noted(one) == []
+
+
+@pytest.mark.parametrize(("value", "none", "refused"), [(None, False, True), (None, True, True), ([], False, True)])
+def test_one_or_some(value: object, none: bool, refused: bool) -> None:
+    one = reader({"slots": value})
+    one.some("slots", SLOT, none)
+    told = ["office: slots: is empty; leave it out, or give a whole number from 1 to 16"]
+    assert noted(one) == (told if refused else [])
+
+
+def test_an_empty_list_may_say_none() -> None:
+    one = reader({"slots": [], "one": 3})
+    assert (one.some("slots", SLOT, none=True), one.some("one", SLOT), one.some("other", SLOT)) == ([], [3], [])
+    assert noted(one) == []
+
+
+class _OmitType:
+    """As Ansible's `omit`; tests/unit/plugins/filter/test_topology.py has that itself."""
+
+
+def test_what_is_omitted_is_not_given() -> None:
+    omit = _OmitType()
+    one = reader({"slot": omit, "slots": [omit, 3], "wans": [omit, {"slot": omit, "metric": 5}]})
+    assert (one.lacks("slot"), one.read("slot", SLOT, 7)) == (True, 7)
+    assert one.each("slots", SLOT) == [("slots[0]", 3)]
+    ((_index, child),) = one.children("wans", "{slot: 1}")
+    assert (child.lacks("slot"), child.lacks("metric")) == (True, False)
+    assert noted(one) == []

@@ -19,6 +19,7 @@ LANS = [
 MASK = "0x3f000000"
 DIRECT = "-m connmark --mark 0x20000000/0x20000000"
 NEW = "-m conntrack --ctstate NEW -m connmark --mark 0x0/0x3f000000"
+ANSWER = "-m conntrack ! --ctstate DNAT --ctdir REPLY"
 FIRST = "-m conntrack ! --ctstatus CONFIRMED"
 RESTORE = "CONNMARK --restore-mark --nfmask 0x3f000000 --ctmask 0x3f000000"
 FILES = ["bird.conf", "bfd.d/acme.1.conf", "bird.d/acme.1.conf", "standby.d/acme.1.4"]
@@ -191,6 +192,8 @@ def test_the_whole_state() -> None:
                 "name": "EXTRUDE-POSTROUTING",
                 "hook": "POSTROUTING",
                 "rules": [
+                    f"-o dsl0 -m mark --mark 0x21000000/{MASK} {ANSWER} -j EXTRUDE-GUARD",
+                    f"-o cable0 -m mark --mark 0x22000000/{MASK} {ANSWER} -j EXTRUDE-GUARD",
                     f"-o dsl0 -m mark ! --mark 0x21000000/{MASK} -j EXTRUDE-GUARD",
                     f"-o cable0 -m mark ! --mark 0x22000000/{MASK} -j EXTRUDE-GUARD",
                 ],

@@ -119,6 +119,17 @@ def test_a_site_that_only_the_colo_knows_is_told_with_what_to_type() -> None:
     assert lines[2:] == [f"rack: has acme/old, which the inventory lacks; to take it off: {typed}"]
 
 
+def test_a_site_that_has_moved_is_told_at_the_colo_that_it_has_left() -> None:
+    topology = run(office=office(), shop=shop())
+    topology["homes"]["shop"] = "rack2"
+    del topology["sites"]["shop"]
+    owners = [{"name": "acme/office"}, {"name": "initech/shop"}]
+    result = report(topology, {"office": found()}, {"rack": found("colo", info={"owners": owners})}, NOW)
+    typed = "teardown.yml -e teardown_forgotten=initech/shop -e teardown_colo=rack"
+    told = "has initech/shop, which the inventory has at rack2; once it works there, to take it off here"
+    assert result["text"][2:] == [f"rack: {told}: {typed}"]
+
+
 def test_what_the_command_prints_may_be_nonsense() -> None:
     assert "office: extrude status does not answer: no answer" in told(found(status={"stdout": "[1"}))
 

@@ -27,12 +27,14 @@ def test_a_batch_limits_what_comes() -> None:
 
 def test_an_empty_batch() -> None:
     kinds: dict[str, Any] = {"colos": {}, "sites": {}, "checks": {}, "drills": {}, "reporting": {}}
-    customers = {"office": "acme"}
-    assert run(batch=[], office=office()) == {**kinds, "spread": [], "waiting": [], "customers": customers}
+    whole = {"customers": {"office": "acme"}, "homes": {"office": "rack"}}
+    assert run(batch=[], office=office()) == {**kinds, "spread": [], "waiting": [], **whole}
 
 
-def test_customers_are_those_of_the_whole_inventory() -> None:
-    assert run(batch=["shop"], office=office(), shop=shop())["customers"] == {"office": "acme", "shop": "initech"}
+def test_customers_and_homes_are_those_of_the_whole_inventory() -> None:
+    result = run(batch=["shop"], office=office(), shop=shop())
+    assert result["customers"] == {"office": "acme", "shop": "initech"}
+    assert result["homes"] == {"office": "rack", "shop": "rack"}
 
 
 def test_a_batch_does_not_limit_what_is_checked() -> None:

@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> list[str]:
+    """The command that plans for the example, where no host can be reached."""
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), str(ROOT / "playbooks" / "plan.yml")]
+    return [*command, "-i", str(ROOT / "inventories" / "example"), "-e", f"plan_file={tmp_path / 'plan.yml'}"]
+
+
+def run(play: list[str], *more: str) -> subprocess.CompletedProcess[str]:
+    nowhere = {**os.environ, "ANSIBLE_SSH_EXECUTABLE": "/bin/false"}
+    return subprocess.run([*play, *more], cwd=ROOT, env=nowhere, capture_output=True, text=True, check=False)
+
+
+def test_both_ends_are_written_down_and_no_host_is_touched(play: list[str], tmp_path: Path) -> None:
+    done = run(play)
+    assert done.returncode == 0, done.stdout
+    plan = yaml.safe_load((tmp_path / "plan.yml").read_text())
+    at_colos = [state["site"] for states in plan["colos"].values() for state in states]
+    assert sorted(plan["sites"]) == sorted(at_colos) != []
+    for state in plan["sites"].values():
+        assert [tunnel["name"] for tunnel in state["tunnels"]]
+    assert "changed=0" in run(play).stdout, "the same inventory makes the same plan"
+
+
+def test_a_variable_that_it_does_not_know_is_refused(play: list[str]) -> None:
+    done = run(play, "-e", "plan_directory=/tmp")
+    assert done.returncode != 0
+    assert "plan_directory: not known; there is plan_file" in done.stdout
