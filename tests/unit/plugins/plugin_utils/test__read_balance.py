@@ -48,6 +48,14 @@ def test_what_is_held_back_is_not_measured_as_part_of_the_path() -> None:
     assert run(office=packet(extrude_measured={"dsl": times(30, 10), "cable": times(30)})) == first
 
 
+@pytest.mark.parametrize(
+    "junk", [{"rtt": "10"}, {"rtt": True}, {"rtt": -1}, {"transit": "x"}, {"transit": 1e300}, {"site_delay": []}]
+)
+def test_what_is_no_measurement_is_told(junk: Vars) -> None:
+    (problem,) = problems(office=packet(extrude_measured={"dsl": {**times(10), **junk}, "cable": times(30)}))
+    assert problem.startswith("office: extrude_measured: ")
+
+
 def test_a_backup_link_is_not_measured_up_to() -> None:
     wans = [*WANS, dsl(name="lte", interface="lte0", address="192.0.2.9/24", metric=2)]
     made = run(office=packet(extrude_wans=wans, extrude_measured={"dsl": times(10), "cable": times(10)}))

@@ -35,6 +35,7 @@ def test_before_a_run_has_found_anything() -> None:
         {"key": f'command="sh" {KEY}', "port": 22, "host_keys": [KEY]},
         {"key": f"{KEY}\n{KEY}", "port": 22, "host_keys": [KEY]},
         {"key": KEY, "port": 22, "host_keys": [1]},
+        {"key": KEY, "port": 22, "host_keys": 7},
     ],
 )
 def test_what_is_no_key_and_could_be_an_option_is_refused(value: Any) -> None:

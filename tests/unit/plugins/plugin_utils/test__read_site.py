@@ -82,6 +82,7 @@ def test_a_list_of_one_colo_and_what_later_versions_use_left_empty() -> None:
         ),
         ({"extrude_colo": ...}, "extrude_colo: is missing; give the inventory name of one colo"),
         ({"extrude_colo": []}, "extrude_colo: a list is not a name; give the inventory name of one colo"),
+        ({"extrude_colo": [""]}, "extrude_colo: a list is not a name; give the inventory name of one colo"),
         ({"extrude_colo": {}}, "extrude_colo: a dictionary is not a name; give the inventory name of one colo"),
         ({"extrude_colo": "shed"}, "extrude_colo: 'shed' is not in the group extrude_colos; give rack or rack2"),
         ({"extrude_colo": ["shed"]}, "extrude_colo: 'shed' is not in the group extrude_colos; give rack or rack2"),
