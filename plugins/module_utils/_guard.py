@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ._bind import Plain
 from ._conflict import Conflict
@@ -36,8 +36,13 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 Owner: TypeAlias = tuple[str, str]
 """Customer and site."""
-Guard: TypeAlias = tuple[int, str]
-"""For how many seconds a change waits, 0 for none, and the name of the run whose it is."""
+
+
+class Guard(NamedTuple):
+    """For how many seconds a change waits, 0 for none, and the name of the run whose it is; empty: whoever's."""
+
+    seconds: int
+    run: str
 
 
 @dataclass(frozen=True)

@@ -85,9 +85,9 @@ def run_states(module: AnsibleModule) -> None:
             )
         with nullcontext() if check else store.records.locked():
             former = store.states.load()  # what cannot be read could not be kept either
-            guard: Guard = (module.params["guard"], module.params["run"])
-            if guard[0] and only == "purge":
-                refuse_gone(_guards_of(listed, store), guard[1])
+            guard = Guard(module.params["guard"], module.params["run"])
+            if guard.seconds and only == "purge":
+                refuse_gone(_guards_of(listed, store), guard.run)
             came_by = "" if module.params["cut"] else _session.own_end()
             request = Request(bound(listed, store), only=only, folder=store.states.folder, came_by=came_by)
             found = _apply.run(store.records, request, check, partial(_keeping, store, listed, former, only, guard))
@@ -121,7 +121,7 @@ def _keeping(
     formers = {owner_of(state): stood.get(owner_of(state)) for state in listed}
     waiting = {guarded.owner for guarded in store.guards.waiting()}
     storing = store.states.storing(listed, only)
-    if not guard[0]:
+    if not guard.seconds:
         with storing:
             yield
         store.guards.drop(formers)
