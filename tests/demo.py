@@ -140,8 +140,8 @@ def _cut_link(lab: Lab) -> None:
     _say("Here 900 ms of silence mean that a link is dead, since emulated machines stall; the default is 150.")
 
 
-def _cut_and_heal(lab: Lab) -> dict[str, stream.Stream]:
-    with stream.streams(lab) as fared:
+def _cut_and_heal(lab: Lab, step: int) -> dict[str, stream.Stream]:
+    with stream.streams(lab, step=step) as fared:
         time.sleep(1)
         lab.cut("dsl", black_hole=True)
         try:

@@ -115,14 +115,17 @@ def streams(lab: Lab, flows: int = FLOWS, step: int = STEP) -> Iterator[dict[str
         stream.gaps = [_gaps(flow, times, step) for flow in received]
 
 
-def undisturbed(lab: Lab, measure: Callable[[Lab], dict[str, Stream]], beside: str = "") -> dict[str, Stream]:
+def undisturbed(
+    lab: Lab, measure: Callable[[Lab, int], dict[str, Stream]], beside: str = "", step: int = STEP
+) -> dict[str, Stream]:
     """What streams lose. Measured again where the lab's own queues overflowed: then nothing is known.
 
-    *beside*: a link that is cut meanwhile, whose queues drop on purpose. Errors: LabError.
+    *measure* gets the *step* of its streams, which doubles each time: half as many packets wait in the queues of a lab
+    that stands still. *beside*: a link that is cut meanwhile, whose queues drop on purpose. Errors: LabError.
     """
-    for _turn in range(_TURNS):
+    for turn in range(_TURNS):
         before = _overflows(lab, beside)
-        fared = measure(lab)
+        fared = measure(lab, step << turn)
         if _overflows(lab, beside) == before:
             return fared
     raise LabError("the lab's own queues overflowed each time: this machine is too busy to measure")

@@ -188,11 +188,11 @@ def test_changes_of_a_link_under_traffic_cost_nothing_and_leave_the_other_sessio
     assert (fared["up"].longest, fared["down"].longest) == (0, 0), fared
 
 
-def _change_links(lab: Lab) -> dict[str, stream.Stream]:
+def _change_links(lab: Lab, step: int) -> dict[str, stream.Stream]:
     """What streams lose while a link gets another tier, the other one another weight, goes and comes."""
     alone = office()
     del alone["extrude_wans"][1]
-    with stream.streams(lab) as fared:
+    with stream.streams(lab, step=step) as fared:
         before = {host: sessions.since(lab, host) for host in HOSTS}
         bring(lab, office(dsl={"metric": 3}, cable={"weight": 9}))
         bring(lab, alone)
@@ -238,8 +238,8 @@ def test_a_daemon_that_dies_costs_a_moment_at_either_end(
 
 @pytest.mark.parametrize("host", ["colo", pytest.param("office", marks=pytest.mark.long)])
 def test_a_daemon_that_reads_its_files_again_costs_nothing(mended: Lab, host: str) -> None:
-    def reload(lab: Lab) -> dict[str, stream.Stream]:
-        with stream.streams(lab) as fared:
+    def reload(lab: Lab, step: int) -> dict[str, stream.Stream]:
+        with stream.streams(lab, step=step) as fared:
             lab.exec(host, ["systemctl", "reload", sessions.UNIT])
             time.sleep(1)
         return fared

@@ -41,14 +41,15 @@ class Costs:
     def of(self, event: Callable[[Lab], None], repeatable: bool = False) -> None:
         """Let it happen to streams; one that is repeatable once more where the lab's own queues have overflowed."""
 
-        def measured(lab: Lab) -> dict[str, stream.Stream]:
-            with stream.streams(lab, FLOWS, VOICE_STEP if self.packets else STEP) as fared:
+        def measured(lab: Lab, step: int) -> dict[str, stream.Stream]:
+            with stream.streams(lab, FLOWS, step) as fared:
                 time.sleep(1)
                 event(lab)
                 time.sleep(1)
             return fared
 
-        fared = stream.undisturbed(self.lab, measured) if repeatable else measured(self.lab)
+        step = VOICE_STEP if self.packets else STEP
+        fared = stream.undisturbed(self.lab, measured, step=step) if repeatable else measured(self.lab, step)
         for direction, one in fared.items():
             self.found[direction].append(max(one.lost) if self.packets else one.longest)
 
