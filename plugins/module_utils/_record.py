@@ -87,11 +87,13 @@ class Records:
     @contextmanager
     def storing(self, states: Iterable[State]) -> Iterator[None]:
         """The same, if the body succeeds; that it can be written is known before that."""
-        kept = {state.owner: state for state in self.load()}
+        wanted = list(states)
+        customers = {state.owner.customer for state in wanted}
+        kept = {state.owner: state for state in self._files.load(State.parse, customers)}
         spared = self._files.spared()
         changed = {
             state.owner: state
-            for state in states
+            for state in wanted
             if state.owner.customer in spared or not _same(kept.get(state.owner), state)
         }
         together = {**kept, **changed}.values()

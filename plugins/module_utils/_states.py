@@ -48,7 +48,7 @@ class States:
 
     def find(self, customer: str, site: str) -> Plain | None:
         """The state of one owner, without reading those of other customers; None where there is none."""
-        found = self._files.load_customer(customer, _checked)
+        found = self._files.load(_checked, [customer])
         return next((state for state in found if owner_of(state) == (customer, site)), None)
 
     def store(self, states: Iterable[Plain], only: Part = "") -> None:
@@ -72,11 +72,11 @@ class States:
 
     def _changed(self, states: Iterable[Plain], only: Part) -> dict[str, dict[str, Plain]]:
         """The customers whose files differ with *states*, each with all its sites."""
-        kept = {owner_of(state): state for state in self.load()}
         part = {"only": only} if only == "make" else {}
         asked = {owner_of(state): json.loads(json.dumps({**state, **part})) for state in states}
+        customers = sorted({customer for customer, _site in asked})
+        kept = {owner_of(state): state for state in self._files.load(_checked, customers)}
         together = {owner: state for owner, state in {**kept, **asked}.items() if has_any(state)}
-        customers = sorted({owner[0] for owner in asked})
         files = {customer: _sites(together, customer) for customer in customers}
         return {customer: sites for customer, sites in files.items() if sites != _sites(kept, customer)}
 

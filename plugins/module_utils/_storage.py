@@ -14,7 +14,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -51,19 +51,15 @@ class SiteFiles:
         self._spare = Path(spare) if spare else None
         self._patient = patient
 
-    def load(self, parse: Callable[[Any, str], Item]) -> list[Item]:
-        """What *parse* makes of each site of each customer; it is also told the place in the file."""
+    def load(self, parse: Callable[[Any, str], Item], customers: Collection[str] | None = None) -> list[Item]:
+        """What *parse* makes of each site of these customers, by default of all; it is also told the place in the file."""
         paths = {path.stem: path for path in self.folder.glob("*.json")} | self._spared()
-        return [item for _customer, path in sorted(paths.items()) for item in self._load(path, parse)]
+        chosen = paths.keys() if customers is None else paths.keys() & set(customers)
+        return [item for customer in sorted(chosen) for item in self._load(paths[customer], parse)]
 
     def spared(self) -> set[str]:
         """The customers whose files are in the spare folder."""
         return set(self._spared())
-
-    def load_customer(self, customer: str, parse: Callable[[Any, str], Item]) -> list[Item]:
-        """The same of one customer; nothing where it has no file."""
-        path = self._spared().get(customer) or self.folder / f"{customer}.json"
-        return self._load(path, parse) if path.exists() else []
 
     @contextmanager
     def storing(self, customers: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:

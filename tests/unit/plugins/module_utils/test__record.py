@@ -65,6 +65,17 @@ def test_owners_that_are_not_stored_stay(tmp_path: Path) -> None:
     assert set(records.load()) == {state(address="203.0.113.11/32"), state("other")}
 
 
+def test_storing_reads_no_files_of_others(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    records.store([state(), state("other")])
+    for name in ("other.json", "other.json.last-good"):
+        (tmp_path / name).write_text("{")
+    records.store([state(address="203.0.113.11/32")])
+    assert (tmp_path / "other.json").read_text() == "{"
+    with pytest.raises(EngineError, match="other.json"):
+        records.load()
+
+
 def test_the_file_of_a_customer_without_objects_goes(tmp_path: Path) -> None:
     records = Records(tmp_path)
     records.store([state()])

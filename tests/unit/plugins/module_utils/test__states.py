@@ -29,6 +29,8 @@ def test_one_state_is_found_without_those_of_others(tmp_path: Path) -> None:
     assert states.find("acme", "barn") == state(site="barn")
     assert states.find("acme", "shop") is None
     assert states.find("nobody", "office") is None
+    states.store([state(device="eth1")])
+    assert states.find("acme", "office") == state(device="eth1")
 
 
 def test_only_the_states_that_are_stored_change(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_while_the_disk_is_full_files_go_to_the_spare_folder_and_count_there(
     )
     again = SiteFiles(disk, "list of things", memory)
     assert again.load(lambda item, _where: item) == [{"x": 7}]
-    assert again.load_customer("zeta", lambda item, _where: item) == []
+    assert again.load(lambda item, _where: item, ["zeta"]) == []
     assert again.spared() == {"acme", "zeta"}
     store(again, "acme", {"office": {"x": 8}})
     store(again, "zeta", {})
