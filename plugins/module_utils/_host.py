@@ -151,11 +151,11 @@ def _tables(request: Request) -> set[int]:
     return tables | {table for state in request.desired for table in state.reserved_tables}
 
 
-def sysctl_names(request: Request) -> set[str]:
-    """The settings that are wanted, that a new device brings, or that may go with one."""
+def sysctl_names(request: Request) -> list[str]:
+    """The settings that are wanted, that a new device brings, or that may go with one; always in the same order."""
     wanted = request.wanted(Sysctl).values()
     names = [sysctl.name for sysctl in [*wanted, *request.had(Sysctl).values()]]
-    return {*names, *(name for sysctl in wanted if (name := default_of(sysctl, request)))}
+    return list(dict.fromkeys([*names, *(name for sysctl in wanted if (name := default_of(sysctl, request)))]))
 
 
 # --- writing ---------------------------------------------------------------------------------------

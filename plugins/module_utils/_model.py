@@ -789,6 +789,8 @@ AnyObject = TypeVar(
 )
 
 _IN_ORDER: tuple[type[Object], ...] = (
+    AddressSet,
+    Chain,
     Connection,
     Tunnel,
     Dummy,
@@ -796,8 +798,6 @@ _IN_ORDER: tuple[type[Object], ...] = (
     Delay,
     Shaper,
     Redirect,
-    AddressSet,
-    Chain,
     Address,
     Sysctl,
     Route,
@@ -810,8 +810,8 @@ MODELS: dict[str, type[Object]] = {model.KIND: model for model in _IN_ORDER}
 KINDS = tuple(MODELS)
 """The kinds in the order in which they are added: what comes later stands on what comes before.
 
-What is encrypted is never sent in the clear: connections are there before tunnels and go after them, and the chains
-that drop what is not encrypted are there before the addresses that it goes between.
+What is encrypted is never sent in the clear: the chains that drop what is not encrypted are there before all else and
+go after it, connections are there before tunnels and go after them.
 """
 
 

@@ -61,14 +61,14 @@ def plan(current: Current, request: Request, chains: Sequence[Chain] = ()) -> tu
     make: list[Operation] = []
     clean: list[Operation] = []
     for added, deleted in (
+        _sets(ground),
+        _chains(ground, chains),
         _connections(ground),
         _tunnels(ground),
         _dummies(ground),
         _delays(ground),
-        _sets(ground),
         _shapers(ground),
         _redirects(ground),
-        _chains(ground, chains),
         _addresses(ground),
         _sysctls(ground),
         _routes(ground),

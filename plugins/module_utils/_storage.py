@@ -52,7 +52,7 @@ class SiteFiles:
         self._patient = patient
 
     def load(self, parse: Callable[[Any, str], Item], customers: Collection[str] | None = None) -> list[Item]:
-        """What *parse* makes of each site of these customers, by default of all; it is also told the place in the file."""
+        """What *parse* makes of each site of these customers (default: all); it is also told the place in the file."""
         paths = {path.stem: path for path in self.folder.glob("*.json")} | self._spared()
         chosen = paths.keys() if customers is None else paths.keys() & set(customers)
         return [item for customer in sorted(chosen) for item in self._load(paths[customer], parse)]

@@ -31,6 +31,8 @@ UNLOADED = "not in the daemon"
 """What is beyond the content of a file that a running daemon does not know, or knows otherwise."""
 
 _LINES = 50
+_CLOSED = "2000"
+"""Milliseconds within which a connection that is told to go has gone."""
 _SECRETS = ".secrets.conf"
 _Change: TypeAlias = tuple[Connection | None, Connection | None]
 
@@ -109,12 +111,14 @@ def _load(daemon: _vici.Session, before: File | None, after: File | None) -> Non
     """Have the daemon close what a connection was, and take what it is.
 
     At a colo one that changes stays up until the site closes it: the run may come to the site by that link alone.
+    One that goes is waited for, since what drops what it would still decrypt goes next.
     """
     wanted = _sections(after)
     for name in _sections(before):
         if name not in wanted or name.startswith(SITE_END):
             with suppress(_vici.ViciError):  # it may not be up
-                daemon.request("terminate", {"ike": name, "force": "yes", "timeout": "-1"})
+                timeout = "-1" if name in wanted else _CLOSED
+                daemon.request("terminate", {"ike": name, "force": "yes", "timeout": timeout})
         if name not in wanted:
             with suppress(_vici.ViciError):  # nor known
                 daemon.request("unload-conn", {"name": name})

@@ -5,6 +5,7 @@
 
 Both ends of such a tunnel are addresses of a pool that is used for nothing else, so a few rules do for any number of
 them: what comes from the pool or goes to it without an IPsec policy is dropped, whether IKE is up, down, or not there.
+What was decrypted for an address that this host does not hold, not yet or not any more, would be sent on in the clear.
 
 This plugin util is **PRIVATE** to the collection.
 """
@@ -28,5 +29,6 @@ def protection(site: Site, colo: Colo) -> Iterator[Part]:
         return
     pool = colo.ipsec_pool
     comes, leaves = CLEAR.format(way="in"), CLEAR.format(way="out")
-    yield Part.at("PREROUTING", [f"-s {pool} {comes} -j DROP", f"-d {pool} ! -i lo {comes} -j DROP"])
+    elsewhere = f"-d {pool} -m addrtype ! --dst-type LOCAL -j DROP"
+    yield Part.at("PREROUTING", [f"-s {pool} {comes} -j DROP", f"-d {pool} ! -i lo {comes} -j DROP", elsewhere])
     yield Part.at("OUTPUT", [f"-d {pool} ! -o lo {leaves} -j DROP"])

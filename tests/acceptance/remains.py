@@ -13,7 +13,7 @@ from tests.lab.lab import Lab
 _FILES = r"""
 passing='^/(proc|sys|run|tmp|var/(log|cache|tmp|lib/(apt|dpkg|systemd)))'
 find / -xdev -type f -o -xdev -type d -o -xdev -type l | grep -Ev "$passing" >/tmp/there
-cat /var/lib/dpkg/info/*.list | sort -u >/tmp/packaged
+cat /var/lib/dpkg/info/*.list | sed -E 's,^/(bin|sbin|lib)/,/usr/\1/,' | sort -u >/tmp/packaged
 sort -u /tmp/there | comm -23 - /tmp/packaged
 rm /tmp/there /tmp/packaged
 """
@@ -41,6 +41,11 @@ _FIXED = re.compile(r"\b(gre|gretap|erspan|ifb|tunl|ip_vti|sit)[0-9]\b")
 _OF_OTHERS = re.compile(r"^220:\tfrom all lookup 220")
 """What strongSwan makes when it runs, as it goes on to."""
 _SETTINGS = re.compile(r"^net\.ipv[46]\.")
+_STAYS = re.compile(
+    r"^/(usr/lib/python3/dist-packages/.*__pycache__|etc/(rc\d\.d|bird|apparmor\.d/local)/|var/lib/ucf/"
+    r"|etc/systemd/system/(multi-user\.target\.wants/)?strongswan|root/\.ansible\b|etc/(passwd|group|g?shadow)-$)"
+)
+"""Files that scripts of packages, Ansible and useradd(8) make."""
 _EMPTY = re.compile(r"^(\*|:(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING) |COMMIT|$)")
 """Of tables without rules, which stay when they were used."""
 
@@ -95,4 +100,5 @@ def of(lab: Lab, host: str, pattern: str) -> list[str]:
 
 
 def _lines(lab: Lab, host: str, script: str) -> list[str]:
-    return lab.exec(host, ["sh", "-c", script], timeout=120, check=False).stdout.splitlines()
+    lines = lab.exec(host, ["sh", "-c", script], timeout=120, check=False).stdout.splitlines()
+    return [line for line in lines if not _STAYS.search(line)]

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.dynamic, pytest.mark.long]
 
 TEARDOWN = playbook.CHECKOUT / "playbooks" / "teardown.yml"
 OFFICE = ("-e", "teardown_sites=office")
-OF_OFFICE = "ex1-|203[.]0[.]113[.]10|acme|10[.]25[24][.]0[.][0-3]/"
+OF_OFFICE = r"ex1-|203[.]0[.]113[.]10|acme|10[.]25[24][.]0[.][0-3](?!/15|\d)"
 OF_KIOSK = "ex2-|203[.]0[.]113[.]20|globex"
 
 

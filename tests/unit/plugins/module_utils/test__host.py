@@ -219,8 +219,8 @@ def test_what_somebody_has_changed_by_hand_is_put_right() -> None:
     (files() / "bird.conf").write_text("an administrator's\n")
     (files() / "bird.d" / "acme.office.conf").unlink()
     assert [text.split(" (value")[0].split(" (rules")[0] for text in left(Request((whole,), (whole,)))] == [
-        "change dummy extrude0 (extra: down -> unset)",
         "change iptables chain EXTRUDE-FORWARD in filter, 2 rules",
+        "change dummy extrude0 (extra: down -> unset)",
         "add address 203.0.113.10/32 on lo",
         "change sysctl net/ipv4/conf/a0/rp_filter = 1",
         "add unreachable route 0.0.0.0/0 table 4200 metric 9",

@@ -308,8 +308,8 @@ def test_every_object_says_what_it_is_in_one_line(state: State) -> None:
 
 def test_kinds_are_in_the_order_of_what_stands_on_what() -> None:
     assert " ".join(MODELS) == (
-        "connections tunnels dummies groups delays shapers redirects sets"
-        " chains addresses sysctls routes rules proxies files resolvers"
+        "sets chains connections tunnels dummies groups delays shapers redirects"
+        " addresses sysctls routes rules proxies files resolvers"
     )
 
 

@@ -138,10 +138,10 @@ WHOLE: Plain = {
 def test_adds_go_from_the_ground_up_and_deletes_back_down() -> None:
     operations = planned(HOST, Request((state(**WHOLE),)))
     kinds = [
+        "chains",
         "connections",
         "tunnels",
         "dummies",
-        "chains",
         "addresses",
         "sysctls",
         "routes",
@@ -420,7 +420,7 @@ def test_removing_one_owner_keeps_what_the_others_hold() -> None:
     ]
 
 
-def test_what_keeps_an_encrypted_tunnel_closed_goes_after_the_address_that_it_is_sent_from() -> None:
+def test_what_keeps_an_encrypted_tunnel_closed_goes_last() -> None:
     closed = {"table": "raw", "name": "EXTRUDE-OUTPUT", "hook": "OUTPUT", "rules": ["-d 10.252.0.0/15 -j DROP"]}
     tunnel, end = {**ONE, "local": "10.252.0.1"}, {"device": "lo", "address": "10.252.0.1/32"}
     other = state(site="plain", chains=[{**closed, "rules": ["-d 192.0.2.9 -j DROP"]}])
@@ -428,7 +428,7 @@ def test_what_keeps_an_encrypted_tunnel_closed_goes_after_the_address_that_it_is
     host = after(HOST, Request((encrypted, other)))
     for part, recorded in (("", (encrypted, other)), ("purge", (encrypted, other))):
         request = Request((state(),), recorded, only=part)  # type: ignore[arg-type]
-        assert [operation.kind for operation in planned(host, request)] == ["addresses", "chains", "tunnels"]
+        assert [operation.kind for operation in planned(host, request)] == ["addresses", "tunnels", "chains"]
     assert texts(host, Request((state(),), (encrypted, other), only="make")) == []
 
 

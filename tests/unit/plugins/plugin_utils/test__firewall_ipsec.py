@@ -37,6 +37,7 @@ def test_what_is_not_encrypted_neither_comes_nor_leaves_at_either_end() -> None:
             "rules": [
                 f"-s {POOL} -m policy --dir in --pol none -j DROP",
                 f"-d {POOL} ! -i lo -m policy --dir in --pol none -j DROP",
+                f"-d {POOL} -m addrtype ! --dst-type LOCAL -j DROP",
             ],
         },
         {
@@ -69,7 +70,7 @@ def test_ipv6_inside_changes_nothing() -> None:
 def test_the_pool_of_the_colo() -> None:
     for state in made(rack=colo(extrude_ipsec_pool="10.9.0.0/20")):
         rules = [rule for chain in raw(state) for rule in chain["rules"]]
-        assert len([rule for rule in rules if "10.9.0.0/20" in rule]) == len(rules) == 3
+        assert len([rule for rule in rules if "10.9.0.0/20" in rule]) == len(rules) == 4
 
 
 def test_more_sites_are_no_more_rules_at_the_colo() -> None:
