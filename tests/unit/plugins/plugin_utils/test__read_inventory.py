@@ -232,8 +232,8 @@ def test_an_authority_is_asked_for_at_the_colo_of_who_needs_it_only() -> None:
 def test_what_is_said_to_a_run_is_true_or_false(key: str) -> None:
     for given in (True, False, "true", "True", "false", "yes", "no"):  # texts, as -e has them
         assert read({}, {key: given}, {}) == []
-    for given in ("maybe", "", 2, ["true"]):
-        (problem,) = read({}, {key: given}, {})
+    for wrong in ("maybe", "", 2, ["true"]):
+        (problem,) = read({}, {key: wrong}, {})
         assert problem.startswith(f"office: {key}: ")
         assert problem.endswith("; give true or false, to a run and not to a host (-e)")
 
