@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _address
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems
 from ansible_collections.multihome.extrude.plugins.plugin_utils._numbers import sites_in
-from ansible_collections.multihome.extrude.plugins.plugin_utils._read_ipsec import CA, FOLDER
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_limit import VARIABLE as LIMIT
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import (
     MAX_SITE_ID,
@@ -55,7 +54,6 @@ def check_inventory(inventory: Inventory, problems: Problems) -> None:
         if name in inventory.colos:
             colo = inventory.colos[name]
             _check_numbers(sites, colo, problems)
-            _check_authority(sites, colo, problems)
             _check_space(sites, colo, problems)
             _check_limits(sites, colo, problems)
             _check_direct(sites, colo, problems)
@@ -126,14 +124,6 @@ def _add_no_room(site: Site, colo: Colo, key: str, pool: IPNetwork, room: int, p
     what = "inside addresses" if "inside" in key else "addresses for encrypted tunnels"
     text = f"{site.number} has no {what}: {key} of {colo.name}, {pool}, has {held}"
     problems.add(site.name, "extrude_site_id", text)
-
-
-def _check_authority(sites: Sequence[Site], colo: Colo, problems: Problems) -> None:
-    """Note that nobody could sign the certificates of the colo's sites."""
-    certified = next((site.name for site in sites if site.certified), None)
-    if certified and not colo.certifies:
-        text = f"is missing, and {certified} proves itself by a certificate; give {FOLDER.allowed}"
-        problems.add(colo.name, CA, text)
 
 
 def _check_space(sites: Sequence[Site], colo: Colo, problems: Problems) -> None:

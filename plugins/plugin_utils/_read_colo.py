@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _address, _kinds
-from ansible_collections.multihome.extrude.plugins.plugin_utils._read_ipsec import read_authority
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_services import read_services
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import (
@@ -58,7 +57,6 @@ def read_colo(reader: Reader) -> Colo:
         pool=reader.read("extrude_inside_pool", _kinds.NETWORK4, pool) or pool,
         pool6=reader.read("extrude_inside_pool6", _kinds.NETWORK6, pool6) or pool6,
         ipsec_pool=reader.read("extrude_ipsec_pool", _kinds.NETWORK4, ipsec_pool) or ipsec_pool,
-        certifies=read_authority(reader),
         services=read_services(reader),
         numbers=read_numbers(reader),
     )

@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_colo import read_colo
+from ansible_collections.multihome.extrude.plugins.plugin_utils._read_ipsec import read_authority
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_site import read_site
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_wans import SETTINGS
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
@@ -37,10 +38,15 @@ OF_BOTH = ("extrude_rule_priority", "extrude_table", "extrude_take_over")
 GUARD = "extrude_guard_timeout"
 _WHOLE = _kinds.integer(0, 3600)
 SECONDS = replace(_WHOLE, convert=lambda value: _WHOLE.convert(_number(value)))
-FOR_A_RUN = (
-    *(GUARD, "extrude_batches", "extrude_connect_timeout", "extrude_cut"),
-    *("extrude_ipsec_new_authority", "extrude_ipsec_renew"),
+SWITCHES = ("extrude_ipsec_new_authority", "extrude_ipsec_renew")
+_TRUTHS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+SWITCH = _kinds.Kind(
+    "true or false, to a run and not to a host (-e)", lambda value: _kinds.FLAG.convert(_truth(value)), False
 )
+FOR_A_RUN = (GUARD, "extrude_batches", "extrude_connect_timeout", "extrude_cut", *SWITCHES)
 """What is given to a run with ``-e``, and so to all hosts."""
 FOUND_OUT = ("extrude_endpoint", "extrude_measured")
 """What a run tells this filter, as facts."""
@@ -58,6 +64,11 @@ def _number(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
+def _truth(value: object) -> object:
+    """What such a text says, in the words that Ansible's filter `bool` takes."""
+    return _TRUTHS.get(value.lower(), value) if isinstance(value, str) else value
+
+
 def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> Inventory:
     """Read all hosts of the groups ``extrude_colos`` and ``extrude_sites``; what is wrong goes to `problems`."""
     colos = _members(groups, "extrude_colos", problems)
@@ -69,10 +80,15 @@ def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> In
         reader.refuse_misspelt(KNOWN, SETTINGS)
         reader.refuse_unknown("extrude_ipsec", KNOWN)
         reader.read(GUARD, SECONDS, 0)
+        for switch in SWITCHES:
+            reader.read(switch, SWITCH, False)
     inventory = Inventory(
         colos={name: read_colo(readers[name]) for name in colos},
         sites={name: read_site(readers[name], colos) for name in sites},
     )
+    for name in inventory.colos:
+        certified = (site.name for site in inventory.sites.values() if site.certified and site.colo == name)
+        read_authority(readers[name], next(certified, ""))
     _refuse_misplaced(inventory, readers)
     return inventory
 
@@ -84,7 +100,7 @@ def _refuse_misplaced(inventory: Inventory, readers: Mapping[str, Reader]) -> No
     """
     for site in inventory.sites.values():
         for key in OF_COLOS if site.colo in inventory.colos else ():
-            if readers[site.colo].lacks(key) and not readers[site.name].lacks(key):
+            if not readers[site.colo].names(key) and not readers[site.name].lacks(key):
                 readers[site.name].problem(key, f"is a variable of colos; give it to {site.colo}")
     for key in OF_SITES if inventory.sites else ():
         if all(readers[name].lacks(key) for name in inventory.sites):

@@ -49,7 +49,11 @@ def read_certified(reader: Reader, wans: Sequence[Wan]) -> bool:
     """Read whether a site has a certificate, and see that it has a secret where it needs one instead."""
     certified = reader.read(AUTH, METHOD, "psk") == "certificate"
     encrypted = [wan for wan in wans if wan.ipsec]
-    reader.read(PSK, SECRET, REQUIRED if encrypted and not certified else "")
+    if encrypted and not certified:
+        needs = f"{_named(encrypted[0])} is encrypted, which takes this or {AUTH}: certificate"
+        reader.read(PSK, SECRET, why=needs)
+    else:
+        reader.read(PSK, SECRET, "")
     if certified and wans and not encrypted:
         reader.problem(
             AUTH, "certificate, and no link is encrypted; give extrude_ipsec: true, or ipsec: true to a link"
@@ -57,14 +61,16 @@ def read_certified(reader: Reader, wans: Sequence[Wan]) -> bool:
     return certified and bool(encrypted)
 
 
-def read_authority(reader: Reader) -> bool:
-    """Read what a colo's authority needs, and tell whether it has one."""
+def read_authority(reader: Reader, certified: str) -> None:
+    """Read what a colo's authority needs; `certified` is a site that it signs for, "" where there is none.
+
+    Without one its passphrase is left alone: who has no certificates need not have the vault of those who have.
+    """
+    why = f"{certified} proves itself by a certificate"
     reader.read(DAYS, LIFETIME, 0)
-    if reader.lacks(CA) and reader.lacks(PASSPHRASE):
-        return False
-    reader.read(CA, FOLDER)
-    reader.read(PASSPHRASE, SECRET_OF_CA)
-    return True
+    reader.read(CA, FOLDER, REQUIRED if certified else "", why)
+    if certified:
+        reader.read(PASSPHRASE, SECRET_OF_CA, why=why)
 
 
 def read_proposals(reader: Reader) -> Proposals:
@@ -81,6 +87,10 @@ def _read_proposals(reader: Reader, key: str, kind: _kinds.Kind[str], default: S
     if not proposals and len(reader.problems) == before:
         reader.problem(key, f"is empty; leave it out, or give a list of which each entry is {kind.allowed}")
     return proposals
+
+
+def _named(wan: Wan) -> str:
+    return f"{wan.path} ({wan.name}{', nat' if wan.nat else ''})"
 
 
 def _secret(value: object) -> str:

@@ -27,6 +27,7 @@ KEYS = ("name", "interface", "match", "slot", "address", "gateway", *SETTINGS)
 OF_TUNNELS = ("ipsec", "detect", "hold_down", "hold_down_max")
 EXAMPLE = "{name: dsl, interface: eth1, address: 192.0.2.2/24, gateway: 192.0.2.1}"
 USE = _kinds.choice("both", "direct", "extruded")
+ALL_ENCRYPTED = replace(_kinds.FLAG, allowed="true or false; to encrypt single links: ipsec: true in extrude_wans")
 NAME = _kinds.text(r"[a-z0-9-]{1,8}", "1 to 8 of the characters a-z 0-9 -")
 SLOT = _kinds.integer(1, MAX_SLOT)
 INTERFACE = replace(
@@ -50,7 +51,7 @@ HOLD_DOWN_SECONDS, HOLD_DOWN_MAX_SECONDS = 2, 30
 def read_wans(reader: Reader) -> tuple[Wan, ...]:
     """Read the links of a site."""
     before = len(reader.problems)
-    ipsec = reader.read("extrude_ipsec", _kinds.FLAG, False)
+    ipsec = reader.read("extrude_ipsec", ALL_ENCRYPTED, False)
     shape = _read_shape.read_default(reader)
     wans = tuple(_read_wan(child, index, ipsec, shape) for index, child in reader.children("extrude_wans", EXAMPLE))
     if not wans and len(reader.problems) == before:

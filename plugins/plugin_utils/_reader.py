@@ -55,19 +55,26 @@ class Reader:
         """Tell whether `key` is not given; one that is there with nothing behind it is given."""
         return self._fetch(key) is ABSENT
 
+    def names(self, key: str) -> bool:
+        """Tell whether `key` stands there, whatever its template gives: that may take a vault which this run lacks."""
+        return key in self._values
+
     def has(self, key: str) -> bool:
         """Tell whether `key` is given, with something behind it."""
         return not self.lacks(key) and self._fetch(key) is not None
 
-    def read(self, key: str, kind: Kind[T], default: T = REQUIRED) -> T:
-        """Return the value of `key`, or `default` where it is not given; one without a default has to be given."""
+    def read(self, key: str, kind: Kind[T], default: T = REQUIRED, why: str = "") -> T:
+        """Return the value of `key`, or `default` where it is not given; one without a default has to be given.
+
+        `why` says what needs it, where something else does.
+        """
         value = self._fetch(key)
         if value is None and default == []:
             return default
         if value is not ABSENT:
             return self.convert(key, kind, value, optional=default is not REQUIRED)
         if default is REQUIRED:
-            self.problem(key, f"is missing{self._misspelt(key)}; give {kind.allowed}")
+            self.problem(key, f"is missing{self._misspelt(key)}{why and f', and {why}'}; give {kind.allowed}")
             return kind.neutral
         return default
 
@@ -124,7 +131,7 @@ class Reader:
         """Note each key that is not known, with the known one that is like it."""
         for key in self._values:
             if key not in known:
-                nearest = get_close_matches(str(key), known, 1, 0.7)
+                nearest = get_close_matches(str(key), known, 1, 0.66)  # also nta for nat: two letters of three fit
                 hint = f"the nearest known key is {nearest[0]}" if nearest else f"known are {', '.join(known)}"
                 self.problem(str(key), f"is not known; {hint}")
 

@@ -138,7 +138,6 @@ class Service:
 class Colo:
     """A colo: where tunnels end, and what may be extruded from there.
 
-    `certifies`: it has an authority that signs certificates, and with it the passphrase of that one's key.
     `services`: what sites reach of the colo itself by their tunnels; None: what its own firewall lets through.
     """
 
@@ -149,7 +148,6 @@ class Colo:
     pool: IPNetwork
     pool6: IPNetwork
     ipsec_pool: IPNetwork
-    certifies: bool
     services: tuple[Service, ...] | None
     numbers: Numbers
 

@@ -104,6 +104,7 @@ BOTH: dict[str, Values] = {
     "extrude_table": st.integers(0, 2**33),
     "extrude_rule_priority": st.integers(0, 40_000),
     "extrude_guard_timeout": st.integers(-1, 4000) | st.sampled_from(["60", "x"]),
+    "extrude_ipsec_renew": st.booleans() | st.sampled_from(["true", "maybe"]),
     "extrude_shap": st.booleans(),
     "extrude_ipsec_nonsense": st.booleans(),
     "extrude_metric": st.integers(0, 2),

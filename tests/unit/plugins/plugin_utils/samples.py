@@ -30,6 +30,9 @@ class Templates(Mapping[str, Any]):
             raise value
         return value
 
+    def __contains__(self, key: object) -> bool:
+        return key in self.values_
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.values_)
 

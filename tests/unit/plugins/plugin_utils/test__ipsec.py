@@ -98,8 +98,10 @@ def test_a_site_with_a_certificate() -> None:
 
 def test_an_authority_is_missed_where_a_site_needs_one() -> None:
     site = office(extrude_ipsec_auth="certificate", extrude_ipsec=True)
-    (problem,) = problems(office=site)
-    assert problem.startswith("rack: extrude_ipsec_ca: is missing, and office proves itself by a certificate; give ")
+    folder, passphrase = problems(office=site)
+    why = "is missing, and office proves itself by a certificate; give "
+    assert folder.startswith(f"rack: extrude_ipsec_ca: {why}")
+    assert passphrase.startswith(f"rack: extrude_ipsec_ca_passphrase: {why}")
 
 
 def test_the_engine_takes_them_and_gives_them_back() -> None:

@@ -27,7 +27,6 @@ def test_a_colo_with_its_defaults() -> None:
         pool=IPNetwork("10.254.0.0/15"),
         pool6=IPNetwork("fd65:7874:7275::/48"),
         ipsec_pool=IPNetwork("10.252.0.0/15"),
-        certifies=False,
         services=None,
         numbers=Numbers(4200, 4200),
     )

@@ -193,6 +193,51 @@ def test_what_sounds_like_encryption_and_is_not_known_is_told() -> None:
     assert read(for_a_run, for_a_run, for_a_run) == []
 
 
+CERTIFIED: Vars = {"extrude_ipsec": True, "extrude_ipsec_auth": "certificate"}
+
+
+@pytest.mark.parametrize(
+    ("site", "told"),
+    [
+        ({}, []),
+        ({"extrude_ipsec": True, "extrude_ipsec_psk": "x" * 20}, []),
+        (CERTIFIED, ["rack: extrude_ipsec_ca_passphrase: cannot be evaluated: 'vault_ca_passphrase' is undefined"]),
+    ],
+)
+def test_the_authority_s_vault_is_for_those_who_have_certificates(site: Vars, told: list[str]) -> None:
+    key = "extrude_ipsec_ca_passphrase"
+    rack = Templates({**colo(extrude_ipsec_ca="/ca"), key: ValueError("'vault_ca_passphrase' is undefined")})
+    noted = Problems()
+    groups = {"extrude_colos": ["rack"], "extrude_sites": ["office"]}
+    read_inventory({"rack": rack, "office": office(**site)}, groups, noted)
+    try:
+        noted.raise_if_any()
+        found = []
+    except TopologyError as error:
+        found = str(error).splitlines()[1:]
+    assert found == told
+    assert (key in rack.reads) is bool(told)
+
+
+def test_an_authority_is_asked_for_at_the_colo_of_who_needs_it_only() -> None:
+    noted = Problems()
+    hosts = {"rack": colo(), "far": colo(extrude_colo_address="203.0.113.3"), "office": office(**CERTIFIED)}
+    read_inventory(hosts, {"extrude_colos": ["rack", "far"], "extrude_sites": ["office"]}, noted)
+    with pytest.raises(TopologyError) as caught:
+        noted.raise_if_any()
+    assert {line.partition(":")[0] for line in str(caught.value).splitlines()[1:]} == {"rack"}
+
+
+@pytest.mark.parametrize("key", ["extrude_ipsec_renew", "extrude_ipsec_new_authority"])
+def test_what_is_said_to_a_run_is_true_or_false(key: str) -> None:
+    for given in (True, False, "true", "True", "false", "yes", "no"):  # texts, as -e has them
+        assert read({}, {key: given}, {}) == []
+    for wrong in ("maybe", "", 2, ["true"]):
+        (problem,) = read({}, {key: wrong}, {})
+        assert problem.startswith(f"office: {key}: ")
+        assert problem.endswith("; give true or false, to a run and not to a host (-e)")
+
+
 @pytest.mark.parametrize("seconds", [-1, 3601, "a minute"])
 def test_a_guard_s_time_that_makes_no_sense_is_told(seconds: Any) -> None:
     (problem,) = read({}, {"extrude_guard_timeout": seconds}, {})

@@ -24,6 +24,8 @@ PSK = "correct horse battery staple"
 SECRET = "the secret of the site, kept in a vault: 20 to 256 printable ASCII characters"
 IKE = "AES-GCM or ChaCha20-Poly1305, a prf and a group, in strongSwan's words: aes256gcm16-prfsha384-x25519"
 ESP = "AES-GCM or ChaCha20-Poly1305 and a group, in strongSwan's words: aes256gcm16-x25519"
+NEEDS = "is encrypted, which takes this or extrude_ipsec_auth: certificate"
+AUTHORITY = "the absolute path of a folder on the controller, which holds the authority, without a slash at its end"
 DEFAULTS = Proposals(
     ike=("aes256gcm16-prfsha384-x25519-ke1_mlkem768", "aes256gcm16-prfsha384-x25519"), esp=("aes256gcm16-x25519",)
 )
@@ -49,7 +51,14 @@ def test_a_site_that_encrypts_nothing_needs_no_secret() -> None:
 
 
 def test_a_site_that_encrypts_needs_one() -> None:
-    assert read()[1] == [f"office: extrude_ipsec_psk: is missing; give {SECRET}"]
+    needs = f"extrude_wans[1] (cable) {NEEDS}"
+    assert read()[1] == [f"office: extrude_ipsec_psk: is missing, and {needs}; give {SECRET}"]
+
+
+def test_the_first_link_that_needs_it_is_named() -> None:
+    one = reader({"extrude_wans": [dsl(), cable(name="lte", nat=True), cable(name="x", ipsec=True)]})
+    read_certified(one, read_wans(one))
+    assert f"office: extrude_ipsec_psk: is missing, and extrude_wans[1] (lte, nat) {NEEDS}; give {SECRET}" in noted(one)
 
 
 @pytest.mark.parametrize(
@@ -77,20 +86,26 @@ def test_a_way_to_prove_oneself_that_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "certifies", "problem"),
+    ("values", "certified", "problem"),
     [
-        ({}, False, None),
-        ({"extrude_ipsec_ca": "/srv/ca", "extrude_ipsec_ca_passphrase": PSK}, True, None),
-        ({"extrude_ipsec_ca": "/srv/ca"}, True, "extrude_ipsec_ca_passphrase: is missing"),
-        ({"extrude_ipsec_ca_passphrase": PSK}, True, "extrude_ipsec_ca: is missing"),
-        ({"extrude_ipsec_ca": "ca", "extrude_ipsec_ca_passphrase": PSK}, True, "extrude_ipsec_ca: 'ca' does not fit"),
-        ({"extrude_ipsec_ca": "/a", "extrude_ipsec_ca_passphrase": "Kurz"}, True, "has 4 characters"),
-        ({"extrude_ipsec_certificate_days": 1}, False, "extrude_ipsec_certificate_days: 1 is out of range"),
+        ({}, "", None),
+        ({"extrude_ipsec_ca": "/srv/ca", "extrude_ipsec_ca_passphrase": PSK}, "shop", None),
+        ({"extrude_ipsec_ca": "/srv/ca"}, "shop", "extrude_ipsec_ca_passphrase: is missing, and shop proves itself by"),
+        (
+            {"extrude_ipsec_ca_passphrase": PSK},
+            "shop",
+            "extrude_ipsec_ca: is missing, and shop proves itself by a cert",
+        ),
+        ({"extrude_ipsec_ca": "/a", "extrude_ipsec_ca_passphrase": "Kurz"}, "shop", "has 4 characters"),
+        ({"extrude_ipsec_ca": "ca"}, "", f"extrude_ipsec_ca: 'ca' does not fit; give {AUTHORITY}"),
+        ({"extrude_ipsec_ca": "~/ca"}, "", f"extrude_ipsec_ca: '~/ca' does not fit; give {AUTHORITY}"),
+        ({"extrude_ipsec_ca": "/srv/ca/"}, "", f"extrude_ipsec_ca: '/srv/ca/' does not fit; give {AUTHORITY}"),
+        ({"extrude_ipsec_certificate_days": 1}, "", "extrude_ipsec_certificate_days: 1 is out of range"),
     ],
 )
-def test_an_authority(values: Vars, certifies: bool, problem: str | None) -> None:
+def test_an_authority(values: Vars, certified: str, problem: str | None) -> None:
     one = reader(values)
-    assert read_authority(one) is certifies
+    read_authority(one, certified)
     assert [problem for found in noted(one) if problem and problem in found] == ([problem] if problem else [])
     assert len(noted(one)) == (problem is not None)
     assert not any("Kurz" in found for found in noted(one))
@@ -98,7 +113,7 @@ def test_an_authority(values: Vars, certifies: bool, problem: str | None) -> Non
 
 def test_the_topology_needs_it_too() -> None:
     (problem,) = problems(office=office(extrude_ipsec=True))
-    assert problem == f"office: extrude_ipsec_psk: is missing; give {SECRET}"
+    assert problem == f"office: extrude_ipsec_psk: is missing, and extrude_wans[0] (dsl) {NEEDS}; give {SECRET}"
 
 
 @pytest.mark.parametrize(

@@ -308,12 +308,19 @@ def test_which_links_are_encrypted(
     assert noted(one) == []
 
 
-def test_a_default_that_is_no_truth_value_is_told_once() -> None:
-    one = reader({"extrude_wans": [dsl(), cable()], "extrude_ipsec": "yes"})
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        ("yes", "'yes' is a text, as quotes and -e NAME=VALUE make it"),
+        ("dsl", "'dsl' is not a truth value"),
+        (["dsl"], "a list is not a truth value"),
+    ],
+)
+def test_a_default_that_is_no_truth_value_is_told_once(value: object, wrong: str) -> None:
+    one = reader({"extrude_wans": [dsl(), cable()], "extrude_ipsec": value})
     assert [wan.ipsec for wan in read_wans(one)] == [False, False]
-    assert noted(one) == [
-        "office: extrude_ipsec: 'yes' is a text, as quotes and -e NAME=VALUE make it; give true or false"
-    ]
+    allowed = "give true or false; to encrypt single links: ipsec: true in extrude_wans"
+    assert noted(one) == [f"office: extrude_ipsec: {wrong}; {allowed}"]
 
 
 def test_a_link_behind_nat_is_encrypted_even_where_it_is_told_not_to_be_by_default() -> None:

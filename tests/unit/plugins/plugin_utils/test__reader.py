@@ -26,6 +26,20 @@ def test_a_missing_value() -> None:
     assert noted(one) == ["office: slot: is missing; give a whole number from 1 to 16"]
 
 
+def test_what_needs_a_missing_value_is_told() -> None:
+    one = reader({"slott": 3})
+    one.read("slot", SLOT, why="the tunnel has none")
+    told = "is missing (slott is there: a misspelling?), and the tunnel has none; give a whole number from 1 to 16"
+    assert noted(one) == [f"office: slot: {told}"]
+
+
+def test_what_stands_there_is_known_without_its_template() -> None:
+    templates = Templates({"slot": ValueError("no vault secrets found")})
+    one = Reader("office", templates, Problems())
+    assert (one.names("slot"), one.names("mtu")) == (True, False)
+    assert (noted(one), templates.reads) == ([], [])
+
+
 def test_a_misspelt_variable_is_pointed_at() -> None:
     one = reader({"extrude_adresses": 1, "extrude_table": 4200})
     one.read("extrude_addresses", _kinds.items("addresses"))
@@ -80,6 +94,13 @@ def test_unknown_keys_name_the_nearest_known_one() -> None:
         "office: gatway: is not known; the nearest known key is gateway",
         "office: x: is not known; known are gateway, slot",
     ]
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("nta", "nat"), ("mut", "mtu"), ("ipsek", "ipsec"), ("ues", "use")])
+def test_also_short_ones_with_two_letters_in_the_wrong_order(typed: str, meant: str) -> None:
+    one = reader({typed: 1})
+    one.only(("name", "use", "mtu", "nat", "ipsec", "metric"))
+    assert noted(one) == [f"office: {typed}: is not known; the nearest known key is {meant}"]
 
 
 def test_keys_need_not_be_texts() -> None:
