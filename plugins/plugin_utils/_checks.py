@@ -59,6 +59,7 @@ def check_inventory(inventory: Inventory, problems: Problems) -> None:
             _check_space(sites, colo, problems)
             _check_limits(sites, colo, problems)
             _check_direct(sites, colo, problems)
+            _check_forwards(sites, colo, problems)
             _check_endpoints(sites, spans, colo, problems)
 
 
@@ -164,11 +165,30 @@ def _check_direct(sites: Sequence[Site], colo: Colo, problems: Problems) -> None
     """Note what is listed as direct and never is, since only the tunnels lead there."""
     for site in sites:
         for one in site.direct:
-            for network in one.destinations:
-                if any(_covers(other, network) for other in colo.beyond):
-                    is_it = "the extrude_colo_address" if network == colo.address else "in the extrude_prefixes"
-                    text = f"{_address.name(network)} is {is_it} of {colo.name}, which the tunnels lead to"
-                    problems.add(site.name, f"{one.path}.destination", f"{text}; leave it out")
+            for network, path in zip(one.destinations, one.destination_paths, strict=True):
+                if owner := _beyond(colo, network):
+                    text = f"{_address.name(network)} is {owner}, which the tunnels lead to"
+                    problems.add(site.name, path, f"{text}; leave it out")
+
+
+def _check_forwards(sites: Sequence[Site], colo: Colo, problems: Problems) -> None:
+    """Note what leads to the colo, or back into the extruded space. What is extruded to the site itself is told there."""
+    pools = (("extrude_inside_pool", colo.pool), ("extrude_ipsec_pool", colo.ipsec_pool))
+    for site in sites:
+        for forward in site.forwards:
+            if any(_covers(claim.network, forward.to) for claim in site.claims):
+                continue
+            inside = (f"in the {key} of {colo.name}, {pool}" for key, pool in pools if _covers(pool, forward.to))
+            if owner := _beyond(colo, forward.to) or next(inside, ""):
+                text = f"{forward.to.ip} is {owner}; give the address of a host on a LAN"
+                problems.add(site.name, f"{forward.path}.to", text)
+
+
+def _beyond(colo: Colo, network: IPNetwork) -> str:
+    """Say what a network is at the colo where only the tunnels lead to it; "" elsewhere."""
+    if not any(_covers(other, network) for other in colo.beyond):
+        return ""
+    return f"{'the extrude_colo_address' if network == colo.address else 'in the extrude_prefixes'} of {colo.name}"
 
 
 def _unusable(claim: Claim, colo: Colo, around: Sequence[IPNetwork]) -> str:

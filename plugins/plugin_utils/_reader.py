@@ -99,10 +99,16 @@ class Reader:
 
         None where the key is left out.
         """
+        return [entry for _path, entry in self.some_placed(key, kind, none)]
+
+    def some_placed(self, key: str, kind: Kind[T], none: bool = False) -> list[tuple[str, T]]:
+        """Return the same, each with its path."""
         value = self._fetch(key)
         if isinstance(value, list) and (value or none):
-            return [entry for _path, entry in self.each(key, kind)]
-        return [] if value is ABSENT else [self.convert(key, kind, None if value == [] else value, optional=True)]
+            return self.each(key, kind)
+        if value is ABSENT:
+            return []
+        return [(self.path + key, self.convert(key, kind, None if value == [] else value, optional=True))]
 
     def children(self, key: str, example: str, default: list[Any] | None = REQUIRED) -> Iterator[tuple[int, Reader]]:
         """Yield a reader for each dictionary of a list, and its position there; `example` is such a dictionary."""
