@@ -9,7 +9,7 @@ This plugin util is **PRIVATE** to the collection.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,21 @@ def check_inventory(inventory: Inventory, problems: Problems) -> None:
             _check_direct(sites, colo, problems)
             _check_forwards(sites, colo, problems)
             _check_endpoints(sites, spans, colo, problems)
+
+
+def warnings(inventory: Inventory) -> Iterator[str]:
+    """Yield what is allowed and hardly meant: customers of whom one lists the other, and not the other way round."""
+    told: set[tuple[str, str, str]] = set()
+    lists: dict[tuple[str, str], set[str]] = {}
+    for site in inventory.sites.values():
+        lists.setdefault((site.colo, site.customer), set()).update(site.peers)
+    for site in inventory.sites.values():
+        for peer in site.peers:
+            pair = (site.colo, site.customer, peer)
+            if pair not in told and site.customer not in lists.get((site.colo, peer), {site.customer}):
+                told.add(pair)
+                text = f"{peer} has sites at {site.colo}, and none of them lists {site.customer}: they stay apart until one does"
+                yield f"{site.name}: extrude_peers: {text}"
 
 
 def _check_colos(inventory: Inventory, problems: Problems) -> None:
@@ -172,7 +187,7 @@ def _check_direct(sites: Sequence[Site], colo: Colo, problems: Problems) -> None
 
 
 def _check_forwards(sites: Sequence[Site], colo: Colo, problems: Problems) -> None:
-    """Note what leads to the colo, or back into the extruded space. What is extruded to the site itself is told there."""
+    """Note what leads to the colo, or back into the extruded space; what the site itself has there is told already."""
     pools = (("extrude_inside_pool", colo.pool), ("extrude_ipsec_pool", colo.ipsec_pool))
     for site in sites:
         for forward in site.forwards:

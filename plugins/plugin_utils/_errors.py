@@ -46,7 +46,7 @@ class Problems:
             raise TopologyError("\n".join([f"the inventory has {count}:", *lines]))
 
     def _sorted(self) -> list[str]:
-        """Return the lines, with those of each list in the order of its entries, at the places that they have together."""
+        """Return the lines; those of a list are in the order of its entries, at the places that they have together."""
         lines = list(self._lines)
         for entries in self._lists.values():
             places = [place for _index, place in entries]

@@ -207,7 +207,11 @@ HIGHEST_DSCP = 63
 DSCP_CLASSES = {
     **{f"cs{number}": 8 * number for number in range(8)},
     **{f"af{number}{drop}": 8 * number + 2 * drop for number in range(1, 5) for drop in range(1, 4)},
-    **{"ef": 46, "va": 44, "le": 1, "df": 0, "be": 0},
+    "ef": 46,
+    "va": 44,
+    "le": 1,
+    "df": 0,
+    "be": 0,
 }
 """Code points by name (RFC 2474, RFC 2597, RFC 3246, RFC 5865, RFC 8622; best effort is the default forwarding)."""
 LONGEST_DOMAIN = 253

@@ -26,6 +26,7 @@ ABSENT: Any = object()
 OMITTED = "_OmitType"
 """The type of Ansible's `omit`; it can be had from nowhere but inside of Ansible."""
 PREFIX = "extrude_"
+NO_KEYS: Mapping[str, str] = {}
 
 
 class Reader:
@@ -164,18 +165,18 @@ class Reader:
             return [entry for entry in entries if entry is not ABSENT]
         return value
 
-    def refuse_misspelt(self, variables: Collection[str], of_links: Collection[str] = ()) -> None:
+    def refuse_misspelt(self, variables: Collection[str], keys: Mapping[str, str] = NO_KEYS) -> None:
         """Note variables that are nearly one of the known `variables`: nobody would miss what they were meant to say.
 
-        All the names begin with ``extrude_``, which says nothing about how alike they are. Those made of a key
-        `of_links` are meant for a link.
+        All the names begin with ``extrude_``, which says nothing about how alike they are. Of `keys` in other variables
+        that were made one of their own it says what to do instead.
         """
         known = _bare(variables)
         for name in map(str, self._values):
             if name in variables:
                 continue
-            if name.startswith(PREFIX) and name.removeprefix(PREFIX) in of_links:
-                self.problem(name, f"is not a variable; give {name.removeprefix(PREFIX)} to each link of extrude_wans")
+            if name in keys:
+                self.problem(name, f"is not a variable; {keys[name]}")
                 continue
             nearest = _nearest(name.removeprefix(PREFIX), known) if name.startswith(PREFIX) else ""
             if nearest:

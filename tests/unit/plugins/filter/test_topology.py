@@ -51,6 +51,16 @@ def test_all_problems_come_as_one_error_of_ansible() -> None:
     )
 
 
+def test_what_is_odd_is_a_warning_of_ansible(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(plugin.Display, "warning", lambda _self, text: told.append(text))
+    groups = {"extrude_colos": ["rack"], "extrude_sites": ["office", "shop"]}
+    hosts = {"rack": colo(), "office": office(extrude_peers=["initech"]), "shop": shop()}
+    assert list(topology(hosts, groups)["sites"]) == ["office", "shop"]
+    (text,) = told
+    assert text.startswith("office: extrude_peers: initech has sites at rack, and none of them lists acme")
+
+
 @pytest.mark.parametrize("arguments", [("text", GROUPS), ({}, "text"), ({}, GROUPS, "office"), ({}, None)])
 def test_wrong_use(arguments: tuple[Any, ...]) -> None:
     with pytest.raises(AnsibleFilterError) as caught:

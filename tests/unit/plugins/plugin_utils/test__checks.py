@@ -260,6 +260,34 @@ def test_all_problems_of_all_hosts_come_together() -> None:
     assert [line.partition(" ")[0] for line in found] == ["rack:", "office:", "shop:"]
 
 
+def warned(**sites: Vars) -> list[str]:
+    told: list[str] = []
+    topology({"rack": colo(), **sites}, {"extrude_colos": ["rack"], "extrude_sites": list(sites)}, [], told.append)
+    return told
+
+
+def test_customers_of_whom_one_lists_the_other_are_told() -> None:
+    one = office(extrude_peers=["initech", "globex"])
+    more = office(
+        extrude_peers=["initech"],
+        extrude_site_id=3,
+        extrude_addresses=["203.0.113.30"],
+        extrude_lan=[],
+        extrude_wans=[dsl(address="192.0.2.30")],
+    )
+    text = "initech has sites at rack, and none of them lists acme: they stay apart until one does"
+    assert warned(office=one, more=more, shop=shop()) == [f"office: extrude_peers: {text}"]
+    assert warned(office=one, shop=shop(extrude_peers=["acme"])) == []
+
+
+def test_a_customer_without_a_site_here_may_list_them_elsewhere() -> None:
+    assert warned(office=office(extrude_peers=["globex"]), shop=shop()) == []
+    hosts, groups = two_colos(extrude_peers=["initech"])
+    told: list[str] = []
+    topology(hosts, groups, None, told.append)
+    assert told == []
+
+
 def test_the_sites_of_a_customer_have_one_limit() -> None:
     limit = {"up": 100, "down": 50}
     branch = shop(extrude_customer="acme", extrude_limit={"up": 100})

@@ -146,8 +146,8 @@ def test_a_host_that_would_take_all_of_where_ansible_reaches_the_router_is_told_
     whole = {"address": "203.0.113.11", "to": "192.168.1.20"}
     (told,) = found(whole, ansible_host="203.0.113.11")
     assert told == (
-        "office: extrude_forwards[0]: 203.0.113.11 is where Ansible reaches office; give protocol and port, give another"
-        " address, or reach the router by another one"
+        "office: extrude_forwards[0]: 203.0.113.11 is where Ansible reaches office; give protocol and port, give"
+        " another address, or reach the router by another one"
     )
 
 
