@@ -74,8 +74,8 @@ def warnings(inventory: Inventory) -> Iterator[str]:
             pair = (site.colo, site.customer, peer)
             if pair not in told and site.customer not in lists.get((site.colo, peer), {site.customer}):
                 told.add(pair)
-                text = f"{peer} has sites at {site.colo}, and none of them lists {site.customer}: they stay apart until one does"
-                yield f"{site.name}: extrude_peers: {text}"
+                text = f"{peer} has sites at {site.colo}, and none of them lists {site.customer}"
+                yield f"{site.name}: extrude_peers: {text}: they stay apart until one does"
 
 
 def _check_colos(inventory: Inventory, problems: Problems) -> None:
