@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
@@ -53,7 +54,7 @@ def test_all_problems_come_as_one_error_of_ansible() -> None:
 
 def test_what_is_odd_is_a_warning_of_ansible(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    monkeypatch.setattr(plugin.Display, "warning", lambda _self, text: told.append(text))
+    monkeypatch.setattr(Display, "warning", lambda _self, text: told.append(text))
     groups = {"extrude_colos": ["rack"], "extrude_sites": ["office", "shop"]}
     hosts = {"rack": colo(), "office": office(extrude_peers=["initech"]), "shop": shop()}
     assert list(topology(hosts, groups)["sites"]) == ["office", "shop"]
