@@ -10,6 +10,7 @@ from types import NoneType
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._address import HAS_NETADDR, NETADDR_MISSING
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import TopologyError
@@ -27,7 +28,7 @@ def topology(hostvars: Any, groups: Any, batch: Any = None) -> dict[str, Any]:
     if not HAS_NETADDR:
         raise AnsibleFilterError(NETADDR_MISSING)
     try:
-        return make_topology(hostvars, groups, batch)
+        return make_topology(hostvars, groups, batch, Display().warning)
     except TopologyError as error:
         raise AnsibleFilterError(str(error)) from error
 

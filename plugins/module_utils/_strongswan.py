@@ -190,7 +190,8 @@ Former: TypeAlias = Literal["forget", "accept", "use"]
 proves itself by it, too, and takes either one from the far end.
 
 A change of secrets never leaves two ends that do not know each other, wherever it is cut short: first the colo takes
-the next one and uses the former, then the site uses the next one and takes the former, then both forget that."""
+the next one and uses the former, then the site uses the next one and takes the former, then both forget that. A secret
+that nothing replaces, since a certificate does or nothing is encrypted any more, stays until then, too."""
 
 
 @dataclass(frozen=True)
@@ -220,11 +221,6 @@ class Secrets:
         if changes and not check:
             self._folder.apply([(before, after) for _site, before, after in changes])
         return [site for site, _before, _after in changes]
-
-    def former(self, secrets: Sequence[Secret], former: Former) -> list[str]:
-        """Those of these sites of which a former secret is kept, too, once the secrets are applied."""
-        found = self._folder.read(_secret_path(secret.site) for secret in secrets)
-        return [one.site for one in secrets if len(_kept(one, former, found.get((_secret_path(one.site),)))) > 1]
 
     def recall(self, daemon: _vici.Session, sites: Iterable[str]) -> None:
         """Tell the daemon of secrets that it has lost: an error in anybody's file has swanctl(8) unload them all."""
@@ -270,7 +266,7 @@ def _change(
     """The file of a site's secret as it is and as it should be; None where it is as it should be."""
     before = found.get((path := _secret_path(secret.site),))
     if secret.secret is None:
-        return (secret.site, before, None) if before else None
+        return (secret.site, before, None) if before and former == "forget" else None
     kept = _kept(secret, former, before)
     named = {_key_name(secret.site, len(kept) - number): text for number, text in enumerate(kept, 1)}
     keys = {name: {"id": secret.links, "secret": text} for name, text in named.items()}

@@ -34,7 +34,7 @@ options:
         required: true
       secret:
         description:
-          - The secret. Without it the site has none (any more).
+          - The secret. Without it the site has no use for one, and with O(former=forget) none any more.
         type: str
   former:
     description:
@@ -81,12 +81,6 @@ sites:
   type: list
   elements: str
   sample: [acme.1]
-former:
-  description: The sites of which a former secret is kept, too.
-  returned: success
-  type: list
-  elements: str
-  sample: []
 """
 
 from pathlib import Path
@@ -101,13 +95,11 @@ from ansible_collections.multihome.extrude.plugins.module_utils._strongswan impo
 def run(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """The result for the options of the module; raises EngineError."""
     asked, kept = [Secret(**entry) for entry in params["secrets"]], Secrets(Path(params["directory"]))
-    former = kept.former(asked, params["former"])
     sites = kept.apply(asked, check, params["former"])
     told = "".join(f"secret of {site}\n" for site in sites)
     return {
         "changed": bool(sites),
         "sites": sites,
-        "former": former,
         "diff": {"before": "", "after": told},
     }
 

@@ -75,7 +75,7 @@ def address(value: int, version: Version) -> str:
 def _split(text: str, version: Version | None = None) -> IPNetwork:
     """Return ``ADDRESS[/LENGTH]`` with its host bits."""
     head, slash, tail = text.partition("/")
-    address = _parse(head, version)
+    address = _parse(head, version, text)
     bits = BITS[address.version]
     if not slash:
         return _network(address, bits)
@@ -84,14 +84,23 @@ def _split(text: str, version: Version | None = None) -> IPNetwork:
     return _network(address, int(tail))
 
 
-def _parse(text: str, version: Version | None) -> IPAddress:
-    """Return the address that `text` is."""
+def is_written(text: str) -> bool:
+    """Tell whether a text is an address, or one with a prefix length, be it one that a host may have or not."""
+    try:
+        IPAddress(text.partition("/")[0], flags=INET_PTON)
+    except (AddrFormatError, ValueError):
+        return False
+    return True
+
+
+def _parse(text: str, version: Version | None, whole: str = "") -> IPAddress:
+    """Return the address that `text` is; what is wrong is said of the `whole` of which it is a part."""
     try:
         address = IPAddress(text, version, flags=INET_PTON)
     except (AddrFormatError, ValueError):
-        raise ValueError(f"'{text}' is not an {f'IPv{version}' if version else 'IP'} address") from None
+        raise ValueError(f"'{whole or text}' is not an {f'IPv{version}' if version else 'IP'} address") from None
     if not _is_unicast(address):
-        raise ValueError(f"'{text}' is not an address that a host may have")
+        raise ValueError(f"'{whole or text}' is not an address that a host may have")
     return address
 
 

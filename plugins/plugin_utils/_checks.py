@@ -9,7 +9,7 @@ This plugin util is **PRIVATE** to the collection.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,23 @@ def check_inventory(inventory: Inventory, problems: Problems) -> None:
             _check_space(sites, colo, problems)
             _check_limits(sites, colo, problems)
             _check_direct(sites, colo, problems)
+            _check_forwards(sites, colo, problems)
             _check_endpoints(sites, spans, colo, problems)
+
+
+def warnings(inventory: Inventory) -> Iterator[str]:
+    """Yield what is allowed and hardly meant: customers of whom one lists the other, and not the other way round."""
+    told: set[tuple[str, str, str]] = set()
+    lists: dict[tuple[str, str], set[str]] = {}
+    for site in inventory.sites.values():
+        lists.setdefault((site.colo, site.customer), set()).update(site.peers)
+    for site in inventory.sites.values():
+        for peer in site.peers:
+            pair = (site.colo, site.customer, peer)
+            if pair not in told and site.customer not in lists.get((site.colo, peer), {site.customer}):
+                told.add(pair)
+                text = f"{peer} has sites at {site.colo}, and none of them lists {site.customer}"
+                yield f"{site.name}: extrude_peers: {text}: they stay apart until one does"
 
 
 def _check_colos(inventory: Inventory, problems: Problems) -> None:
@@ -154,11 +170,30 @@ def _check_direct(sites: Sequence[Site], colo: Colo, problems: Problems) -> None
     """Note what is listed as direct and never is, since only the tunnels lead there."""
     for site in sites:
         for one in site.direct:
-            for network in one.destinations:
-                if any(_covers(other, network) for other in colo.beyond):
-                    is_it = "the extrude_colo_address" if network == colo.address else "in the extrude_prefixes"
-                    text = f"{_address.name(network)} is {is_it} of {colo.name}, which the tunnels lead to"
-                    problems.add(site.name, f"{one.path}.destination", f"{text}; leave it out")
+            for network, path in zip(one.destinations, one.destination_paths, strict=True):
+                if owner := _beyond(colo, network):
+                    text = f"{_address.name(network)} is {owner}, which the tunnels lead to"
+                    problems.add(site.name, path, f"{text}; leave it out")
+
+
+def _check_forwards(sites: Sequence[Site], colo: Colo, problems: Problems) -> None:
+    """Note what leads to the colo, or back into the extruded space; what the site itself has there is told already."""
+    pools = (("extrude_inside_pool", colo.pool), ("extrude_ipsec_pool", colo.ipsec_pool))
+    for site in sites:
+        for forward in site.forwards:
+            if any(_covers(claim.network, forward.to) for claim in site.claims):
+                continue
+            inside = (f"in the {key} of {colo.name}, {pool}" for key, pool in pools if _covers(pool, forward.to))
+            if owner := _beyond(colo, forward.to) or next(inside, ""):
+                text = f"{forward.to.ip} is {owner}; give the address of a host on a LAN"
+                problems.add(site.name, f"{forward.path}.to", text)
+
+
+def _beyond(colo: Colo, network: IPNetwork) -> str:
+    """Say what a network is at the colo where only the tunnels lead to it; "" elsewhere."""
+    if not any(_covers(other, network) for other in colo.beyond):
+        return ""
+    return f"{'the extrude_colo_address' if network == colo.address else 'in the extrude_prefixes'} of {colo.name}"
 
 
 def _unusable(claim: Claim, colo: Colo, around: Sequence[IPNetwork]) -> str:

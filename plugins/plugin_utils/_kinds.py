@@ -77,6 +77,17 @@ def choice(*choices: str) -> Kind[str]:
     return Kind(either(choices), convert, "")
 
 
+def protocol(*choices: str) -> Kind[str]:
+    """One of some protocols, in capitals or not."""
+    exact = choice(*choices)
+
+    def convert(value: object) -> str:
+        lower = value.lower() if isinstance(value, str) else value
+        return exact.convert(lower if lower in choices else value)
+
+    return replace(exact, convert=convert)
+
+
 def network(allowed: str, parse: Callable[[str], IPNetwork], instead: str = "") -> Kind[IPNetwork | None]:
     """Addresses or prefixes: texts that `parse` takes. `instead` says what to give where all addresses are given."""
 
@@ -150,6 +161,8 @@ def _domain(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{describe(value)} is not a text")
     domain = value.lower().removeprefix("*.").removesuffix(".")
+    if _address.is_written(domain):
+        raise Refusal(f"{describe(value)} is an address; that goes into destination")
     if len(domain) > LONGEST_DOMAIN or not _DOMAIN(domain):
         raise ValueError(f"{describe(value)} is no domain")
     return domain
@@ -195,12 +208,17 @@ DSCP_CLASSES = {
     **{f"cs{number}": 8 * number for number in range(8)},
     **{f"af{number}{drop}": 8 * number + 2 * drop for number in range(1, 5) for drop in range(1, 4)},
     "ef": 46,
+    "va": 44,
+    "le": 1,
+    "df": 0,
+    "be": 0,
 }
-"""Code points by name (RFC 2474, RFC 2597, RFC 3246)."""
+"""Code points by name (RFC 2474, RFC 2597, RFC 3246, RFC 5865, RFC 8622; best effort is the default forwarding)."""
 LONGEST_DOMAIN = 253
 """Characters (RFC 1035 section 2.3.4, without the root's)."""
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
-_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})+", re.ASCII).fullmatch
+_DOMAIN = re.compile(rf"({_LABEL}\.)+(?![0-9]+\Z){_LABEL}", re.ASCII).fullmatch
+"""The last part of a name is no number (RFC 3696 section 2)."""
 _LIKE_NUMBER_OR_FLAG = re.compile(r"(?i)[+-]?[0-9]+([.][0-9]*)?|true|false|yes|no|on|off", re.ASCII).fullmatch
 _DIGITS = re.compile(r"[0-9]{1,5}", re.ASCII).fullmatch
 

@@ -29,7 +29,7 @@ NETWORK4 = _kinds.network(
     lambda value: _address.prefix(value, 4),
     "leave the key out, and every address fits",
 )
-PROTOCOL = _kinds.choice("tcp", "udp", "icmp")
+PROTOCOL = _kinds.protocol("tcp", "udp", "icmp")
 PORTS = replace(_kinds.PORTS, allowed=f"{_kinds.PORTS.allowed}, or a list of these")
 WAN = _kinds.text(r"[a-z0-9-]{1,8}", "the name of one of extrude_wans")
 DESTINATION = replace(NETWORK, allowed=f"{NETWORK.allowed}; names go into domains")
@@ -38,7 +38,9 @@ MOST_PORTS = 15
 """A rule takes so many ports; a range counts as two (iptables-extensions(8), multiport)."""
 EXAMPLE = "{protocol: tcp, ports: [80, 443]}"
 NO_EXIT = "has no link to leave by: all of extrude_wans have use extruded; give one of them another"
-EMPTY = f"is empty, which everything fits; give some of {', '.join(KEYS)}; {ALL_OF_A_LAN}"
+GIVE_SOME = f"give some of {', '.join(KEYS)}"
+EMPTY = f"is empty, which everything fits; {GIVE_SOME}; {ALL_OF_A_LAN}"
+ONLY_A_LINK = f"has nothing but a link, and everything fits that; {GIVE_SOME} too; {ALL_OF_A_LAN}"
 
 
 def read_direct(reader: Reader, wans: Sequence[Wan]) -> tuple[Match, ...]:
@@ -55,7 +57,7 @@ def _read_match(reader: Reader, path: str, slots: Mapping[str, int]) -> Match:
     reader.only((*KEYS, "wan"))
     match = read_match(reader, DESTINATION, NETWORK)
     if all(map(reader.lacks, KEYS)) and len(reader.problems) == before:
-        reader.note(path, EMPTY)
+        reader.note(path, EMPTY if reader.lacks("wan") else ONLY_A_LINK)
     check_match(reader, match)
     name = _read_exit(reader, slots)
     _check_families(reader, match, path, name)
@@ -92,8 +94,10 @@ def read_match(
     source: _kinds.Kind[IPNetwork | None] = NETWORK4,
 ) -> Match:
     """Read what has to fit; `destination` and `source` are of these kinds."""
+    destinations = [(path, network) for path, network in reader.some_placed("destination", destination) if network]
     return Match(
-        destinations=tuple(network for network in reader.some("destination", destination) if network),
+        destinations=tuple(network for _path, network in destinations),
+        destination_paths=tuple(path for path, _network in destinations),
         sources=tuple(network for network in reader.some("source", source) if network),
         protocols=tuple(protocol for protocol in reader.some("protocol", PROTOCOL) if protocol),
         ports=tuple(ports for ports in reader.some("ports", PORTS) if ports),

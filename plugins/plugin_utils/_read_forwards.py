@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 KEYS = ("address", "protocol", "port", "to")
 NEITHER = "or neither protocol nor port for all of the address"
-PROTOCOL = replace(_kinds.choice("tcp", "udp"), allowed=f"tcp or udp: an entry for each, {NEITHER}")
+PROTOCOL = replace(_kinds.protocol("tcp", "udp"), allowed=f"tcp or udp: an entry for each, {NEITHER}")
 PORT = replace(_kinds.ONE_PORT, allowed=f"{_kinds.ONE_PORT.allowed}, {NEITHER}")
 EXAMPLE = "{protocol: tcp, port: 443, to: 192.168.1.20}"
 NO_LAN = "leads to hosts on a LAN with mode nat, and there is none; give extrude_lan one"
@@ -51,9 +51,9 @@ def read_forwards(
         free = [network for network in own if network != leaves_as]
         _check_held(reader, forwards, lans, own, free)
         _check_hosts(reader, forwards, wans, claims)
-        _check_whole(reader, forwards, leaves_as, free)
-        _check_once(reader, forwards)
-        _check_management(reader, forwards)
+        possible = _check_whole(reader, forwards, leaves_as, free)
+        _check_once(reader, possible)
+        _check_management(reader, possible)
     return forwards
 
 
@@ -111,10 +111,14 @@ def _choice(networks: Sequence[IPNetwork]) -> str:
 
 
 def _check_hosts(reader: Reader, forwards: Sequence[Forward], wans: Sequence[Wan], claims: Sequence[Claim]) -> None:
-    """Note what leads to no host behind the router: to a link's address, or back into the extruded space."""
+    """Note what leads to no host behind the router: to an end of a link, or back into the extruded space.
+
+    What the colo has is another check's (_checks.py).
+    """
     for forward in forwards:
         owners = [
             *(f"that of {wan.path}" for wan in wans if wan.address.ip == forward.to.ip),
+            *(f"the gateway of {wan.path}" for wan in wans if wan.gateway.ip == forward.to.ip),
             *(f"in {claim.path}" for claim in claims if forward.to.ip in claim.network),
         ]
         if owners:
@@ -124,13 +128,17 @@ def _check_hosts(reader: Reader, forwards: Sequence[Forward], wans: Sequence[Wan
 
 def _check_whole(
     reader: Reader, forwards: Sequence[Forward], leaves_as: IPNetwork | None, free: Sequence[IPNetwork]
-) -> None:
-    """Note an address that would become a host's though all hosts leave as it; what is `free` may."""
+) -> list[Forward]:
+    """Note an address that would become a host's though all hosts leave as it; what is `free` may.
+
+    Return the other forwards: whatever else is wrong with one that is noted goes with it.
+    """
     allowed = _choice(free) or "add an address to extrude_addresses that no LAN takes"
-    for forward in forwards:
-        if forward.ports is None and forward.address == leaves_as:
-            text = f"is what LANs with mode nat leave as, so it can't be {forward.to.ip}'s alone"
-            reader.note(f"{forward.path}.address", f"{forward.address.ip} {text}; give protocol and port, or {allowed}")
+    shared = [forward for forward in forwards if forward.ports is None and forward.address == leaves_as]
+    for forward in shared:
+        text = f"is what LANs with mode nat leave as, so it can't be {forward.to.ip}'s alone"
+        reader.note(f"{forward.path}.address", f"{forward.address.ip} {text}; give protocol and port, or {allowed}")
+    return [forward for forward in forwards if forward not in shared]
 
 
 def _check_once(reader: Reader, forwards: Sequence[Forward]) -> None:
@@ -147,7 +155,12 @@ def _check_management(reader: Reader, forwards: Sequence[Forward]) -> None:
     host, port = read_management(reader)
     for forward in forwards:
         if str(forward.address.ip) == host and forward.takes("tcp", port):
-            reader.note(forward.path, f"{_shown(forward)} is where Ansible reaches {reader.host}; give another port")
+            advice = (
+                "give another port"
+                if forward.ports
+                else "give protocol and port, give another address, or reach the router by another one"
+            )
+            reader.note(forward.path, f"{_shown(forward)} is where Ansible reaches {reader.host}; {advice}")
 
 
 def _shown(forward: Forward) -> str:

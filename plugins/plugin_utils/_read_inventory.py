@@ -12,13 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.multihome.extrude.plugins.plugin_utils import _kinds
+from ansible_collections.multihome.extrude.plugins.plugin_utils import (
+    _kinds,
+    _read_direct,
+    _read_limit,
+    _read_pins,
+    _read_wans,
+)
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_colo import read_colo
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_ipsec import read_authority
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_site import read_site
-from ansible_collections.multihome.extrude.plugins.plugin_utils._read_wans import SETTINGS
-from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
+from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import PREFIX, Reader
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Inventory
 
 OF_COLOS = (
@@ -53,6 +58,16 @@ FOUND_OUT = ("extrude_endpoint", "extrude_measured")
 OF_PLAYBOOKS = ("extrude_plan",)
 """What they call something of their own that is like one of the others."""
 KNOWN = (*OF_COLOS, *OF_SITES, *OF_BOTH, *FOR_A_RUN, *FOUND_OUT, *OF_PLAYBOOKS)
+ENTRIES = {
+    "extrude_wans": _read_wans.SETTINGS,
+    "extrude_lan": ("mode",),
+    "extrude_direct": _read_direct.KEYS,
+    "extrude_pins": _read_pins.KEYS,
+    "extrude_forwards": ("protocol", "port"),
+    "extrude_services": ("protocol", "port"),
+}
+"""The keys of entries that somebody could make a variable of. One that is made of another key (``extrude_interface``)
+may well be somebody's own."""
 
 
 Groups = Mapping[str, Sequence[str]]
@@ -76,8 +91,9 @@ def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> In
     for name in sorted(set(colos) & set(sites)):
         problems.add(name, "groups", "is in extrude_colos and in extrude_sites; a host can be only one of them")
     readers = {name: Reader(name, hostvars[name], problems) for name in [*colos, *sites]}
+    keys = keys_as_variables()
     for reader in readers.values():
-        reader.refuse_misspelt(KNOWN, SETTINGS)
+        reader.refuse_misspelt(KNOWN, keys)
         reader.refuse_unknown("extrude_ipsec", KNOWN)
         reader.read(GUARD, SECONDS, 0)
         for switch in SWITCHES:
@@ -91,6 +107,24 @@ def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> In
         read_authority(readers[name], next(certified, ""))
     _refuse_misplaced(inventory, readers)
     return inventory
+
+
+def keys_as_variables() -> dict[str, str]:
+    """Return what to give instead of variables that are made of a key, alone or with the variable that has it."""
+    owners: dict[str, list[str]] = {}
+    found: dict[str, str] = {}
+    for variable, keys in ENTRIES.items():
+        for key in keys:
+            owners.setdefault(key, []).append(variable)
+            found[f"{variable}_{key}"] = _give(key, [variable])
+    found |= {f"{PREFIX}{key}": _give(key, variables) for key, variables in owners.items()}
+    found |= {f"extrude_shape_{key}": _give(key, ["extrude_wans"]) for key in ("up", "down")}
+    return found | {f"extrude_limit_{key}": f"give {key} to extrude_limit" for key in _read_limit.KEYS}
+
+
+def _give(key: str, variables: Sequence[str]) -> str:
+    to = "each link" if variables == ["extrude_wans"] else "entries"
+    return f"give {key} to {to} of {_kinds.either(variables)}"
 
 
 def _refuse_misplaced(inventory: Inventory, readers: Mapping[str, Reader]) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 KEYS = ("interface", "mode", "addresses")
 MODE = _kinds.choice("nat", "routed")
 EXAMPLE = "{interface: lan0, mode: nat}"
+OF_A_LAN = _kinds.NETWORK.allowed
 
 
 @dataclass(slots=True)
@@ -76,7 +77,10 @@ def place(reader: Reader, entries: Sequence[Entry], claims: Sequence[Claim]) -> 
 
 def _read_entry(reader: Reader, path: str) -> Entry:
     reader.only(KEYS)
+    before = len(reader.problems)
     named = None if reader.lacks("addresses") else reader.each("addresses", _kinds.NETWORK, None)
+    if named == [] and len(reader.problems) == before:
+        reader.problem("addresses", f"is empty; leave it out, or give a list of which each entry is {OF_A_LAN}")
     return Entry(
         reader=reader,
         path=path,
@@ -127,9 +131,9 @@ def _first_free(entry: Entry, free: Sequence[IPNetwork]) -> list[IPNetwork]:
 
 
 def _named_one(entry: Entry, networks: Sequence[IPNetwork]) -> list[IPNetwork]:
-    addresses = [claim.network for claim in _named(entry, networks)]
-    if len(entry.named or ()) == 1 and all(map(_can_nat, addresses)):
-        return addresses
+    named = entry.named or ()
+    if len(named) == 1 and _can_nat(named[0].network):
+        return [claim.network for claim in _named(entry, networks)]
     entry.reader.problem("addresses", "mode nat takes exactly one single IPv4 address; give one of extrude_addresses")
     return []
 
@@ -148,8 +152,11 @@ def _place_routed(entries: Sequence[Entry], networks: Sequence[IPNetwork]) -> No
     routed = [entry for entry in entries if entry.mode == "routed"]
     for entry in routed:
         for claim in _named(entry, networks):
-            if claim.network in taken:
-                text = f"{_address.name(claim.network)} is also taken by {taken[claim.network]}"
+            taker = taken.get(claim.network)
+            if taker == entry.path:
+                entry.reader.note(claim.path, f"{_address.name(claim.network)} is given twice; leave one out")
+            elif taker:
+                text = f"{_address.name(claim.network)} is also taken by {taker}"
                 entry.reader.note(claim.path, f"{text}; leave it out in one of both")
             taken[claim.network] = entry.path
             entry.addresses.append(claim.network)

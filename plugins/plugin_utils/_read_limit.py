@@ -23,8 +23,10 @@ NEUTRAL: Mapping[str, Any] = {}
 def _mapping(value: object) -> Mapping[str, Any]:
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise _kinds.Refusal(f"{value} is not a dictionary; give {{up: {value}, down: {value}}}")
-    if not isinstance(value, Mapping) or not value:
-        raise ValueError(f"{_kinds.describe(value) if value else 'an empty dictionary'} says no rate")
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{_kinds.describe(value)} is not a dictionary")
+    if not value:
+        raise ValueError("an empty dictionary says no rate")
     return cast("Mapping[str, Any]", value)
 
 

@@ -17,7 +17,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import R
 from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Ports, Service
 
 KEYS = ("protocol", "port", "customers")
-PROTOCOL = replace(_kinds.choice("tcp", "udp"), allowed="tcp or udp: an entry for each")
+PROTOCOL = replace(_kinds.protocol("tcp", "udp"), allowed="tcp or udp: an entry for each")
 EXAMPLE = "{protocol: tcp, port: 443, customers: [acme]}"
 CUSTOMER = replace(
     _kinds.CUSTOMER, allowed=f"customers, [] for none of them: the name of each is {_kinds.CUSTOMER.allowed}"

@@ -8,7 +8,7 @@ This plugin util is **PRIVATE** to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,8 @@ def read_wans(reader: Reader) -> tuple[Wan, ...]:
     before = len(reader.problems)
     ipsec = reader.read("extrude_ipsec", ALL_ENCRYPTED, False)
     shape = _read_shape.read_default(reader)
-    wans = tuple(_read_wan(child, index, ipsec, shape) for index, child in reader.children("extrude_wans", EXAMPLE))
+    children = list(reader.children("extrude_wans", EXAMPLE))
+    wans = tuple(_read_wan(child, index, ipsec, shape) for index, child in children)
     if not wans and len(reader.problems) == before:
         reader.problem("extrude_wans", f"is empty; give 1 to {MAX_SLOT} links")
     if len(wans) > MAX_SLOT:
@@ -62,7 +63,8 @@ def read_wans(reader: Reader) -> tuple[Wan, ...]:
     _once(reader, "interface", ((wan, wan.interface if wan.match is None else "") for wan in wans))
     _check_patterns(reader, wans)
     _once(reader, "match", ((wan, wan.match or "") for wan in wans))
-    _once(reader, "slot", ((wan, wan.slot) for wan in wans))
+    by_position = {f"extrude_wans[{index}]" for index, child in children if child.lacks("slot")}
+    _once(reader, "slot", ((wan, wan.slot) for wan in wans), by_position)
     if len(reader.problems) == before:
         tunnelled, exits = [wan for wan in wans if wan.has_tunnel], [wan for wan in wans if wan.is_exit]
         if not tunnelled:
@@ -200,11 +202,14 @@ def _read_ipsec(reader: Reader, default: bool, nat: bool) -> bool:
     return False
 
 
-def _once(reader: Reader, key: str, values: Iterable[tuple[Wan, str | int]]) -> None:
-    """Note each link that has the `key` of an earlier one; neutral values are no one's."""
+def _once(reader: Reader, key: str, values: Iterable[tuple[Wan, str | int]], by_position: Collection[str] = ()) -> None:
+    """Note each link that has the `key` of an earlier one; neutral values are no one's.
+
+    The links at the paths `by_position` don't name it, so that is said.
+    """
     first: dict[str | int, str] = {}
     for wan, value in values:
-        if value and first.setdefault(value, wan.path) != wan.path:
-            reader.problem(
-                f"{wan.path}.{key}", f"{_kinds.describe(value)} is also the {key} of {first[value]}; give its own"
-            )
+        if value and (owner := first.setdefault(value, wan.path)) != wan.path:
+            mine, theirs = (" (by its position)" if path in by_position else "" for path in (wan.path, owner))
+            text = f"{_kinds.describe(value)}{mine} is also the {key} of {owner}{theirs}; give its own"
+            reader.problem(f"{wan.path}.{key}", text)

@@ -26,6 +26,7 @@ ABSENT: Any = object()
 OMITTED = "_OmitType"
 """The type of Ansible's `omit`; it can be had from nowhere but inside of Ansible."""
 PREFIX = "extrude_"
+NO_KEYS: Mapping[str, str] = {}
 
 
 class Reader:
@@ -106,10 +107,16 @@ class Reader:
 
         None where the key is left out.
         """
+        return [entry for _path, entry in self.some_placed(key, kind, none)]
+
+    def some_placed(self, key: str, kind: Kind[T], none: bool = False) -> list[tuple[str, T]]:
+        """Return the same, each with its path."""
         value = self._fetch(key)
         if isinstance(value, list) and (value or none):
-            return [entry for _path, entry in self.each(key, kind)]
-        return [] if value is ABSENT else [self.convert(key, kind, None if value == [] else value, optional=True)]
+            return self.each(key, kind)
+        if value is ABSENT:
+            return []
+        return [(self.path + key, self.convert(key, kind, None if value == [] else value, optional=True))]
 
     def children(self, key: str, example: str, default: list[Any] | None = REQUIRED) -> Iterator[tuple[int, Reader]]:
         """Yield a reader for each dictionary of a list, and its position there; `example` is such a dictionary."""
@@ -165,18 +172,18 @@ class Reader:
             return [entry for entry in entries if entry is not ABSENT]
         return value
 
-    def refuse_misspelt(self, variables: Collection[str], of_links: Collection[str] = ()) -> None:
+    def refuse_misspelt(self, variables: Collection[str], keys: Mapping[str, str] = NO_KEYS) -> None:
         """Note variables that are nearly one of the known `variables`: nobody would miss what they were meant to say.
 
-        All the names begin with ``extrude_``, which says nothing about how alike they are. Those made of a key
-        `of_links` are meant for a link.
+        All the names begin with ``extrude_``, which says nothing about how alike they are. Of `keys` in other variables
+        that were made one of their own it says what to do instead.
         """
         known = _bare(variables)
         for name in map(str, self._values):
             if name in variables:
                 continue
-            if name.startswith(PREFIX) and name.removeprefix(PREFIX) in of_links:
-                self.problem(name, f"is not a variable; give {name.removeprefix(PREFIX)} to each link of extrude_wans")
+            if name in keys:
+                self.problem(name, f"is not a variable; {keys[name]}")
                 continue
             nearest = _nearest(name.removeprefix(PREFIX), known) if name.startswith(PREFIX) else ""
             if nearest:

@@ -8,10 +8,10 @@ This plugin util is **PRIVATE** to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.multihome.extrude.plugins.plugin_utils._checks import check_inventory
+from ansible_collections.multihome.extrude.plugins.plugin_utils._checks import check_inventory, warnings
 from ansible_collections.multihome.extrude.plugins.plugin_utils._colo_state import colo_state
 from ansible_collections.multihome.extrude.plugins.plugin_utils._endpoint import reports
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems
@@ -41,16 +41,21 @@ class _Made(NamedTuple):
     colo_state: Plain
 
 
-def topology(hostvars: HostVars, groups: Groups, batch: Iterable[str] | None = None) -> dict[str, Any]:
+def topology(
+    hostvars: HostVars, groups: Groups, batch: Iterable[str] | None = None, warn: Callable[[str], object] = str
+) -> dict[str, Any]:
     """Return the states of the sites in `batch` (default: all) and of their colos, and what to verify of them.
 
-    The whole inventory is checked, whatever the batch; a TopologyError says all that is wrong with it.
+    The whole inventory is checked, whatever the batch; a TopologyError says all that is wrong with it. What is only odd
+    goes to `warn` (default: nowhere).
     """
     problems = Problems()
     inventory = read_inventory(hostvars, groups, problems)
     check_inventory(inventory, problems)
     sites = list(_chosen(inventory, batch, problems))
     problems.raise_if_any()
+    for text in warnings(inventory):
+        warn(text)
     made = [
         _Made(site, colo := inventory.colos[site.colo], site_state(site, colo), colo_state(site, colo))
         for site in sites

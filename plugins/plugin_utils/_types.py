@@ -303,7 +303,8 @@ class Match:
     """An entry of ``extrude_direct``: what fits one of each kind that is given. `ports` are those of destinations.
 
     A destination fits `domains` while its address is known to be that of one of them, or of a name below it. What fits
-    leaves by the link with that `slot`, where there is one; in IPv6 no link can be named.
+    leaves by the link with that `slot`, where there is one; in IPv6 no link can be named. `path` is where it stands,
+    and `destination_paths` where each of the destinations does.
     """
 
     destinations: tuple[IPNetwork, ...] = ()
@@ -314,6 +315,7 @@ class Match:
     domains: tuple[str, ...] = ()
     slot: int | None = None
     path: str = field(default="", compare=False)
+    destination_paths: tuple[str, ...] = field(default=(), compare=False)
 
     def of(self, version: int) -> Match | None:
         """What of it packets of IPv4 or IPv6 can fit; None where none can."""

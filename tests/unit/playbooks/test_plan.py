@@ -21,8 +21,8 @@ def play(tmp_path: Path) -> list[str]:
     return [*command, "-i", str(ROOT / "inventories" / "example"), "-e", f"plan_file={tmp_path / 'plan.yml'}"]
 
 
-def run(play: list[str], *more: str) -> subprocess.CompletedProcess[str]:
-    nowhere = {**os.environ, "ANSIBLE_SSH_EXECUTABLE": "/bin/false"}
+def run(play: list[str], *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    nowhere = {**os.environ, "ANSIBLE_SSH_EXECUTABLE": "/bin/false", **environment}
     return subprocess.run([*play, *more], cwd=ROOT, env=nowhere, capture_output=True, text=True, check=False)
 
 
@@ -35,6 +35,15 @@ def test_both_ends_are_written_down_and_no_host_is_touched(play: list[str], tmp_
     for state in plan["sites"].values():
         assert [tunnel["name"] for tunnel in state["tunnels"]]
     assert "changed=0" in run(play).stdout, "the same inventory makes the same plan"
+
+
+def test_a_relative_name_is_one_in_the_callers_directory(play: list[str], tmp_path: Path) -> None:
+    for changed in (1, 0):
+        done = run(play, "-e", "plan_file=after.yml", PWD=str(tmp_path))
+        assert f"changed={changed}" in done.stdout
+        assert f"The plan is in {tmp_path}/after.yml" in done.stdout
+    assert yaml.safe_load((tmp_path / "after.yml").read_text())["sites"]
+    assert not (ROOT / "playbooks" / "after.yml").exists()
 
 
 def test_a_variable_that_it_does_not_know_is_refused(play: list[str]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
@@ -49,6 +50,16 @@ def test_all_problems_come_as_one_error_of_ansible() -> None:
         "office: extrude_customer: is missing; give 1 to 32 of the characters a-z 0-9 -\n"
         "office: extrude_site_id: 0 is out of range; give a whole number from 1 to 4095"
     )
+
+
+def test_what_is_odd_is_a_warning_of_ansible(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Display, "warning", lambda _self, text: told.append(text))
+    groups = {"extrude_colos": ["rack"], "extrude_sites": ["office", "shop"]}
+    hosts = {"rack": colo(), "office": office(extrude_peers=["initech"]), "shop": shop()}
+    assert list(topology(hosts, groups)["sites"]) == ["office", "shop"]
+    (text,) = told
+    assert text.startswith("office: extrude_peers: initech has sites at rack, and none of them lists acme")
 
 
 @pytest.mark.parametrize("arguments", [("text", GROUPS), ({}, "text"), ({}, GROUPS, "office"), ({}, None)])

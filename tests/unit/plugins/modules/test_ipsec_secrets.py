@@ -41,17 +41,16 @@ def test_a_second_run_changes_nothing_and_one_without_a_secret_takes_it_away(run
     assert list(tmp_path.glob("*.conf")) == []
 
 
-@pytest.mark.parametrize(("former", "kept"), [("use", ["acme.1"]), ("accept", ["acme.1"]), ("forget", [])])
+@pytest.mark.parametrize(("former", "stays"), [("use", True), ("accept", True), ("forget", False)])
 @pytest.mark.parametrize("check", [True, False])
-def test_it_says_whose_former_secrets_are_kept(
-    run: Run, tmp_path: Path, former: str, kept: list[str], check: bool
+def test_one_that_is_of_no_use_any_more_stays_until_it_is_to_be_forgotten(
+    run: Run, tmp_path: Path, former: str, stays: bool, check: bool
 ) -> None:
-    entry = {"site": "acme.1", "links": "*.1.acme.extrude", "secret": SECRET}
-    assert run("ipsec_secrets", secrets=[entry], directory=str(tmp_path), former=former)["former"] == []
-    other = [{**entry, "secret": f"another {SECRET}"}]
-    result = run("ipsec_secrets", check=check, secrets=other, directory=str(tmp_path), former=former)
-    assert (result["changed"], result["former"]) == (True, kept)
-    assert SECRET not in json.dumps(result)
+    entry = {"site": "acme.1", "links": "*.1.acme.extrude"}
+    run("ipsec_secrets", secrets=[{**entry, "secret": SECRET}], directory=str(tmp_path))
+    result = run("ipsec_secrets", check=check, secrets=[entry], directory=str(tmp_path), former=former)
+    assert (result["changed"], result["sites"]) == (not stays, [] if stays else ["acme.1"])
+    assert (list(tmp_path.glob("*.conf")) != []) is (stays or check)
 
 
 def test_a_folder_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> None:

@@ -36,12 +36,27 @@ def test_a_prefix_is_no_single_address() -> None:
 
 def test_the_wrong_family_is_refused() -> None:
     assert wrong(_address.single, "2001:db8::1", 4) == "'2001:db8::1' is not an IPv4 address"
-    assert wrong(_address.prefix, "192.0.2.0/24", 6) == "'192.0.2.0' is not an IPv6 address"
+    assert wrong(_address.prefix, "192.0.2.0/24", 6) == "'192.0.2.0/24' is not an IPv6 address"
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0", "127.0.0.1", "224.0.0.5", "255.255.255.255", "::", "::1", "ff02::1"])
 def test_what_no_host_may_have_is_refused(text: str) -> None:
     assert wrong(_address.single, text) == f"'{text}' is not an address that a host may have"
+
+
+def test_what_is_wrong_with_a_prefix_is_said_of_all_of_it() -> None:
+    assert wrong(_address.prefix, "224.0.0.0/4") == "'224.0.0.0/4' is not an address that a host may have"
+    assert wrong(_address.prefix, "desk/24") == "'desk/24' is not an IP address"
+
+
+@pytest.mark.parametrize("text", ["192.0.2.1", "192.0.2.0/24", "2001:db8::/32", "224.0.0.1", "::"])
+def test_what_is_written_as_an_address(text: str) -> None:
+    assert _address.is_written(text)
+
+
+@pytest.mark.parametrize("text", ["example.org", "192.0.2.300", "10.1", "", "1.2.3.4.example"])
+def test_what_is_not(text: str) -> None:
+    assert not _address.is_written(text)
 
 
 def test_interface4_keeps_the_host_bits() -> None:

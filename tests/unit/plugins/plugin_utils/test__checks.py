@@ -260,6 +260,34 @@ def test_all_problems_of_all_hosts_come_together() -> None:
     assert [line.partition(" ")[0] for line in found] == ["rack:", "office:", "shop:"]
 
 
+def warned(**sites: Vars) -> list[str]:
+    told: list[str] = []
+    topology({"rack": colo(), **sites}, {"extrude_colos": ["rack"], "extrude_sites": list(sites)}, [], told.append)
+    return told
+
+
+def test_customers_of_whom_one_lists_the_other_are_told() -> None:
+    one = office(extrude_peers=["initech", "globex"])
+    more = office(
+        extrude_peers=["initech"],
+        extrude_site_id=3,
+        extrude_addresses=["203.0.113.30"],
+        extrude_lan=[],
+        extrude_wans=[dsl(address="192.0.2.30")],
+    )
+    text = "initech has sites at rack, and none of them lists acme: they stay apart until one does"
+    assert warned(office=one, more=more, shop=shop()) == [f"office: extrude_peers: {text}"]
+    assert warned(office=one, shop=shop(extrude_peers=["acme"])) == []
+
+
+def test_a_customer_without_a_site_here_may_list_them_elsewhere() -> None:
+    assert warned(office=office(extrude_peers=["globex"]), shop=shop()) == []
+    hosts, groups = two_colos(extrude_peers=["initech"])
+    told: list[str] = []
+    topology(hosts, groups, None, told.append)
+    assert told == []
+
+
 def test_the_sites_of_a_customer_have_one_limit() -> None:
     limit = {"up": 100, "down": 50}
     branch = shop(extrude_customer="acme", extrude_limit={"up": 100})
@@ -283,8 +311,39 @@ def test_the_sites_of_a_customer_have_one_limit() -> None:
 def test_what_only_the_tunnels_lead_to_is_not_listed_as_direct(destination: str, told: str) -> None:
     site = office(extrude_direct=[{"protocol": "tcp"}, {"destination": ["198.18.0.1", destination]}])
     text = f"{told}, which the tunnels lead to; leave it out"
-    assert problems(office=site) == [f"office: extrude_direct[1].destination: {text}"]
+    assert problems(office=site) == [f"office: extrude_direct[1].destination[1]: {text}"]
+
+
+@pytest.mark.parametrize(
+    ("to", "owner"),
+    [
+        ("203.0.113.2", "the extrude_colo_address of rack"),
+        ("203.0.113.99", "in the extrude_prefixes of rack"),
+        ("203.0.113.20", "in the extrude_prefixes of rack"),
+        ("10.254.0.1", "in the extrude_inside_pool of rack, 10.254.0.0/15"),
+        ("10.252.0.1", "in the extrude_ipsec_pool of rack, 10.252.0.0/15"),
+    ],
+)
+def test_nothing_is_forwarded_to_what_is_on_no_lan(to: str, owner: str) -> None:
+    forwards = [
+        {"protocol": "tcp", "port": 80, "to": "192.168.1.20"},
+        {"protocol": "tcp", "port": 81, "to": to},
+    ]
+    text = f"{to} is {owner}; give the address of a host on a LAN"
+    found = problems(office=office(extrude_forwards=forwards), shop=shop())
+    assert found == [f"office: extrude_forwards[1].to: {text}"]
+
+
+def test_what_a_site_itself_has_is_told_once() -> None:
+    forwards = [{"protocol": "tcp", "port": 80, "to": "203.0.113.11"}]
+    (told,) = problems(office=office(extrude_forwards=forwards))
+    assert told.startswith("office: extrude_forwards[0].to: 203.0.113.11 is in extrude_addresses[1]; give")
 
 
 def test_around_it_more_may_be_listed() -> None:
     run(office=office(extrude_direct=[{"destination": "203.0.112.0/23"}]))
+
+
+def test_a_single_destination_is_told_by_its_key() -> None:
+    (told,) = problems(office=office(extrude_direct=[{"destination": "203.0.113.5"}]))
+    assert told.startswith("office: extrude_direct[0].destination: 203.0.113.5 is in the extrude_prefixes of rack")

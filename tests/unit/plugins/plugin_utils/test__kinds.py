@@ -49,6 +49,22 @@ def test_choice() -> None:
     assert wrong(kind, ["flow"]) == "a list is no choice"
 
 
+def test_a_protocol_in_capitals_or_not() -> None:
+    kind = _kinds.protocol("tcp", "udp")
+    assert [kind.convert("TCP"), kind.convert("udp")] == ["tcp", "udp"]
+    assert kind.allowed == "tcp or udp"
+    assert wrong(kind, "GRE") == "'GRE' is no choice"
+    assert wrong(kind, ["tcp"]) == "a list is no choice"
+    assert wrong(kind, 6) == "6 is no choice"
+
+
+def test_classes() -> None:
+    named = {"cs0": 0, "BE": 0, "df": 0, "le": 1, "cs1": 8, "af11": 10, "AF43": 38, "va": 44, "EF": 46, "cs7": 56}
+    assert {name: _kinds.DSCP.convert(name) for name in named} == named
+    assert _kinds.DSCP.convert("46") == 46
+    assert wrong(_kinds.DSCP, "af44") == "'af44' is no class"
+
+
 def test_what_there_is_to_choose_from() -> None:
     assert [_kinds.either(some) for some in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a or b", "a, b or c"]
 
@@ -95,8 +111,8 @@ def test_addresses() -> None:
     assert str(_kinds.ADDRESS4.convert("192.0.2.1")) == "192.0.2.1/32"
     assert str(_kinds.LINK_ADDRESS.convert("192.0.2.1/24")) == "192.0.2.1/24"
     assert str(_kinds.NETWORK.convert("2001:db8::/64")) == "2001:db8::/64"
-    assert wrong(_kinds.NETWORK4, "2001:db8::/64") == "'2001:db8::' is not an IPv4 address"
-    assert wrong(_kinds.NETWORK6, "192.0.2.0/24") == "'192.0.2.0' is not an IPv6 address"
+    assert wrong(_kinds.NETWORK4, "2001:db8::/64") == "'2001:db8::/64' is not an IPv4 address"
+    assert wrong(_kinds.NETWORK6, "192.0.2.0/24") == "'192.0.2.0/24' is not an IPv6 address"
     assert wrong(_kinds.NETWORK, 3232235777) == "3232235777 is not a text"
 
 
@@ -104,7 +120,7 @@ def test_addresses() -> None:
 def test_where_every_address_is_given_something_is_said_to_give_instead(value: str) -> None:
     kind = _kinds.network("a prefix", _address.prefix, "leave it out")
     assert wrong(kind, value) == f"'{value}' is every address; leave it out"
-    assert wrong(kind, "0.0.0.0/1") == "'0.0.0.0' is not an address that a host may have"
+    assert wrong(kind, "0.0.0.0/1") == "'0.0.0.0/1' is not an address that a host may have"
 
 
 @pytest.mark.parametrize(("value", "found"), [("192.0.2.1", None), ("192.0.2.1:80", 80)])

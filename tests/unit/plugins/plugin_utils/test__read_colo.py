@@ -83,7 +83,7 @@ def test_a_colo_with_numbers_of_its_own() -> None:
         ),
         (
             {"extrude_inside_pool": "fd00::/48"},
-            "extrude_inside_pool: 'fd00::' is not an IPv4 address; give an IPv4 prefix such as 10.254.0.0/15",
+            "extrude_inside_pool: 'fd00::/48' is not an IPv4 address; give an IPv4 prefix such as 10.254.0.0/15",
         ),
         (
             {"extrude_inside_pool": "203.0.113.128/25"},
@@ -99,7 +99,7 @@ def test_a_colo_with_numbers_of_its_own() -> None:
         ),
         (
             {"extrude_ipsec_pool": "fd00::/48"},
-            "extrude_ipsec_pool: 'fd00::' is not an IPv4 address; give an IPv4 prefix such as 10.254.0.0/15",
+            "extrude_ipsec_pool: 'fd00::/48' is not an IPv4 address; give an IPv4 prefix such as 10.254.0.0/15",
         ),
         (
             {"extrude_ipsec_pool": "203.0.113.128/25"},

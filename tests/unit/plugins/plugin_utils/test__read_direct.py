@@ -31,7 +31,7 @@ def found(*entries: Any) -> tuple[tuple[Match, ...], list[str]]:
 def test_one_value_or_a_list_of_each() -> None:
     (one, other), problems = found(
         {"protocol": "tcp", "ports": 443, "dscp": "AF11"},
-        {"protocol": ["tcp", "udp"], "ports": ["53", "8000-8010"], "dscp": ["0", "ef"]},
+        {"protocol": ["TCP", "Udp"], "ports": ["53", "8000-8010"], "dscp": ["0", "ef"]},
     )
     assert problems == []
     assert one == Match(protocols=("tcp",), ports=(Ports(443, 443),), dscps=(10,))
@@ -42,6 +42,7 @@ def test_networks() -> None:
     ((match,), problems) = found({"destination": ["192.0.2.1", "198.18.0.0/15"], "source": "192.168.1.0/24"})
     assert problems == []
     assert list(map(str, match.destinations)) == ["192.0.2.1/32", "198.18.0.0/15"]
+    assert match.destination_paths == ("extrude_direct[0].destination[0]", "extrude_direct[0].destination[1]")
     assert list(map(str, match.sources)) == ["192.168.1.0/24"]
 
 
@@ -68,10 +69,10 @@ def test_the_link_to_leave_by() -> None:
 
 def test_domains_with_all_below_them() -> None:
     ((match,), problems) = found(
-        {"domains": ["*.Example.org", "example.org.", "xn--mll-hoa.example", "_a.b-c.example"]}
+        {"domains": ["*.Example.org", "example.org.", "xn--mll-hoa.example", "_a.b-c.example", "1.2.3.4x"]}
     )
     assert problems == []
-    assert match == Match(domains=("example.org", "xn--mll-hoa.example", "_a.b-c.example"))
+    assert match == Match(domains=("example.org", "xn--mll-hoa.example", "_a.b-c.example", "1.2.3.4x"))
 
 
 def test_no_list_is_no_match() -> None:
@@ -168,7 +169,10 @@ def test_nothing_follows_from_links_that_have_a_problem() -> None:
         ({"dscp": "gold"}, "extrude_direct[0].dscp: 'gold' is no class"),
         ({"dscp": 1, "wan": "cable"}, "extrude_direct[0].wan: 'cable' is no link for direct traffic; give dsl"),
         ({"dscp": 1, "wan": None}, "extrude_direct[0].wan: is empty; leave it out, or give the name"),
-        ({"wan": "dsl"}, "extrude_direct[0]: is empty, which everything fits"),
+        (
+            {"wan": "dsl"},
+            "extrude_direct[0]: has nothing but a link, and everything fits that; give some of destination, source",
+        ),
         ({"domains": ["org"]}, "extrude_direct[0].domains[0]: 'org' is no domain; give a domain such as example.org"),
         ({"domains": "a_b.-c"}, "extrude_direct[0].domains: 'a_b.-c' is no domain"),
         ({"domains": "müll.example"}, "extrude_direct[0].domains: 'müll.example' is no domain"),
@@ -176,6 +180,15 @@ def test_nothing_follows_from_links_that_have_a_problem() -> None:
         ({"domains": "a" * 64 + ".example"}, "extrude_direct[0].domains: 'aaa"),
         ({"domains": ".".join(["a" * 62] * 5)}, "extrude_direct[0].domains: 'aaa"),
         ({"domains": "example.org/x,"}, "extrude_direct[0].domains: 'example.org/x,' is no domain"),
+        *(
+            (
+                {"domains": ["example.org", given]},
+                f"extrude_direct[0].domains[1]: '{given}' is an address; that goes into destination",
+            )
+            for given in ("192.0.2.1", "2001:db8::1", "192.0.2.0/24", "2001:db8::/32", "224.0.0.1")
+        ),
+        ({"domains": "192.0.2.300"}, "extrude_direct[0].domains: '192.0.2.300' is no domain"),
+        ({"destination": "224.0.0.0/4"}, "extrude_direct[0].destination: '224.0.0.0/4' is not an address that a host"),
         ({"domains": 5}, "extrude_direct[0].domains: 5 is not a text"),
     ],
 )

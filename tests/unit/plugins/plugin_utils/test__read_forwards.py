@@ -27,6 +27,7 @@ def found(*forwards: Any, **changes: Any) -> list[str]:
     [
         [WEB],
         [{**WEB, "port": "80"}],
+        [{**WEB, "protocol": "TCP"}],
         [WEB, {**WEB, "port": 81}],
         [WEB, {**WEB, "protocol": "udp"}],
         [WEB, {**WEB, "address": "203.0.113.11"}],
@@ -58,6 +59,10 @@ def test_good_ones(forwards: list[Vars]) -> None:
         (
             {**WEB, "to": "198.51.100.2"},
             ("extrude_forwards[0].to: 198.51.100.2 is that of extrude_wans[1]; give the address of a host on a LAN"),
+        ),
+        (
+            {**WEB, "to": "192.0.2.1"},
+            "extrude_forwards[0].to: 192.0.2.1 is the gateway of extrude_wans[0]; give the address of a host on a LAN",
         ),
         ({**WEB, "host": "x"}, "extrude_forwards[0].host: is not known"),
         (
@@ -135,6 +140,20 @@ def test_where_ansible_reaches_the_router_nothing_is_forwarded(port: Any, taken:
     told = "office: extrude_forwards[0]: 203.0.113.10 tcp 22 is where Ansible reaches office; give another port"
     assert found({**WEB, "port": 22}, **managed) == ([told] if taken else [])
     assert found({**WEB, "port": 23}, **managed) == []
+
+
+def test_a_host_that_would_take_all_of_where_ansible_reaches_the_router_is_told_so() -> None:
+    whole = {"address": "203.0.113.11", "to": "192.168.1.20"}
+    (told,) = found(whole, ansible_host="203.0.113.11")
+    assert told == (
+        "office: extrude_forwards[0]: 203.0.113.11 is where Ansible reaches office; give protocol and port, give"
+        " another address, or reach the router by another one"
+    )
+
+
+def test_what_can_not_be_is_told_once_however_many_forwards_it_overlaps() -> None:
+    (told,) = found(WEB, {"to": "192.168.1.20"}, {**WEB, "port": 81}, ansible_host="203.0.113.10")
+    assert told.startswith("office: extrude_forwards[1].address: 203.0.113.10 is what LANs with mode nat leave as")
 
 
 def test_without_a_lan_there_is_nobody_to_forward_to() -> None:

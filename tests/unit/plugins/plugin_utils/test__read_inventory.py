@@ -14,6 +14,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._read_inventory 
     OF_BOTH,
     OF_COLOS,
     OF_SITES,
+    keys_as_variables,
     read_inventory,
 )
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
@@ -74,13 +75,29 @@ def test_a_misspelt_variable_is_told(name: str, meant: str) -> None:
         noted.raise_if_any()
 
 
-def test_a_setting_of_links_is_no_variable() -> None:
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("extrude_detect", "give detect to each link of extrude_wans"),
+        ("extrude_wans_mtu", "give mtu to each link of extrude_wans"),
+        ("extrude_shape_up", "give up to each link of extrude_wans"),
+        ("extrude_mode", "give mode to entries of extrude_lan"),
+        ("extrude_dscp", "give dscp to entries of extrude_direct or extrude_pins"),
+        (
+            "extrude_port",
+            "give port to entries of extrude_forwards or extrude_services",
+        ),
+        ("extrude_direct_ports", "give ports to entries of extrude_direct"),
+        ("extrude_limit_up", "give up to extrude_limit"),
+    ],
+)
+def test_a_key_of_another_variable_is_none_itself(name: str, advice: str) -> None:
     noted = Problems()
-    hosts = {"rack": colo(), "office": office(extrude_detect=300)}
+    hosts = {"rack": colo(), "office": office(**{name: 1})}
     read_inventory(hosts, {"extrude_colos": ["rack"], "extrude_sites": ["office"]}, noted)
-    told = "office: extrude_detect: is not a variable; give detect to each link of extrude_wans"
-    with pytest.raises(TopologyError, match=told):
+    with pytest.raises(TopologyError) as caught:
         noted.raise_if_any()
+    assert str(caught.value).splitlines()[1:] == [f"office: {name}: is not a variable; {advice}"]
 
 
 def test_but_whether_links_are_encrypted_is_one_too() -> None:
@@ -107,7 +124,9 @@ def test_no_name_of_our_own_playbooks_roles_and_inventories_is_refused() -> None
     ours = {name for file in files for name in re.findall(r"\bextrude_[a-z0-9_]+", file.read_text(encoding="utf-8"))}
     assert {"extrude_topology", "extrude_command", "extrude_wans"} <= ours
     noted = Problems()
-    Reader("office", dict.fromkeys(ours - {"extrude_colos"}), noted).refuse_misspelt(KNOWN)  # that is a group
+    Reader("office", dict.fromkeys(ours - {"extrude_colos"}), noted).refuse_misspelt(
+        KNOWN, keys_as_variables()
+    )  # a group
     noted.raise_if_any()
 
 

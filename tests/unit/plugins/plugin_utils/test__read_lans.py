@@ -110,7 +110,18 @@ def test_a_prefix_needs_a_routed_lan() -> None:
         ),
         (
             [{**NAT, "addresses": []}],
+            (
+                "extrude_lan[0].addresses: is empty; leave it out, or give a list of which each entry is an address or "
+                "a prefix such as 203.0.113.0/28"
+            ),
+        ),
+        (
+            [{**NAT, "addresses": ["2001:db8::99"]}],
             "extrude_lan[0].addresses: mode nat takes exactly one single IPv4 address; give one of extrude_addresses",
+        ),
+        (
+            [{**ROUTED, "addresses": ["203.0.113.10", "203.0.113.10"]}],
+            "extrude_lan[0].addresses[1]: 203.0.113.10 is given twice; leave one out",
         ),
         (
             [{**NAT, "addresses": ["2001:db8:100::1"]}],
@@ -151,8 +162,9 @@ def test_a_part_of_a_prefix_is_told_as_such() -> None:
     assert problem == f"office: extrude_lan[0].addresses[0]: {told}"
 
 
-def test_empty_is_not_what_is_left() -> None:
-    (problem,) = problems([{**ROUTED, "addresses": None}], "203.0.113.10")
+@pytest.mark.parametrize("nothing", [None, []])
+def test_empty_is_not_what_is_left(nothing: Any) -> None:
+    (problem,) = problems([{**ROUTED, "addresses": nothing}], "203.0.113.10")
     assert problem.startswith("office: extrude_lan[0].addresses: is empty; leave it out, or give a list of which each")
 
 

@@ -29,9 +29,10 @@ def test_limits(value: object, limit: Limit) -> None:
     ("value", "problem"),
     [
         (100, "extrude_limit: 100 is not a dictionary; give {up: 100, down: 100}"),
-        ("100", f"extrude_limit: '100' says no rate; {GIVE}"),
+        ("100", f"extrude_limit: '100' is not a dictionary; {GIVE}"),
         ({"up": 5, "down": None}, f"extrude_limit.down: is empty; leave it out, or {RATE}"),
         (None, f"extrude_limit: is empty; leave it out, or {GIVE}"),
+        ([], f"extrude_limit: a list is not a dictionary; {GIVE}"),
         ({}, f"extrude_limit: an empty dictionary says no rate; {GIVE}"),
         ({"up": 0}, f"extrude_limit.up: 0 is out of range; {RATE}"),
         ({"up": "fast"}, f"extrude_limit.up: 'fast' is not a number; {RATE}"),

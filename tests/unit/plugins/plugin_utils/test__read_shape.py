@@ -51,6 +51,16 @@ def test_a_link_may_say_it_itself() -> None:
     assert shapes(dsl(up=20, shape=False), cable(up=10), extrude_shape=True) == [None, Shape(9500, 0, SITE)]
 
 
+def test_a_percentage_may_wait_for_what_is_off_for_now() -> None:
+    link = dsl(up=20, shape_percent=85)
+    assert shapes(link, extrude_shape=False) == [None]
+    assert shapes({**link, "shape": False}) == [None]
+    assert shapes(dsl(up=20), extrude_shape=False, extrude_shape_percent=85) == [None]
+    assert shapes(dsl(up=20, shape=True), extrude_shape_percent=85) == [
+        Shape(17_000, 0, "office: extrude_wans[0].shape")
+    ]
+
+
 def test_what_an_encrypted_link_receives_is_not_shaped() -> None:
     links = [dsl(up=20, down=50, nat=True), cable(up=10, down=30, use="direct")]
     assert shapes(*links, extrude_shape=True) == [Shape(19_000, 0, SITE), Shape(9500, 28_500, SITE)]
@@ -73,6 +83,24 @@ def test_what_an_encrypted_link_receives_is_not_shaped() -> None:
         ),
         ({"shape": True}, {}, f"extrude_wans[0].shape: true, and the link has no rate to be shaped to; {RATES}"),
         ({}, {"extrude_shape": True}, f"extrude_shape: true, and no link has a rate to be shaped to; {RATES}"),
+        (
+            {"up": 9, "shape": False},
+            {"extrude_shape": True},
+            (
+                "extrude_shape: true, and all links with a rate have shape: false; give false here, or leave that out"
+                " of one of them"
+            ),
+        ),
+        (
+            {"up": 9, "shape_percent": 85},
+            {},
+            "extrude_wans[0].shape_percent: has no effect; give shape too: true, or false to leave it so",
+        ),
+        (
+            {"up": 9},
+            {"extrude_shape_percent": 85},
+            "extrude_shape_percent: has no effect; give extrude_shape too: true, or false to leave it so",
+        ),
         ({}, {"extrude_shape": 1}, "extrude_shape: 1 is not a truth value; give true or false"),
         (
             {"up": 9, "shape_percent": 101},

@@ -107,7 +107,7 @@ def test_a_gateway_may_lie_outside_the_links_network(address: str, gateway: str)
                 f"give {LINK}, {UNLESS}"
             ),
         ),
-        ({"address": "2001:db8::2/64"}, f"address: '2001:db8::2' is not an IPv4 address; give {LINK}, {UNLESS}"),
+        ({"address": "2001:db8::2/64"}, f"address: '2001:db8::2/64' is not an IPv4 address; give {LINK}, {UNLESS}"),
         (
             {"gateway": "192.0.2.1/24"},
             f"gateway: '192.0.2.1/24' is a prefix, and not a single address; give one IPv4 address, {UNLESS}",
@@ -197,7 +197,7 @@ def test_two_links_may_have_one_pattern_where_pppd_tells_them_apart() -> None:
     [
         ({"name": "dsl"}, "name: 'dsl' is also the name of extrude_wans[0]; give its own"),
         ({"interface": "dsl0"}, "interface: 'dsl0' is also the interface of extrude_wans[0]; give its own"),
-        ({"slot": 1}, "slot: 1 is also the slot of extrude_wans[0]; give its own"),
+        ({"slot": 1}, "slot: 1 is also the slot of extrude_wans[0] (by its position); give its own"),
     ],
 )
 def test_what_two_links_have_in_common(changes: dict[str, Any], problem: str) -> None:
@@ -237,7 +237,7 @@ def test_a_wrong_rate_is_told_once() -> None:
 
 
 def test_a_slot_that_is_another_links_default() -> None:
-    text = "office: extrude_wans[1].slot: 2 is also the slot of extrude_wans[0]; give its own"
+    text = "office: extrude_wans[1].slot: 2 (by its position) is also the slot of extrude_wans[0]; give its own"
     assert problems(dsl(slot=2), cable()) == [text]
 
 
