@@ -25,11 +25,12 @@ from tests.bench.lab_worker import ENGINE
 
 COLO = "rack"
 SITES_OF_CUSTOMER = 4
-COUNTS = (250, 500, 1000)
+COUNTS = {"filter": (250, 500, 1000), "play": (100,), "colo": (10, 100, 1000), "tunnels": ()}
+"""How many sites each part has, in its turns, unless the words of the command say it."""
 BATCHES = (1, 0.25, 1.0)
 """As in extrude.yml: one site, a quarter of all, the others."""
-TASKS = 8
-"""Cheap tasks of the plays that are compared; a run of extrude.yml has more, so the topology is less of it."""
+TASKS = 100
+"""Cheap tasks of the plays that are compared: a run of extrude.yml has as many for a site, and dearer ones."""
 TUNNELS = 4096
 KINDS = ["tunnels", "tunnel-addresses", "tunnel-routes"]
 
@@ -199,13 +200,13 @@ def main(words: list[str] | None = None) -> None:
     """Measure; print a table for each part, and with --json write the figures."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=fleet", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"of {', '.join(PARTS)}; default: all")
-    parser.add_argument("--sites", type=int, nargs="+", default=list(COUNTS), help="how many, each in its turn")
+    parser.add_argument("--sites", type=int, nargs="+", help="how many, each in its turn")
     parser.add_argument("--json", type=Path, help="also write the figures there")
     options = parser.parse_args(words)
     figures: dict[str, list[report.Row]] = {}
     for part in options.parts or PARTS:
         with tempfile.TemporaryDirectory() as folder:
-            figures[part] = list(_told(PARTS[part](Path(folder), options.sites)))
+            figures[part] = list(_told(PARTS[part](Path(folder), options.sites or list(COUNTS[part]))))
         print(f"\n{table(figures[part])}\n", flush=True)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
