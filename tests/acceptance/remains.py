@@ -24,7 +24,7 @@ grep -ril extrude /etc
 getent passwd extrude extrude-bird; getent group extrude extrude-bird
 systemctl list-units --all --plain --no-legend | grep -i extrude
 swanctl --list-conns 2>/dev/null | grep -E '^ex'; swanctl --list-sas 2>/dev/null | grep -E '^ex'
-ps -eo args | grep -E '[b]ird -f|[e]xtrude '
+ps -eo args | grep -E '^(\S*/)?(bird -f|extrude|python3 \S*extrude)'
 true
 """
 """What is of the collection by its name, and has none before."""
@@ -43,7 +43,7 @@ _OF_OTHERS = re.compile(r"^220:\tfrom all lookup 220")
 _SETTINGS = re.compile(r"^net\.ipv[46]\.")
 _STAYS = re.compile(
     r"^/(usr/lib/python3/dist-packages/.*__pycache__|etc/(rc\d\.d|bird|apparmor\.d/local)/|var/lib/ucf/"
-    r"|etc/systemd/system/(multi-user\.target\.wants/)?strongswan|root/\.ansible\b|etc/(passwd|group|g?shadow)-$)"
+    r"|etc/systemd/system/(multi-user\.target\.wants/)?strongswan|root/\.ansible|etc/(passwd|group|g?shadow)-$)"
 )
 """Files that scripts of packages, Ansible and useradd(8) make."""
 _EMPTY = re.compile(r"^(\*|:(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING) |COMMIT|$)")
