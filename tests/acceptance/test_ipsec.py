@@ -531,7 +531,7 @@ def _number(lab: Lab, host: str) -> str:
 def run_with(lab: Lab, folder: Path, **changes: Any) -> playbook.Run:
     """Deploy the office with other variables."""
     (folder / "more.yml").write_text(yaml.safe_dump({"all": {"hosts": {"office": {}}}}))
-    (folder / "host_vars").mkdir()
+    (folder / "host_vars").mkdir(exist_ok=True)
     (folder / "host_vars" / "office.yml").write_text(yaml.safe_dump(changes))
     return playbook.run(lab, "--limit", "office", "-i", str(folder / "more.yml"), inventory=INVENTORY)
 
@@ -546,6 +546,33 @@ def test_packet_mode_spreads_one_connection_over_encrypted_links(lab: Lab, tmp_p
     after = (counted(lab, "isp-dsl")["esp"], counted(lab, "lte-router")["nat-t"])
     assert fared.lost == 0
     assert min(now - then for then, now in zip(before, after, strict=True)) > 50
+    assert not is_clear(lab)
+
+
+@pytest.mark.long
+def test_from_secret_to_certificate_and_back_and_a_run_that_goes_back_finds_its_secret(
+    lab: Lab, tmp_path: Path
+) -> None:
+    certified = {"extrude_ipsec_auth": "certificate"}
+    rule = ["INPUT", "-p", "udp", "-s", "203.0.113.2", "-j", "DROP"]
+    lab.exec("office", ["iptables", "-I", *rule])  # so no connection is made anew, and nothing is proved
+    try:
+        assert run_with(lab, tmp_path, **certified).code != 0
+        assert secrets_kept(lab) == {"colo": 1, "office": 1}
+    finally:
+        lab.exec("office", ["iptables", "-D", *rule])
+    for host in ("office", "colo"):
+        lab.exec(host, ["extrude", "rollback"])
+    made_anew(lab, "office")
+    wait_until(lambda: all_up(lab), "all tunnels carry packets", 300)
+    assert run_with(lab, tmp_path, **certified).code == 0
+    assert associations(lab, "office").keys() == {"ex-dsl", "ex-lte"}
+    for host in ("colo", "office"):
+        assert "acme.1.secrets" not in lab.exec(host, ["ls", CONNECTIONS]).stdout
+    made_anew(lab, "office")
+    assert playbook.run(lab, "--limit", "office", inventory=INVENTORY).code == 0
+    assert secrets_kept(lab) == {"colo": 1, "office": 1}
+    made_anew(lab, "office")
     assert not is_clear(lab)
 
 
