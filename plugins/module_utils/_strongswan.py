@@ -111,17 +111,18 @@ def _load(daemon: _vici.Session, before: File | None, after: File | None) -> Non
     """Have the daemon close what a connection was, and take what it is.
 
     At a colo one that changes stays up until the site closes it: the run may come to the site by that link alone.
-    One that goes is waited for, since what drops what it would still decrypt goes next.
+    One that goes is forgotten first, since its far end calls again at once; and it is waited for, since what drops
+    what it would still decrypt goes next.
     """
     wanted = _sections(after)
     for name in _sections(before):
+        if name not in wanted:
+            with suppress(_vici.ViciError):  # it may not be known
+                daemon.request("unload-conn", {"name": name})
         if name not in wanted or name.startswith(SITE_END):
-            with suppress(_vici.ViciError):  # it may not be up
+            with suppress(_vici.ViciError):  # nor up
                 timeout = "-1" if name in wanted else _CLOSED
                 daemon.request("terminate", {"ike": name, "force": "yes", "timeout": timeout})
-        if name not in wanted:
-            with suppress(_vici.ViciError):  # nor known
-                daemon.request("unload-conn", {"name": name})
     for name, settings in wanted.items():
         try:
             daemon.request("load-conn", {name: _swanctl.message(settings)})

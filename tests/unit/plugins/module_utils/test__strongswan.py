@@ -194,14 +194,14 @@ def test_at_a_colo_a_changed_connection_stays_up_until_the_site_closes_it(folder
         Connections(folder).apply([(was, moved)])
         assert charon.asked() == [loaded(moved)]
         Connections(folder).apply([(moved, None)])
-        assert charon.asked() == [terminated("ex1-dsl", "2000"), ("unload-conn", {"name": "ex1-dsl"})]
+        assert charon.asked() == [("unload-conn", {"name": "ex1-dsl"}), terminated("ex1-dsl", "2000")]
 
 
 def test_a_connection_that_goes_is_closed_and_forgotten(folder: Path) -> None:
     Connections(folder).apply([(None, DSL)])
     with daemon(folder, knows=["ex-dsl"]) as charon:
         Connections(folder).apply([(DSL, None)])
-        assert charon.asked() == [terminated("ex-dsl", "2000"), ("unload-conn", {"name": "ex-dsl"})]
+        assert charon.asked() == [("unload-conn", {"name": "ex-dsl"}), terminated("ex-dsl", "2000")]
 
 
 def test_one_that_is_not_up_or_not_known_goes_too(folder: Path) -> None:
@@ -227,8 +227,8 @@ def test_all_are_put_back_when_the_daemon_refuses_one(folder: Path) -> None:
         asked = charon.asked()
         assert asked[:3] == [terminated("ex-dsl"), loaded(MOVED), loaded(CABLE)]
         assert asked[3:] == [
-            terminated("ex-cable", "2000"),
             ("unload-conn", {"name": "ex-cable"}),
+            terminated("ex-cable", "2000"),
             terminated("ex-dsl"),
             loaded(DSL),
         ]
