@@ -212,8 +212,8 @@ def test_one_that_is_not_up_or_not_known_goes_too(folder: Path) -> None:
         assert [command for command, _message in charon.asked()] == [
             "terminate",
             "load-conn",
-            "terminate",
             "unload-conn",
+            "terminate",
         ]
     assert names(folder) == ["extrude-ex-dsl.conf", "office.conf"]
 
