@@ -629,7 +629,7 @@ def test_many_redials_leave_nothing_behind(lab: Lab) -> None:
     before = {host: _counted(lab, host) for host in ("colo", "office")}
     for _turn in range(REDIALS):
         lab.readdress("dsl")
-        wait_until(lambda: known(lab, "dsl"), "the colo knows the link")
+        wait_until(lambda: known(lab, "dsl"), "the colo knows the link", 300)
     for host, counts in before.items():
         wait_until(partial(_holds, lab, host, counts), f"{host} has what it had: {counts}")
 
