@@ -24,6 +24,11 @@ UNTOLD = "not yet told to the daemon"
 
 OPEN = "open to others"
 
+
+class Unheard(EngineError):
+    """The daemon that reads the files does not answer: a later run tells it."""
+
+
 Change: TypeAlias = tuple[File | None, File | None]
 """A file as it is and as it should be; None: not there."""
 
@@ -96,8 +101,9 @@ class Folder:
             self._remove(self._folder / old.path)
 
     def _tell(self, changes: Sequence[Change]) -> None:
-        self._tells(changes)
-        self._remove(self._mark)
+        with suppress(Unheard):
+            self._tells(changes)
+            self._remove(self._mark)
 
     def _read(self, path: str) -> str | None:
         place = self._folder / path

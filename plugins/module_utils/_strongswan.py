@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -67,6 +67,8 @@ class Connections:
             return {}
         files = self._folder.read(asked)
         loaded = _loaded() if files and _vici.runs() else None
+        if files and _vici.hangs():  # nothing can be told to it now, which must not keep all else from being put right
+            files = {place: replace(file, extra="") for place, file in files.items()}
         found = [_connection(asked[file.path], file, loaded) for file in files.values()]
         return {connection.place: connection for connection in found}
 
@@ -77,7 +79,7 @@ class Connections:
         self._folder.apply([(_file(before), _file(after)) for before, after in changes])
 
     def _tell(self, changes: Sequence[_files.Change]) -> None:
-        if not _vici.runs():
+        if not _can_be_told():
             return
         rest = [(before, after) for before, after in changes if (after, before) not in self._untold]
         self._untold = rest
@@ -85,6 +87,13 @@ class Connections:
             while rest:
                 before, after = rest.pop(0)
                 _load(daemon, before, after)
+
+
+def _can_be_told() -> bool:
+    """Whether the daemon runs. Raises Unheard where it hangs."""
+    if _vici.hangs():
+        raise _files.Unheard("strongSwan's daemon does not answer")
+    return _vici.runs()
 
 
 def path_of(name: str) -> str:
@@ -159,7 +168,7 @@ def peers() -> dict[str, str] | None:
 def lacks(names: Sequence[str], peers_now: Mapping[str, str] | None) -> dict[str, str]:
     """Those of some connections that are not among the *peers_now*, each with why."""
     if peers_now is None:
-        return dict.fromkeys(names, "strongSwan does not run")
+        return dict.fromkeys(names, f"strongSwan does not {'answer' if _vici.hangs() else 'run'}")
     missing = [name for name in names if name not in peers_now]
     troubles = _troubles(missing)
     return {name: troubles.get(name, "IKE is not up") for name in missing}
@@ -232,7 +241,7 @@ class Secrets:
                 _load_shared(daemon, file)
 
     def _tell(self, changes: Sequence[_files.Change]) -> None:
-        if not _vici.runs():
+        if not _can_be_told():
             return
         with _vici.Session() as daemon:
             known = set(daemon.request("get-shared").get("keys") or ())
@@ -335,7 +344,8 @@ def call_down(daemon: _vici.Session) -> None:
     found = [pair for message in daemon.stream("list-sas", "list-sa") for pair in message.items()]
     up = {name for name, one in found if not _is_hollow(one)}
     for name in daemon.request("get-conns").get("conns") or ():
-        if name.startswith(SITE_END) and name not in up:
+        # an administrator's may begin alike
+        if name.startswith(SITE_END) and name not in up and (FOLDER / path_of(name)).exists():
             with suppress(_vici.ViciError):
                 daemon.request("initiate", {"child": name, "timeout": "-1"})
 

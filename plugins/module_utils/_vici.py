@@ -12,6 +12,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
@@ -24,6 +25,10 @@ Message: TypeAlias = "dict[str, str | list[str] | Message]"
 """What goes either way: texts, lists of texts, and sections of these."""
 
 _SECONDS = 10
+_SOON = 3
+"""Seconds within which a daemon that is well says its version."""
+_hanging: set[str] = set()
+"""Sockets at which no answer came in time: nobody waits there again in this process."""
 _REQUEST, _RESPONSE, _UNKNOWN, _REGISTER, _UNREGISTER, _CONFIRM, _NO_EVENT, _EVENT = range(8)
 _SECTION_START, _SECTION_END, _KEY_VALUE, _LIST_START, _LIST_ITEM, _LIST_END = range(1, 7)
 
@@ -122,7 +127,19 @@ class _Bytes:
 
 
 def runs() -> bool:
-    """Whether the daemon listens; one that was killed leaves its socket behind."""
+    """Whether the daemon listens and answers; one that was killed leaves its socket behind."""
+    return not hangs() and _listens()
+
+
+def hangs() -> bool:
+    """Whether the daemon listens and does not answer. What needs it has to wait then, and nothing else has to."""
+    if str(SOCKET) not in _hanging and _listens():
+        with suppress(ViciError), Session(seconds=_SOON) as daemon:
+            daemon.request("version")
+    return str(SOCKET) in _hanging
+
+
+def _listens() -> bool:
     try:
         Session().close()
     except ViciError:
@@ -133,15 +150,18 @@ def runs() -> bool:
 class Session:
     """A connection to the daemon. Errors are ViciErrors."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, seconds: float | None = None) -> None:
+        self._path = str(path or SOCKET)
+        if self._path in _hanging:
+            raise ViciError("strongSwan's daemon does not answer")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(_SECONDS)
+        self._socket.settimeout(seconds or _SECONDS)
         try:
-            self._socket.connect(str(path or SOCKET))
+            self._socket.connect(self._path)
         except OSError as error:
             self._socket.close()
             raise ViciError(
-                f"strongSwan's daemon does not listen at {path or SOCKET}: {error.strerror or error}"
+                f"strongSwan's daemon does not listen at {self._path}: {error.strerror or error}"
             ) from error
 
     def __enter__(self) -> Session:
@@ -194,6 +214,8 @@ class Session:
             while len(data) < size and (part := self._socket.recv(size - len(data))):
                 data += part
         except OSError as error:
+            if isinstance(error, TimeoutError):
+                _hanging.add(self._path)
             raise ViciError(f"strongSwan's daemon does not answer: {error.strerror or error}") from error
         if len(data) < size:
             raise ViciError("strongSwan's daemon has hung up")

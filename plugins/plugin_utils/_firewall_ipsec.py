@@ -6,6 +6,8 @@
 Both ends of such a tunnel are addresses of a pool that is used for nothing else, so a few rules do for any number of
 them: what comes from the pool or goes to it without an IPsec policy is dropped, whether IKE is up, down, or not there.
 What was decrypted for an address that this host does not hold, not yet or not any more, would be sent on in the clear.
+So would be what an administrator's rule gives another source on its way out, since it fits no policy any more: nothing
+translates a packet that isn't tracked.
 
 This plugin util is **PRIVATE** to the collection.
 """
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Site
 
 CLEAR = "-m policy --dir {way} --pol none"
+UNTRACKED = "-j CT --notrack"
 
 
 def protection(site: Site, colo: Colo) -> Iterator[Part]:
@@ -30,5 +33,6 @@ def protection(site: Site, colo: Colo) -> Iterator[Part]:
     pool = colo.ipsec_pool
     comes, leaves = CLEAR.format(way="in"), CLEAR.format(way="out")
     elsewhere = f"-d {pool} -m addrtype ! --dst-type LOCAL -j DROP"
-    yield Part.at("PREROUTING", [f"-s {pool} {comes} -j DROP", f"-d {pool} ! -i lo {comes} -j DROP", elsewhere])
-    yield Part.at("OUTPUT", [f"-d {pool} ! -o lo {leaves} -j DROP"])
+    clear = [f"-s {pool} {comes} -j DROP", f"-d {pool} ! -i lo {comes} -j DROP", elsewhere]
+    yield Part.at("PREROUTING", [*clear, f"-s {pool} {UNTRACKED}"])
+    yield Part.at("OUTPUT", [f"-d {pool} ! -o lo {leaves} -j DROP", f"-d {pool} {UNTRACKED}"])

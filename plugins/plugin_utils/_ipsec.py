@@ -28,6 +28,8 @@ DEAD = "10s"
 """A peer that has said nothing for that long is asked whether it lives."""
 # a packet for the tunnel makes the site call, and it calls as soon as the connection is there
 CALLS = {"start_action": "trap|start", "dpd_action": "start", "close_action": "start"}
+REPLAY_WINDOW = "2048"
+"""Packets: those that a queue lets others overtake have their numbers already, and strongSwan's 32 would cost them."""
 WAITS = {"start_action": "none", "dpd_action": "clear", "close_action": "none"}
 
 
@@ -102,6 +104,8 @@ def _connection(name: str, site: Site, ends: Plain, child: Plain) -> Plain:
         "mobike": "no",  # with it a connection could move to another link, and stay there
         "keyingtries": "0",
         "dpd_delay": DEAD,
-        "children": {name: {"mode": "beet", **child, "esp_proposals": list(site.proposals.esp)}},
+        "children": {
+            name: {"mode": "beet", **child, "esp_proposals": list(site.proposals.esp), "replay_window": REPLAY_WINDOW}
+        },
     }
     return {"name": name, "settings": settings}

@@ -89,6 +89,9 @@ class Charon:
             self._asked.append(("register", name))
             client.sendall(frame(CONFIRM if name in self._events else NO_EVENT))
             return True
+        if name == "version" and not self._is_silent:  # asked to see whether it answers, and by nobody else
+            client.sendall(response({"daemon": "charon-systemd"}))
+            return True
         self._asked.append((name, decode(rest)))
         if self._is_silent:
             return True

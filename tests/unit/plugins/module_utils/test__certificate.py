@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _certificate, _files, _vici
+from ansible_collections.multihome.extrude.plugins.module_utils import _certificate, _files, _strongswan, _vici
 from ansible_collections.multihome.extrude.plugins.module_utils._certificate import Certificates, key_of, present, until
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
 from tests.unit.certificates import pair
@@ -90,7 +90,11 @@ def test_both_are_kept_and_stay(folder: Path) -> None:
     assert (folder / "private" / "extrude.pem").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_running_daemon_takes_the_key_before_the_certificate_and_calls(folder: Path) -> None:
+def test_a_running_daemon_takes_the_key_before_the_certificate_and_calls(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_strongswan, "FOLDER", folder)
+    (folder / "extrude-ex-dsl.conf").touch()
     with daemon() as charon:
         apply(folder)
         asked = [one for one in charon.asked() if one[0] != "register"]

@@ -74,7 +74,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made = tmp_path / "conf.d"
     made.mkdir()
     (made / "office.conf").write_text(ADMINS)
+    monkeypatch.setattr(_strongswan, "FOLDER", made)
     return made
+
+
+def have(folder: Path, *listed: str) -> None:
+    """The files of some connections."""
+    for name in listed:
+        (folder / _strongswan.path_of(name)).touch()
 
 
 @contextmanager
@@ -89,7 +96,7 @@ def daemon(
     real = _vici.Session
     made = {**dict.fromkeys(commands, DONE), "list-sas": up(), **known, **others}
     with Charon(path, made, ["list-sa"], last) as charon, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_vici, "Session", lambda: real(path))
+        patch.setattr(_vici, "Session", lambda seconds=None: real(path, seconds))
         yield charon
     path.unlink()
 
@@ -261,6 +268,7 @@ def test_nothing_is_sent_where_the_daemon_does_not_run(folder: Path, monkeypatch
         raise AssertionError
 
     monkeypatch.setattr(_vici, "runs", lambda: False)
+    monkeypatch.setattr(_vici, "hangs", lambda: False)
     monkeypatch.setattr(_vici, "Session", never)
     Connections(folder).apply([(None, DSL)])
     assert Connections(folder).read(["ex-dsl"]) == {DSL.place: DSL}
@@ -269,6 +277,25 @@ def test_nothing_is_sent_where_the_daemon_does_not_run(folder: Path, monkeypatch
     Secrets(folder).apply([secret()], check=False)
     Secrets(folder).apply([secret(None)], check=False)
     assert names(folder) == ["office.conf"]
+
+
+def test_a_daemon_that_hangs_keeps_nothing_else_from_being_done_and_is_told_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, Charon(folder.parent / "charon.vici", {}, silent=True):
+        patch.setattr(_vici, "_SOON", 0.05)
+        Connections(folder).apply([(None, DSL)])
+        assert Connections(folder).read(["ex-dsl"]) == {DSL.place: DSL}
+        assert lacking(["ex-dsl"]) == {"ex-dsl": "strongSwan does not answer"}
+    (folder.parent / "charon.vici").unlink()
+    monkeypatch.setattr(_vici, "_hanging", set())  # as in a process that comes later
+    with daemon(folder, knows=["ex-dsl"]) as charon:
+        (found,) = Connections(folder).read(["ex-dsl"]).values()
+        assert found.extra == "not yet told to the daemon"
+        charon.asked()
+        Connections(folder).apply([(found, DSL)])
+        assert charon.asked()[-1] == loaded(DSL)
+        assert Connections(folder).read(["ex-dsl"]) == {DSL.place: DSL}
 
 
 def test_a_daemon_that_hangs_up_is_an_error_and_files_are_put_back(folder: Path) -> None:
@@ -425,7 +452,8 @@ def test_a_check_says_what_would_change_and_changes_nothing(folder: Path, text: 
 
 
 def test_connections_of_the_site_that_are_not_up_are_made(folder: Path) -> None:
-    knows = ["ex-dsl", "ex-cable", "ex7-dsl", "office"]
+    knows = ["ex-dsl", "ex-cable", "ex7-dsl", "office", "ex-partner"]
+    have(folder, *knows[:3])  # the others are an administrator's
     with daemon(folder, knows=knows, list_sas=up("ex-cable", "office", one={"mode": "BEET"})) as charon:
         Secrets(folder).apply([secret()], check=False)
         assert charon.asked()[-1] == ("initiate", {"child": "ex-dsl", "timeout": "-1"})
@@ -446,6 +474,7 @@ def test_a_sites_router_calls_what_is_not_up(
 
 def test_one_that_carries_nothing_is_called_and_one_that_is_being_made_is_left_alone(folder: Path) -> None:
     made = event("list-sa", {"ex-dsl": {"state": "CONNECTING"}}) + up("ex-cable")
+    have(folder, "ex-dsl", "ex-cable")
     with daemon(folder, knows=["ex-dsl", "ex-cable"], list_sas=made) as charon:
         Secrets(folder).apply([secret()], check=False)
         assert [message["child"] for command, message in charon.asked() if command == "initiate"] == ["ex-cable"]
@@ -453,6 +482,7 @@ def test_one_that_carries_nothing_is_called_and_one_that_is_being_made_is_left_a
 
 def test_one_that_cannot_be_made_keeps_no_other_from_it(folder: Path) -> None:
     no = response({"success": "no", "errmsg": "CHILD_SA config not found"})
+    have(folder, "ex-a", "ex-b")
     with daemon(folder, knows=["ex-a", "ex-b"], initiate=no) as charon:
         assert Secrets(folder).apply([secret()], check=False) == ["acme.1"]
         made = [message["child"] for command, message in charon.asked() if command == "initiate"]

@@ -197,16 +197,16 @@ def test_a_daemon_that_says_nothing_is_not_waited_for_without_end(
     monkeypatch.setattr(_vici, "_SECONDS", 0.05)
     charon, told = Charon(tmp_path / "vici", {}, silent=True), r"^strongSwan's daemon does not answer: timed out$"
     with charon, Session(charon.path) as session, pytest.raises(ViciError, match=told):
-        session.request("version")
+        session.request("get-conns")
 
 
 def test_a_daemon_that_has_gone(tmp_path: Path) -> None:
-    charon = Charon(tmp_path / "vici", {"version": b""}, last="version")
+    charon = Charon(tmp_path / "vici", {"get-conns": b""}, last="get-conns")
     with charon, Session(charon.path) as session:
         with pytest.raises(ViciError, match=r"has hung up$"):
-            session.request("version")
+            session.request("get-conns")
         with pytest.raises(ViciError, match=r"^strongSwan's daemon is gone: Broken pipe$"):
-            session.request("version")
+            session.request("get-conns")
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
@@ -218,6 +218,24 @@ def test_nobody_listens(tmp_path: Path) -> None:
         pass
     with pytest.raises(ViciError, match=r": Connection refused$"):
         Session(path)
+
+
+def test_a_daemon_that_hangs_is_waited_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_vici, "SOCKET", tmp_path / "vici")
+    monkeypatch.setattr(_vici, "_SOON", 0.05)
+    assert not _vici.hangs(), "it is not there"
+    with Charon(tmp_path / "vici", {}, silent=True) as charon:
+        assert (_vici.hangs(), _vici.runs()) == (True, False)
+        assert [name for name, _message in charon.asked()] == ["version"]
+        with pytest.raises(ViciError, match=r"^strongSwan's daemon does not answer$"):
+            Session()
+        assert charon.asked() == []
+
+
+def test_a_daemon_that_answers_does_not_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_vici, "SOCKET", tmp_path / "vici")
+    with Charon(tmp_path / "vici", {}):
+        assert (_vici.hangs(), _vici.runs()) == (False, True)
 
 
 def test_the_daemon_runs_while_it_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

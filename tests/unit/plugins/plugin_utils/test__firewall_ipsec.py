@@ -38,6 +38,7 @@ def test_what_is_not_encrypted_neither_comes_nor_leaves_at_either_end() -> None:
                 f"-s {POOL} -m policy --dir in --pol none -j DROP",
                 f"-d {POOL} ! -i lo -m policy --dir in --pol none -j DROP",
                 f"-d {POOL} -m addrtype ! --dst-type LOCAL -j DROP",
+                f"-s {POOL} -j CT --notrack",
             ],
         },
         {
@@ -45,7 +46,7 @@ def test_what_is_not_encrypted_neither_comes_nor_leaves_at_either_end() -> None:
             "table": "raw",
             "name": "EXTRUDE-OUTPUT",
             "hook": "OUTPUT",
-            "rules": [f"-d {POOL} ! -o lo -m policy --dir out --pol none -j DROP"],
+            "rules": [f"-d {POOL} ! -o lo -m policy --dir out --pol none -j DROP", f"-d {POOL} -j CT --notrack"],
         },
     ]
     assert [raw(state) for state in made()] == [expected, expected]
@@ -70,7 +71,7 @@ def test_ipv6_inside_changes_nothing() -> None:
 def test_the_pool_of_the_colo() -> None:
     for state in made(rack=colo(extrude_ipsec_pool="10.9.0.0/20")):
         rules = [rule for chain in raw(state) for rule in chain["rules"]]
-        assert len([rule for rule in rules if "10.9.0.0/20" in rule]) == len(rules) == 4
+        assert len([rule for rule in rules if "10.9.0.0/20" in rule]) == len(rules) == 6
 
 
 def test_more_sites_are_no_more_rules_at_the_colo() -> None:

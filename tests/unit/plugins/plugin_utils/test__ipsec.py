@@ -35,6 +35,7 @@ SITE_DSL = {
                 "dpd_action": "start",
                 "close_action": "start",
                 "esp_proposals": ["aes256gcm16-x25519"],
+                "replay_window": "2048",
             }
         },
     },
@@ -60,6 +61,7 @@ COLO_DSL = {
                 "dpd_action": "clear",
                 "close_action": "none",
                 "esp_proposals": ["aes256gcm16-x25519"],
+                "replay_window": "2048",
             }
         },
     },
