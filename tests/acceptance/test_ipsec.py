@@ -537,6 +537,22 @@ def run_with(lab: Lab, folder: Path, **changes: Any) -> playbook.Run:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(("host", "device"), [("office", "dsl0"), ("colo", "eth0")])
+def test_an_admins_masquerade_gives_no_packet_of_a_tunnel_another_source(lab: Lab, host: str, device: str) -> None:
+    """That would fit no policy any more: it would leave in the clear, and nobody would take it."""
+    rule = ["POSTROUTING", "-o", device, "-j", "MASQUERADE"]
+    lab.exec(host, ["iptables", "-t", "nat", "-A", *rule])
+    try:
+        lab.exec(host, ["systemctl", "stop", "strongswan"])
+        lab.exec(host, ["sh", "-c", "ip xfrm state flush; ip xfrm policy flush"])  # so the next packets are first ones
+        lab.exec(host, ["systemctl", "start", "strongswan"])
+        wait_until(lambda: all_up(lab), "all tunnels carry packets", 200)
+    finally:
+        lab.exec(host, ["iptables", "-t", "nat", "-D", *rule])
+    assert not is_clear(lab)
+
+
+@pytest.mark.long
 def test_packet_mode_spreads_one_connection_over_encrypted_links(lab: Lab, tmp_path: Path) -> None:
     run = run_with(lab, tmp_path, extrude_balance="packet", extrude_level_limit=300)
     assert run.code == 0, run.output
