@@ -583,8 +583,8 @@ def test_from_secret_to_certificate_and_back_and_a_run_that_goes_back_finds_its_
         lab.exec("office", ["iptables", "-D", *rule])
     for host in ("office", "colo"):
         lab.exec(host, ["extrude", "rollback"])
-    made_anew(lab, "office")
     wait_until(lambda: all_up(lab), "all tunnels carry packets", 300)
+    made_anew(lab, "office")
     assert run_with(lab, tmp_path, **certified).code == 0
     assert associations(lab, "office").keys() == {"ex-dsl", "ex-lte"}
     for host in ("colo", "office"):
