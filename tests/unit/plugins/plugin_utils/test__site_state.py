@@ -132,8 +132,12 @@ def test_the_whole_state() -> None:
         "rules": [
             {"family": 4, "priority": 4220, "table": 4221, "mark": 0x21000000, "mask": 0x3F000000},
             {"family": 4, "priority": 4230, "table": 4221, "source": "192.0.2.2/32"},
+            {"family": 4, "priority": 4231, "table": 254, "oif": "dsl0", "suppress_prefixlength": 0},
+            {"family": 4, "priority": 4232, "table": 4221, "oif": "dsl0"},
             {"family": 4, "priority": 4220, "table": 4222, "mark": 0x22000000, "mask": 0x3F000000},
             {"family": 4, "priority": 4230, "table": 4222, "source": "198.51.100.2/32"},
+            {"family": 4, "priority": 4231, "table": 254, "oif": "cable0", "suppress_prefixlength": 0},
+            {"family": 4, "priority": 4232, "table": 4222, "oif": "cable0"},
             {"family": 4, "priority": 4210, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
             {"family": 4, "priority": 4215, "table": 4200, "destination": "203.0.113.11/32"},
             {"family": 4, "priority": 4280, "table": 4200, "source": "203.0.113.10/32"},
@@ -314,7 +318,7 @@ def test_slots_and_base_numbers_make_tables_and_priorities() -> None:
     found = state(extrude_wans=[dsl(slot=16)], extrude_table=1000, extrude_rule_priority=100)
     assert found["reserved"] == {"tables": [*range(1000, 1019), 1036], "priorities": [100, 199]}
     tables = {rule["priority"]: rule["table"] for rule in found["rules"]}
-    own = {110: 254, 115: 1000, 120: 1036, 130: 1036}
+    own = {110: 254, 115: 1000, 120: 1036, 130: 1036, 131: 254, 132: 1036}
     assert tables == {**own, 180: 1000, 181: 1017, 190: 1000, 191: 1017, 195: 1000, 196: 1017}
     assert {route["table"] for route in found["routes"]} == {1000, 1017, 1036}
     assert found["tunnels"][0]["key"] == 32
@@ -407,6 +411,19 @@ def test_a_router_without_an_ipv6_address_of_its_own_does_not_send_through_tunne
     ]
 
 
+def test_what_the_router_binds_to_a_link_s_device_leaves_by_its_gateway() -> None:
+    """Also where main has no default by it: bound to a device, the router has no source yet. What main has by that
+    device but for a default goes first, such as the network of a modem."""
+    found = state(extrude_wans=[dsl(interface="ppp*", address=..., gateway=...), cable(use="direct")])
+    by_device = [(rule["priority"], rule["table"], rule["oif"]) for rule in found["rules"] if "oif" in rule]
+    assert by_device == [
+        (4231, 254, "{dsl.device}"),
+        (4232, 4221, "{dsl.device}"),
+        (4231, 254, "cable0"),
+        (4232, 4222, "cable0"),
+    ]
+
+
 def test_a_router_without_an_ipv4_address_of_its_own_sends_by_its_wans() -> None:
     found = state(extrude_lan=[{"interface": "lan0", "mode": "routed"}])
     assert all(rule.get("iif") != "lo" for rule in found["rules"])
@@ -429,7 +446,7 @@ def test_router_advertisements_are_kept_before_forwarding_is_switched_on() -> No
 def test_a_site_with_ipv6_only_leaves_ipv4_alone_but_for_its_tunnels() -> None:
     found = state(extrude_addresses=["2001:db8:100::10"], extrude_lan=[])
     assert {route["table"] for route in found["routes"] if ":" not in route["destination"]} == {4221, 4222}
-    assert {rule["priority"] for rule in found["rules"] if rule["family"] == 4} == {4210, 4220, 4230}
+    assert {rule["priority"] for rule in found["rules"] if rule["family"] == 4} == {4210, 4220, 4230, 4231, 4232}
     assert [chain["name"] for chain in found["chains"] if chain["family"] == 4] == ["EXTRUDE-INPUT"]
 
 
@@ -561,7 +578,8 @@ def test_a_link_for_direct_traffic_has_all_that_a_link_has_but_no_tunnel() -> No
         "0.0.0.0/0",
     ]
     by_cable = [rule for rule in found["rules"] if rule["table"] == 4222]
-    assert [rule.get("mark") or rule.get("source") for rule in by_cable] == [0x22000000, "198.51.100.2/32"]
+    matched = [rule.get("mark") or rule.get("source") or rule["oif"] for rule in by_cable]
+    assert matched == [0x22000000, "198.51.100.2/32", "cable0"]
     assert found["links"][1] == {"wan": "cable", "interface": "cable0", "address": "198.51.100.2", "use": "direct"}
     assert [entry["address"] for entry in found["expects"]] == ["192.0.2.2", "198.51.100.2"]
 
