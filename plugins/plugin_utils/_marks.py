@@ -79,11 +79,12 @@ def set_to(mark: int) -> str:
 def site_marks(site: Site, version: int) -> Iterator[Part]:
     """Yield what a site needs."""
     if version == 4:
-        yield Part.at("PREROUTING", [*_comes_in(site), *_follow(site.lan_interfaces)])
+        yield Part.at("PREROUTING", [*_comes_in(site), *_follows(site)])
         yield Part.at("FORWARD", [*_goes_direct(site, 4), *_stays_out_of_tunnels(site), *_hairpins(site)])
         yield Part.at("POSTROUTING", _answers(site))
     elif site.leaves(6):
-        yield Part.at("PREROUTING", _follow(dict.fromkeys(interface for interface, _network in site.routed(6))))
+        interfaces = dict.fromkeys(interface for interface, _network in site.routed(6))
+        yield Part.at("PREROUTING", (_follow(f"-i {interface}") for interface in interfaces))
         yield Part.at("FORWARD", _goes_direct(site, 6))
         yield Part.at("POSTROUTING", _has_own_address(site))
     # what is direct on its link has that link's address; all else is shown to the guard
@@ -112,10 +113,20 @@ def _comes_in(site: Site) -> Iterator[str]:
         yield f"-i {wan.device} {unclaimed} -j CONNMARK {set_to(direct_mark(wan.slot))}"
 
 
-def _follow(interfaces: Iterable[str]) -> Iterator[str]:
-    """LANs follow the claim of a link."""
-    for interface in interfaces:
-        yield f"-i {interface} {UNMARKED} {CLAIMED} {RESTORE}"
+def _follow(interface: str) -> str:
+    """What comes in there follows the claim of a link."""
+    return f"{interface} {UNMARKED} {CLAIMED} {RESTORE}"
+
+
+def _follows(site: Site) -> Iterator[str]:
+    """All but tunnels follow the claim of a link. So do the links themselves: the way back, which the kernel asks for
+    before it takes a packet (rp_filter, src_valid_mark), may be there for marked ones only.
+
+    The kernel leaves the mark of a tunnel's packets on what was in them, which has none of its own.
+    """
+    if site.lans or site.listed(4):
+        yield _follow("! -i ex-+")
+        yield f"-i ex-+ -m mark --mark {DIRECT:#x}/{DIRECT:#x} -j MARK {set_to(0)}"
 
 
 def _goes_direct(site: Site, version: int) -> Iterator[str]:

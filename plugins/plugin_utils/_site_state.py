@@ -299,6 +299,8 @@ def _sysctls(site: Site) -> Iterator[Plain]:
     yield from common(site.versions, (wan.tunnel for wan in site.tunnelled))
     for wan in site.wans:
         yield loose(wan.device)
+        # also where there is a way back for what is marked only
+        yield sysctl(f"ipv4/conf/{wan.device}/src_valid_mark", "1")
         # without a carrier the link has no routes, so that what was direct there goes on by what is left
         yield sysctl(f"ipv4/conf/{wan.device}/ignore_routes_with_linkdown", "1")
         # of two links on one segment each answers for its own address only, not the one that is faster for both

@@ -188,6 +188,19 @@ def test_it_needs_no_tunnel(direct: Lab) -> None:
     assert seen(direct, "desk", UPDATES) in LINKS.values()
 
 
+def test_blocked_it_needs_none_either_and_nor_does_a_port_forward_of_the_admin_s(direct: Lab) -> None:
+    forward = f"PREROUTING -d {LINKS['cable']} -p tcp --dport 2222 -j DNAT --to 192.168.10.2".split()
+    modules.bring(direct, {**listed(*LIST), "extrude_when_down": "block"})
+    direct.exec("office", ["iptables", "-t", "nat", "-A", *forward])
+    with watch.connection(direct, "internet", "desk", LINKS["cable"]) as kept, sessions.tunnels_down(direct):
+        for source in ((), ("--interface", DESK_ADDRESS)):
+            assert {seen(direct, "desk", UPDATES, *source) for _turn in range(3)} <= set(LINKS.values())
+    direct.exec("office", ["iptables", "-t", "nat", "-D", *forward])
+    modules.bring(direct, listed(*LIST))
+    assert kept.whole
+    assert kept.longest < 3
+
+
 @pytest.mark.core
 @pytest.mark.parametrize(("gone", "left", "port"), [("dsl", "cable", 20300), ("cable", "dsl", 20400)])
 def test_a_link_that_is_dead_further_on_gets_none_of_it_and_what_it_had_goes_on_elsewhere_and_stays_there(

@@ -42,9 +42,20 @@ def test_a_host_on_a_lan_with_nat_is_not_named_twice() -> None:
     assert [rule.partition(" -o dsl0 ")[0] for rule in marked] == ["-i lan0"]
 
 
-def test_all_lans_follow_what_their_connections_remember() -> None:
-    followed = [rule.split()[1] for rule in mangle("EXTRUDE-PREROUTING") if "--restore-mark" in rule]
-    assert followed == ["lan0", "lan1"]
+def test_all_but_tunnels_follow_what_their_connections_remember() -> None:
+    *claims, follow, _unmark = mangle("EXTRUDE-PREROUTING")
+    assert follow.startswith("! -i ex-+ -m mark --mark 0x0/0x3f000000 -m connmark --mark 0x20000000/0x20000000")
+    assert follow.endswith("-j CONNMARK --restore-mark --nfmask 0x3f000000 --ctmask 0x3f000000")
+    assert all("--ctstate NEW" in rule for rule in claims), "a first packet is claimed before"
+
+
+def test_what_comes_out_of_a_tunnel_is_not_marked_as_what_has_carried_it() -> None:
+    unmark = "-i ex-+ -m mark --mark 0x20000000/0x20000000 -j MARK --set-xmark 0x0/0x3f000000"
+    assert mangle("EXTRUDE-PREROUTING")[-1] == unmark
+
+
+def test_without_lans_and_a_list_nothing_is_marked() -> None:
+    assert mangle("EXTRUDE-PREROUTING", extrude_addresses=["203.0.113.10"], extrude_lan=[]) == []
 
 
 def test_no_extruded_source_leaves_by_a_link_nor_that_of_another_link() -> None:

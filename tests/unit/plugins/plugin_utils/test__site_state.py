@@ -157,9 +157,11 @@ def test_the_whole_state() -> None:
             {"name": "net/ipv4/conf/ex-dsl/rp_filter", "value": "2", "optional": False},
             {"name": "net/ipv4/conf/ex-cable/rp_filter", "value": "2", "optional": False},
             {"name": "net/ipv4/conf/dsl0/rp_filter", "value": "2", "optional": False},
+            {"name": "net/ipv4/conf/dsl0/src_valid_mark", "value": "1", "optional": False},
             {"name": "net/ipv4/conf/dsl0/ignore_routes_with_linkdown", "value": "1", "optional": False},
             {"name": "net/ipv4/conf/dsl0/arp_filter", "value": "1", "optional": False},
             {"name": "net/ipv4/conf/cable0/rp_filter", "value": "2", "optional": False},
+            {"name": "net/ipv4/conf/cable0/src_valid_mark", "value": "1", "optional": False},
             {"name": "net/ipv4/conf/cable0/ignore_routes_with_linkdown", "value": "1", "optional": False},
             {"name": "net/ipv4/conf/cable0/arp_filter", "value": "1", "optional": False},
         ],
@@ -187,7 +189,8 @@ def test_the_whole_state() -> None:
                 "rules": [
                     f"-i dsl0 {NEW} -j CONNMARK --set-xmark 0x21000000/{MASK}",
                     f"-i cable0 {NEW} -j CONNMARK --set-xmark 0x22000000/{MASK}",
-                    f"-i lan0 -m mark --mark 0x0/{MASK} {DIRECT} -j {RESTORE}",
+                    f"! -i ex-+ -m mark --mark 0x0/{MASK} {DIRECT} -j {RESTORE}",
+                    f"-i ex-+ -m mark --mark 0x20000000/0x20000000 -j MARK --set-xmark 0x0/{MASK}",
                 ],
             },
             {

@@ -1,0 +1,169 @@
+# SPDX-FileCopyrightText: 2026 The multihome.extrude authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a site's router does with IPv4 that comes in by its links: chains and rules at work in network namespaces."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.multihome.extrude.plugins.module_utils import _iptables
+from ansible_collections.multihome.extrude.plugins.module_utils._model import Chain, Rule, State
+from tests.unit.netns import Netns, ip, output, scratch, wait_for_links
+from tests.unit.plugins.plugin_utils.samples import Vars, office, run
+
+ROUTER, OWNER, DESK = "203.0.113.10", "203.0.113.11", "192.168.10.2"
+"""Extruded to the router and to a host on its LAN, and that host's private address, which has NAT."""
+INTERNET = "198.18.0.10"
+LISTED, OTHER, FORWARDED = 443, 8080, 2222
+LINKS, TUNNEL = {"dsl0": "192.0.2", "cable0": "198.51.100"}, {"ex-dsl": "10.254.0"}
+"""The networks of the links, and of what is a tunnel here."""
+SITE: Vars = {
+    "extrude_lan": [
+        {"interface": "lan0", "mode": "nat"},
+        {"interface": "lan0", "mode": "routed", "addresses": [OWNER]},
+    ],
+    "extrude_direct": [{"ports": LISTED}],
+}
+BY_LINKS = {f"{network}.2" for network in LINKS.values()}
+PATIENCE = 0.5
+"""Seconds after which a packet does not come any more."""
+
+
+class World:
+    """A router, a host on its LAN, and a far end of both links that is the providers, the internet and the colo."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self.router, self.host, self.far = (stack.enter_context(scratch()) for _end in range(3))
+        with self.router.entered():
+            _join(self.host, "lan0")
+            _join(self.far, *LINKS, *TUNNEL)
+            ip("address add 192.168.10.1/24 dev lan0", f"address add {ROUTER}/32 dev lo")
+            ip(*(f"address add {network}.2/24 dev {device}" for device, network in {**LINKS, **TUNNEL}.items()))
+            for network in LINKS.values():
+                dnat = f"-d {network}.2 -p udp --dport {FORWARDED} -j DNAT --to-destination {DESK}"
+                output("iptables", "-t", "nat", "-A", "PREROUTING", *dnat.split())
+        with self.far.entered():
+            ip(*(f"address add {network}.1/24 dev {device}" for device, network in {**LINKS, **TUNNEL}.items()))
+            ip(f"address add {INTERNET}/32 dev lo")
+            ip(*(f"route add {address}/32 via 10.254.0.2" for address in (ROUTER, OWNER)))
+            _set("ipv4/conf/ex-dsl/arp_announce", "2")  # a tunnel needs no ARP, and this one is asked in its own name
+        with self.host.entered():
+            ip(f"address add {DESK}/24 dev lan0", f"address add {OWNER}/32 dev lan0")
+            ip("route add default via 192.168.10.1")
+        self.servers = {port: self.sender(self.far, INTERNET, port) for port in (LISTED, OTHER)}
+
+    def apply(self, *, alive: bool = True, **changes: Any) -> World:
+        """Hold what a site's state says, as far as these tests go; main has no default."""
+        made = run(office=office(**{**SITE, **changes}))["sites"]["office"]
+        state = State.parse(made)
+        chains = {chain.place: chain for chain in state.of(Chain) if chain.family == 4}
+        with self.router.entered():
+            ip(*(f"link set {group['device']} group {group['group']}" for group in made["groups"]))
+            for setting in made["sysctls"]:
+                if "ipv4/" in setting["name"] and "ex-cable" not in setting["name"] and not setting["optional"]:
+                    _set(setting["name"].removeprefix("net/"), setting["value"])
+            ip("rule flush", "rule add priority 32766 lookup main")
+            ip(*(_words(rule) for rule in state.of(Rule) if rule.family == 4 and not rule.standby))
+            for table, network, device in ((4221, "192.0.2", "dsl0"), (4222, "198.51.100", "cable0")):
+                ip(f"route replace {network}.0/24 dev {device} scope link table {table}")
+                ip(f"route replace default via {network}.1 dev {device} table {table}")
+            hops = (f"nexthop via {network}.1 dev {device}" for device, network in LINKS.items())
+            gateways = (f"route replace {network}.1 dev {device} table 4219" for device, network in LINKS.items())
+            ip(*gateways, f"route replace default table 4219 {' '.join(hops)}")
+            ip(
+                f"route replace {OWNER}/32 dev lan0 scope link table 4200",
+                "route replace unreachable default table 4218",
+            )
+            live = f"default via 10.254.0.1 dev ex-dsl src {ROUTER}" if alive else "unreachable 0.0.0.0/32"
+            ip("route flush exact default table 4200", f"route replace {live} table 4200")
+            before = _iptables.read([4])
+            _iptables.apply([(before.get(place), chains.get(place)) for place in {**before, **chains}])
+        return self
+
+    def sender(self, where: Netns, address: str, port: int = 0) -> socket.socket:
+        """A socket, whose packets to one port are one connection."""
+        with where.entered():
+            made = self._stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        made.settimeout(PATIENCE)
+        made.bind((address, port))
+        return made
+
+    def seen(self, sender: socket.socket, port: int = LISTED) -> str:
+        """Send to the internet. Return the source that is seen there, once the answer has come back as well."""
+        return exchange(sender, (INTERNET, port), self.servers[port])[0]
+
+
+def exchange(sender: socket.socket, to: tuple[str, int], server: socket.socket) -> tuple[str, int]:
+    """Have a packet sent and answered. Return from where it seemed to come, or what has happened."""
+    try:
+        sender.sendto(b"?", to)
+    except OSError as error:
+        return str(error.strerror), 0
+    try:
+        _data, peer = server.recvfrom(9)
+    except TimeoutError:
+        return "silence", 0
+    server.sendto(b"!", peer)
+    try:
+        assert sender.recv(9) == b"!"
+    except TimeoutError:
+        return "no answer", 0
+    return str(peer[0]), int(peer[1])
+
+
+def _join(there: Netns, *devices: str) -> None:
+    ip(*(f"link add {device} type veth peer name {device} netns {there.path}" for device in devices))
+    ip(*(f"link set {device} up" for device in devices))
+    with there.entered():
+        ip(*(f"link set {device} up" for device in devices))
+    wait_for_links(*devices)
+
+
+def _set(name: str, value: str) -> None:
+    Path("/proc/sys/net", name).write_text(value, encoding="ascii")
+
+
+def _words(rule: Rule) -> str:
+    priority, _colon, words = str(rule).removeprefix("rule ").partition(": ")
+    return f"rule add priority {priority} {words}"
+
+
+@pytest.fixture(scope="module")
+def built() -> Iterator[World]:
+    with ExitStack() as stack:
+        yield World(stack)
+
+
+def test_what_is_listed_leaves_by_a_link_and_all_else_by_the_tunnel(built: World) -> None:
+    built.apply()
+    for address in (DESK, OWNER):
+        sender = built.sender(built.host, address)
+        assert built.seen(sender) in BY_LINKS
+        assert built.seen(sender, OTHER) == {DESK: ROUTER, OWNER: OWNER}[address]
+
+
+@pytest.mark.parametrize("when_down", ["direct", "block"])
+def test_without_a_tunnel_answers_come_in_by_links_though_main_has_no_way_back(built: World, when_down: str) -> None:
+    built.apply(alive=False, extrude_when_down=when_down)
+    for address in (DESK, OWNER):
+        sender = built.sender(built.host, address)
+        assert {built.seen(sender) for _turn in range(3)} < BY_LINKS
+        assert built.seen(sender, OTHER) not in BY_LINKS
+
+
+@pytest.mark.parametrize("to", sorted(BY_LINKS))
+def test_a_port_forward_of_the_admin_s_on_a_link_works_with_and_without_a_tunnel(built: World, to: str) -> None:
+    host, asker = built.sender(built.host, DESK, FORWARDED), built.sender(built.far, INTERNET)
+    for alive in (True, False, True):
+        built.apply(alive=alive, extrude_when_down="block")
+        newcomer = built.sender(built.far, INTERNET)
+        for one in (asker, newcomer):
+            assert exchange(one, (to, FORWARDED), host) == one.getsockname()
+    host.close()
