@@ -19,7 +19,6 @@ LANS = [
 MASK = "0x3f000000"
 DIRECT = "-m connmark --mark 0x20000000/0x20000000"
 NEW = "-m conntrack --ctstate NEW -m connmark --mark 0x0/0x3f000000"
-ANSWER = "-m conntrack ! --ctstate DNAT --ctdir REPLY"
 FIRST = "-m conntrack ! --ctstatus CONFIRMED"
 RESTORE = "CONNMARK --restore-mark --nfmask 0x3f000000 --ctmask 0x3f000000"
 FILES = ["bird.conf", "bfd.d/acme.1.conf", "bird.d/acme.1.conf", "standby.d/acme.1.4"]
@@ -187,10 +186,21 @@ def test_the_whole_state() -> None:
                 "name": "EXTRUDE-PREROUTING",
                 "hook": "PREROUTING",
                 "rules": [
-                    f"-i dsl0 {NEW} -j CONNMARK --set-xmark 0x21000000/{MASK}",
-                    f"-i cable0 {NEW} -j CONNMARK --set-xmark 0x22000000/{MASK}",
+                    f"-i dsl0 {NEW} -j EXTRUDE-CLAIM",
+                    f"-i cable0 {NEW} -j EXTRUDE-CLAIM",
                     f"! -i ex-+ -m mark --mark 0x0/{MASK} {DIRECT} -j {RESTORE}",
                     f"-i ex-+ -m mark --mark 0x20000000/0x20000000 -j MARK --set-xmark 0x0/{MASK}",
+                ],
+            },
+            {
+                "family": 4,
+                "table": "mangle",
+                "name": "EXTRUDE-CLAIM",
+                "rules": [
+                    "-d 203.0.113.10/32 -j RETURN",
+                    "-d 203.0.113.11/32 -j RETURN",
+                    f"-i dsl0 -j CONNMARK --set-xmark 0x21000000/{MASK}",
+                    f"-i cable0 -j CONNMARK --set-xmark 0x22000000/{MASK}",
                 ],
             },
             {
@@ -199,8 +209,6 @@ def test_the_whole_state() -> None:
                 "name": "EXTRUDE-POSTROUTING",
                 "hook": "POSTROUTING",
                 "rules": [
-                    f"-o dsl0 -m mark --mark 0x21000000/{MASK} {ANSWER} -j EXTRUDE-GUARD",
-                    f"-o cable0 -m mark --mark 0x22000000/{MASK} {ANSWER} -j EXTRUDE-GUARD",
                     f"-o dsl0 -m mark ! --mark 0x21000000/{MASK} -j EXTRUDE-GUARD",
                     f"-o cable0 -m mark ! --mark 0x22000000/{MASK} -j EXTRUDE-GUARD",
                 ],

@@ -53,6 +53,8 @@ class World:
             ip(*(f"address add {network}.1/24 dev {device}" for device, network in {**LINKS, **TUNNEL}.items()))
             ip(f"address add {INTERNET}/32 dev lo")
             ip(*(f"route add {address}/32 via 10.254.0.2" for address in (ROUTER, OWNER)))
+            for device in LINKS:  # as providers do
+                output("iptables", "-t", "raw", "-A", "PREROUTING", "-i", device, "-s", "203.0.113.0/24", "-j", "DROP")
             _set("ipv4/conf/ex-dsl/arp_announce", "2")  # a tunnel needs no ARP, and this one is asked in its own name
         with self.host.entered():
             ip(f"address add {DESK}/24 dev lan0", f"address add {OWNER}/32 dev lan0")
@@ -167,3 +169,15 @@ def test_a_port_forward_of_the_admin_s_on_a_link_works_with_and_without_a_tunnel
         for one in (asker, newcomer):
             assert exchange(one, (to, FORWARDED), host) == one.getsockname()
     host.close()
+
+
+@pytest.mark.parametrize("direct", [SITE["extrude_direct"], []])
+def test_a_neighbour_on_a_link_takes_no_flow_of_a_host_that_owns_an_address(built: World, direct: list[Vars]) -> None:
+    built.apply(extrude_direct=direct)
+    owner = built.sender(built.host, OWNER)
+    with built.far.entered():
+        ip(f"route replace {OWNER}/32 via 192.0.2.2 dev dsl0")
+        built.servers[OTHER].sendto(b"?", owner.getsockname())
+        assert owner.recv(9) == b"?", "it is about what the host sends then"
+        ip(f"route replace {OWNER}/32 via 10.254.0.2")
+    assert built.seen(owner, OTHER) == OWNER
