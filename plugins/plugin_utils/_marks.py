@@ -39,6 +39,9 @@ NOT_IPSEC = "-m policy --dir out --pol ipsec -j RETURN"
 UNMARKED = f"-m mark --mark 0x0/{MASK:#x}"
 FIRST_PACKET = "-m conntrack ! --ctstatus CONFIRMED"
 """A connection whose first packet is still on its way through the router, so that its NAT is not yet settled."""
+NEW = "-m conntrack --ctstate NEW ! --ctstatus CONFIRMED"
+"""A first packet that opens a connection of its own. One that another connection has announced (RELATED), such as the
+data of FTP, has that one's NAT, and so takes its way; what REJECT answers to one has that one's connection."""
 CLAIMED = f"-m connmark --mark {DIRECT:#x}/{DIRECT:#x}"
 RESTORE = f"-j CONNMARK --restore-mark --nfmask {MASK:#x} --ctmask {MASK:#x}"
 
@@ -145,9 +148,9 @@ def _goes_direct(site: Site, version: int) -> Iterator[str]:
     ours = f"-m mark --mark 0x0/{DIRECT:#x}" if site.packet or site.pins else UNMARKED
     for wan in site.exits:
         for source in sources(site, version):
-            yield f"{source} -o {wan.device} {ours} {FIRST_PACKET} -j CONNMARK {set_to(direct_mark(wan.slot))}"
+            yield f"{source} -o {wan.device} {ours} {NEW} -j CONNMARK {set_to(direct_mark(wan.slot))}"
     if site.lans:
-        yield f"{ours} {CLAIMED} {FIRST_PACKET} {RESTORE}"
+        yield f"{ours} {CLAIMED} {NEW} {RESTORE}"
 
 
 def _has_own_address(site: Site) -> Iterator[str]:

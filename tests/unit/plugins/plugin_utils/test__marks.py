@@ -33,7 +33,8 @@ def test_only_lans_with_nat_and_hosts_with_an_extruded_address_become_direct() -
     marked = [rule for rule in mangle("EXTRUDE-FORWARD") if "-o dsl0" in rule]
     assert [rule.partition(" -o dsl0 ")[0] for rule in marked] == ["-i lan0", "-s 203.0.113.16/28 -i lan1"]
     assert all("--mark 0x0/0x3f000000" in rule for rule in marked)  # somebody else's mark is left alone
-    assert all("! --ctstatus CONFIRMED" in rule for rule in marked)  # what has been through a tunnel never is
+    # what has been through a tunnel never is, nor is what belongs to such a connection (RELATED)
+    assert all("--ctstate NEW ! --ctstatus CONFIRMED" in rule for rule in marked)
 
 
 def test_a_host_on_a_lan_with_nat_is_not_named_twice() -> None:

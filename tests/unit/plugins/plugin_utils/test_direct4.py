@@ -53,8 +53,9 @@ class World:
             ip(*(f"address add {network}.1/24 dev {device}" for device, network in {**LINKS, **TUNNEL}.items()))
             ip(f"address add {INTERNET}/32 dev lo")
             ip(*(f"route add {address}/32 via 10.254.0.2" for address in (ROUTER, OWNER)))
-            for device in LINKS:  # as providers do
-                output("iptables", "-t", "raw", "-A", "PREROUTING", "-i", device, "-s", "203.0.113.0/24", "-j", "DROP")
+            for device, network in LINKS.items():  # as providers do
+                others = ["-i", device, "!", "-s", f"{network}.0/24"]
+                output("iptables", "-t", "raw", "-A", "PREROUTING", *others, "-j", "DROP")
             _set("ipv4/conf/ex-dsl/arp_announce", "2")  # a tunnel needs no ARP, and this one is asked in its own name
         with self.host.entered():
             ip(f"address add {DESK}/24 dev lan0", f"address add {OWNER}/32 dev lan0")
@@ -181,3 +182,37 @@ def test_a_neighbour_on_a_link_takes_no_flow_of_a_host_that_owns_an_address(buil
         assert owner.recv(9) == b"?", "it is about what the host sends then"
         ip(f"route replace {OWNER}/32 via 10.254.0.2")
     assert built.seen(owner, OTHER) == OWNER
+
+
+@pytest.mark.parametrize("listed", [{"destination": INTERNET}, {"ports": "8000-8999"}])
+def test_data_connections_take_the_way_of_the_one_that_has_announced_them(built: World, listed: Vars) -> None:
+    """FTP's, of which a helper of the kernel knows."""
+    built.apply(extrude_direct=[listed])
+    helper = ["PREROUTING", "-p", "tcp", "--dport", "21", "-j", "CT", "--helper", "ftp"]
+    with built.router.entered():
+        output("iptables", "-t", "raw", "-A", *helper)
+    ways = [_ftp(built, port) for port in range(8000, 8008)]  # so many that each link has some
+    with built.router.entered():
+        output("iptables", "-t", "raw", "-D", *helper)
+    assert [of_data for _of_control, of_data in ways] == [of_control for of_control, _of_data in ways]
+
+
+def _ftp(world: World, port: int) -> tuple[str, str]:
+    """Have the server name a port, and the host connect there. Return the sources that the server has seen."""
+    with ExitStack() as stack:
+        with world.far.entered():
+            control, data = (stack.enter_context(socket.create_server((INTERNET, number))) for number in (21, port))
+        with world.host.entered():
+            asker = stack.enter_context(socket.create_connection((INTERNET, 21), PATIENCE))
+            teller, by_control = control.accept()
+            with teller:
+                for line in ("220 ready", f"227 Entering Passive Mode (198,18,0,10,{port // 256},{port % 256})."):
+                    teller.sendall(f"{line}\r\n".encode())
+                    assert asker.recv(99)
+                try:
+                    stack.enter_context(socket.create_connection((INTERNET, port), PATIENCE))
+                except TimeoutError:
+                    return by_control[0], "silence"
+        taken, by_data = data.accept()
+        taken.close()
+        return by_control[0], by_data[0]
