@@ -303,7 +303,7 @@ def _sysctls(site: Site) -> Iterator[Plain]:
         yield sysctl(f"ipv4/conf/{wan.device}/src_valid_mark", "1")
         # without a carrier the link has no routes, so that what was direct there goes on by what is left
         yield sysctl(f"ipv4/conf/{wan.device}/ignore_routes_with_linkdown", "1")
-        # of two links on one segment each answers for its own address only, not the one that is faster for both
-        yield sysctl(f"ipv4/conf/{wan.device}/arp_filter", "1")
+        # of two links on one segment each answers for its own addresses only, not the one that is faster for both
+        yield sysctl(f"ipv4/conf/{wan.device}/arp_ignore", "1")
         if site.leaves(6):
             yield sysctl(f"ipv6/conf/{wan.device}/ignore_routes_with_linkdown", "1")

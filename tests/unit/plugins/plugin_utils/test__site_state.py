@@ -158,11 +158,11 @@ def test_the_whole_state() -> None:
             {"name": "net/ipv4/conf/dsl0/rp_filter", "value": "2", "optional": False},
             {"name": "net/ipv4/conf/dsl0/src_valid_mark", "value": "1", "optional": False},
             {"name": "net/ipv4/conf/dsl0/ignore_routes_with_linkdown", "value": "1", "optional": False},
-            {"name": "net/ipv4/conf/dsl0/arp_filter", "value": "1", "optional": False},
+            {"name": "net/ipv4/conf/dsl0/arp_ignore", "value": "1", "optional": False},
             {"name": "net/ipv4/conf/cable0/rp_filter", "value": "2", "optional": False},
             {"name": "net/ipv4/conf/cable0/src_valid_mark", "value": "1", "optional": False},
             {"name": "net/ipv4/conf/cable0/ignore_routes_with_linkdown", "value": "1", "optional": False},
-            {"name": "net/ipv4/conf/cable0/arp_filter", "value": "1", "optional": False},
+            {"name": "net/ipv4/conf/cable0/arp_ignore", "value": "1", "optional": False},
         ],
         "chains": [
             {

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -182,6 +184,26 @@ def test_a_neighbour_on_a_link_takes_no_flow_of_a_host_that_owns_an_address(buil
         assert owner.recv(9) == b"?", "it is about what the host sends then"
         ip(f"route replace {OWNER}/32 via 10.254.0.2")
     assert built.seen(owner, OTHER) == OWNER
+
+
+def test_a_link_answers_whoever_asks_for_its_own_address_and_for_no_other(built: World) -> None:
+    built.apply()
+    asked = ("192.0.2.2", "198.51.100.2", ROUTER)
+    with built.router.entered():
+        ip(f"route add 10.0.0.0/8 via {DESK}")  # so the asker's address is one of the LAN's
+    with built.far.entered():
+        ip("address add 10.1.1.1/32 dev lo", "neigh flush dev dsl0")
+        ip(*(f"route replace {address}/32 dev dsl0" for address in asked))
+        for address in asked:
+            built.sender(built.far, "10.1.1.1").sendto(b"?", (address, OTHER))
+        time.sleep(PATIENCE)
+        known = json.loads(output("ip", "-json", "neigh", "show", "dev", "dsl0"))
+        ip(*(f"route del {address}/32 dev dsl0" for address in asked))
+        ip("address del 10.1.1.1/32 dev lo", f"route replace {ROUTER}/32 via 10.254.0.2")
+    with built.router.entered():
+        ip("route del 10.0.0.0/8")
+    assert {one["dst"] for one in known} == set(asked)
+    assert [one["dst"] for one in known if "lladdr" in one] == ["192.0.2.2"]
 
 
 @pytest.mark.parametrize("listed", [{"destination": INTERNET}, {"ports": "8000-8999"}])
