@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,11 @@ from tests.unit.plugins.plugin_utils.samples import Vars, office, run
 
 ROUTER, OWNER, DESK = "203.0.113.10", "203.0.113.11", "192.168.10.2"
 """Extruded to the router and to a host on its LAN, and that host's private address, which has NAT."""
-INTERNET = "198.18.0.10"
-LISTED, OTHER, FORWARDED = 443, 8080, 2222
+INTERNET, DMZ = "198.18.0.10", "172.17.0.2"
+"""The latter is on a network that the inventory does not know, such as that of containers."""
+LISTED, OTHER = 443, 8080
+FORWARDS = {2222: DESK, 2223: DMZ}
+"""What the admin sends on that comes for the links' own addresses."""
 LINKS, TUNNEL = {"dsl0": "192.0.2", "cable0": "198.51.100"}, {"ex-dsl": "10.254.0"}
 """The networks of the links, and of what is a tunnel here."""
 SITE: Vars = {
@@ -42,26 +46,32 @@ class World:
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
-        self.router, self.host, self.far = (stack.enter_context(scratch()) for _end in range(3))
+        self.router, self.host, self.dmz, self.far = (stack.enter_context(scratch()) for _end in range(4))
         with self.router.entered():
             _join(self.host, "lan0")
+            _join(self.dmz, "dmz0")
             _join(self.far, *LINKS, *TUNNEL)
             ip("address add 192.168.10.1/24 dev lan0", f"address add {ROUTER}/32 dev lo")
+            ip("address add 172.17.0.1/24 dev dmz0")
             ip(*(f"address add {network}.2/24 dev {device}" for device, network in {**LINKS, **TUNNEL}.items()))
-            for network in LINKS.values():
-                dnat = f"-d {network}.2 -p udp --dport {FORWARDED} -j DNAT --to-destination {DESK}"
+            for network, (port, to) in product(LINKS.values(), FORWARDS.items()):
+                dnat = f"-d {network}.2 -p udp --dport {port} -j DNAT --to-destination {to}"
                 output("iptables", "-t", "nat", "-A", "PREROUTING", *dnat.split())
         with self.far.entered():
             ip(*(f"address add {network}.1/24 dev {device}" for device, network in {**LINKS, **TUNNEL}.items()))
             ip(f"address add {INTERNET}/32 dev lo")
             ip(*(f"route add {address}/32 via 10.254.0.2" for address in (ROUTER, OWNER)))
             for device, network in LINKS.items():  # as providers do
-                others = ["-i", device, "!", "-s", f"{network}.0/24"]
-                output("iptables", "-t", "raw", "-A", "PREROUTING", *others, "-j", "DROP")
+                others = ",".join(
+                    ["203.0.113.0/24", *(f"{other}.0/24" for other in LINKS.values() if other != network)]
+                )
+                output("iptables", "-t", "raw", "-A", "PREROUTING", "-i", device, "-s", others, "-j", "DROP")
             _set("ipv4/conf/ex-dsl/arp_announce", "2")  # a tunnel needs no ARP, and this one is asked in its own name
         with self.host.entered():
             ip(f"address add {DESK}/24 dev lan0", f"address add {OWNER}/32 dev lan0")
             ip("route add default via 192.168.10.1")
+        with self.dmz.entered():
+            ip(f"address add {DMZ}/24 dev dmz0", "route add default via 172.17.0.1")
         self.servers = {port: self.sender(self.far, INTERNET, port) for port in (LISTED, OTHER)}
 
     def apply(self, *, alive: bool = True, **changes: Any) -> World:
@@ -92,11 +102,12 @@ class World:
             _iptables.apply([(before.get(place), chains.get(place)) for place in {**before, **chains}])
         return self
 
-    def sender(self, where: Netns, address: str, port: int = 0) -> socket.socket:
+    def sender(self, where: Netns, address: str = "0.0.0.0", port: int = 0, device: str = "") -> socket.socket:
         """A socket, whose packets to one port are one connection."""
         with where.entered():
             made = self._stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         made.settimeout(PATIENCE)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
         made.bind((address, port))
         return made
 
@@ -163,14 +174,18 @@ def test_without_a_tunnel_answers_come_in_by_links_though_main_has_no_way_back(b
         assert built.seen(sender, OTHER) not in BY_LINKS
 
 
+@pytest.mark.parametrize("port", FORWARDS)
 @pytest.mark.parametrize("to", sorted(BY_LINKS))
-def test_a_port_forward_of_the_admin_s_on_a_link_works_with_and_without_a_tunnel(built: World, to: str) -> None:
-    host, asker = built.sender(built.host, DESK, FORWARDED), built.sender(built.far, INTERNET)
+def test_a_port_forward_of_the_admin_s_on_a_link_works_with_and_without_a_tunnel(
+    built: World, to: str, port: int
+) -> None:
+    host = built.sender(built.dmz if FORWARDS[port] == DMZ else built.host, FORWARDS[port], port)
+    asker = built.sender(built.far, INTERNET)
     for alive in (True, False, True):
         built.apply(alive=alive, extrude_when_down="block")
         newcomer = built.sender(built.far, INTERNET)
         for one in (asker, newcomer):
-            assert exchange(one, (to, FORWARDED), host) == one.getsockname()
+            assert exchange(one, (to, port), host) == one.getsockname()
     host.close()
 
 
@@ -204,6 +219,28 @@ def test_a_link_answers_whoever_asks_for_its_own_address_and_for_no_other(built:
         ip("route del 10.0.0.0/8")
     assert {one["dst"] for one in known} == set(asked)
     assert [one["dst"] for one in known if "lladdr" in one] == ["192.0.2.2"]
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_what_the_router_binds_to_a_device_leaves_by_its_gateway_but_to_main_s_networks_there(
+    built: World, alive: bool
+) -> None:
+    built.apply(alive=alive, extrude_when_down="block")
+    modem = "192.168.178.1"
+    with built.far.entered():
+        ip(f"address add {modem}/24 dev dsl0")
+    with built.router.entered():
+        ip("address add 192.168.178.9/24 dev dsl0")
+    server = built.sender(built.far, modem, OTHER)
+    for device, network in LINKS.items():
+        assert built.seen(built.sender(built.router, device=device)) == f"{network}.2"
+    to_modem = exchange(built.sender(built.router, device="dsl0"), (modem, OTHER), server)
+    with built.router.entered():
+        ip("address del 192.168.178.9/24 dev dsl0")
+    server.close()
+    with built.far.entered():
+        ip(f"address del {modem}/24 dev dsl0")
+    assert to_modem[0] == "192.168.178.9"
 
 
 @pytest.mark.parametrize("listed", [{"destination": INTERNET}, {"ports": "8000-8999"}])
