@@ -21,6 +21,7 @@ from ansible_collections.multihome.extrude.plugins.plugin_utils._marks import (
     CLAIMED,
     DIRECT,
     FIRST_PACKET,
+    NEW,
     RESTORE,
     UNMARKED,
     Part,
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from ansible_collections.multihome.extrude.plugins.plugin_utils._types import Colo, Match, Site
 
 LIST = "EXTRUDE-DIRECT"
-NEW = "-m conntrack --ctstate NEW ! --ctstatus CONFIRMED"
-"""A first packet that opens a connection: what REJECT answers to one has that one's connection, as RELATED."""
 
 
 def direct(site: Site, colo: Colo, version: int) -> Iterator[Part]:
@@ -43,7 +42,7 @@ def direct(site: Site, colo: Colo, version: int) -> Iterator[Part]:
     listed = site.listed(version)
     if not listed:
         return
-    first = f"{UNMARKED} {FIRST_PACKET} -j {LIST}"
+    first = f"{UNMARKED} {NEW} -j {LIST}"
     yield Part.at("PREROUTING", (f"{sender} {first}" for sender in _senders(site, version)))
     for network in site.holds(version):
         own = f"-s {network} ! -o lo {UNMARKED}"

@@ -33,11 +33,15 @@ LET_IN = 0x3D000000
 """At a colo: what a site sends to a service that the colo has for it."""
 _LOWEST = 24
 GUARD = "EXTRUDE-GUARD"
+CLAIM = "EXTRUDE-CLAIM"
 NOT_IPSEC = "-m policy --dir out --pol ipsec -j RETURN"
 """What an IPsec policy of the admin's is about to encrypt is none of our business."""
 UNMARKED = f"-m mark --mark 0x0/{MASK:#x}"
 FIRST_PACKET = "-m conntrack ! --ctstatus CONFIRMED"
 """A connection whose first packet is still on its way through the router, so that its NAT is not yet settled."""
+NEW = "-m conntrack --ctstate NEW ! --ctstatus CONFIRMED"
+"""A first packet that opens a connection of its own. One that another connection has announced (RELATED), such as the
+data of FTP, has that one's NAT, and so takes its way; what REJECT answers to one has that one's connection."""
 CLAIMED = f"-m connmark --mark {DIRECT:#x}/{DIRECT:#x}"
 RESTORE = f"-j CONNMARK --restore-mark --nfmask {MASK:#x} --ctmask {MASK:#x}"
 
@@ -79,11 +83,13 @@ def set_to(mark: int) -> str:
 def site_marks(site: Site, version: int) -> Iterator[Part]:
     """Yield what a site needs."""
     if version == 4:
-        yield Part.at("PREROUTING", [*_comes_in(site), *_follow(site.lan_interfaces)])
+        yield Part.at("PREROUTING", _comes_in(site))
+        if site.lans:
+            yield Part(CLAIM, tuple(_claims(site)))
         yield Part.at("FORWARD", [*_goes_direct(site, 4), *_stays_out_of_tunnels(site), *_hairpins(site)])
-        yield Part.at("POSTROUTING", _answers(site))
     elif site.leaves(6):
-        yield Part.at("PREROUTING", _follow(dict.fromkeys(interface for interface, _network in site.routed(6))))
+        interfaces = dict.fromkeys(interface for interface, _network in site.routed(6))
+        yield Part.at("PREROUTING", (_follow(f"-i {interface}") for interface in interfaces))
         yield Part.at("FORWARD", _goes_direct(site, 6))
         yield Part.at("POSTROUTING", _has_own_address(site))
     # what is direct on its link has that link's address; all else is shown to the guard
@@ -103,19 +109,34 @@ def sources(site: Site, version: int) -> Iterator[str]:
 
 
 def _comes_in(site: Site) -> Iterator[str]:
-    """Links claim the connections that come in by them.
+    """Links claim the connections that come in by them, and all but tunnels follow the claim of a link.
 
-    That keeps the admin's port forwards of a link's own address on that link.
+    So do the links themselves: the way back, which the kernel asks for before it takes a packet (rp_filter,
+    src_valid_mark), may be there for marked ones only. The kernel leaves the mark of a tunnel's packets on what was in
+    them, which has none of its own.
     """
     for wan in site.wans if site.lans else ():
-        unclaimed = f"-m conntrack --ctstate NEW -m connmark --mark 0x0/{MASK:#x}"
-        yield f"-i {wan.device} {unclaimed} -j CONNMARK {set_to(direct_mark(wan.slot))}"
+        yield f"-i {wan.device} -m conntrack --ctstate NEW -m connmark --mark 0x0/{MASK:#x} -j {CLAIM}"
+    if site.lans or site.listed(4):
+        yield _follow("! -i ex-+")
+        yield f"-i ex-+ -m mark --mark {DIRECT:#x}/{DIRECT:#x} -j MARK {set_to(0)}"
 
 
-def _follow(interfaces: Iterable[str]) -> Iterator[str]:
-    """LANs follow the claim of a link."""
-    for interface in interfaces:
-        yield f"-i {interface} {UNMARKED} {CLAIMED} {RESTORE}"
+def _claims(site: Site) -> Iterator[str]:
+    """That keeps the admin's port forwards of a link's own address on that link.
+
+    What is for an extruded address has come past the colo, perhaps from somebody who wants to have all that goes back
+    there; the tunnels answer it.
+    """
+    for network in site.claimed(4):
+        yield f"-d {network} -j RETURN"
+    for wan in site.wans:
+        yield f"-i {wan.device} -j CONNMARK {set_to(direct_mark(wan.slot))}"
+
+
+def _follow(interface: str) -> str:
+    """What comes in there follows the claim of a link."""
+    return f"{interface} {UNMARKED} {CLAIMED} {RESTORE}"
 
 
 def _goes_direct(site: Site, version: int) -> Iterator[str]:
@@ -127,9 +148,9 @@ def _goes_direct(site: Site, version: int) -> Iterator[str]:
     ours = f"-m mark --mark 0x0/{DIRECT:#x}" if site.packet or site.pins else UNMARKED
     for wan in site.exits:
         for source in sources(site, version):
-            yield f"{source} -o {wan.device} {ours} {FIRST_PACKET} -j CONNMARK {set_to(direct_mark(wan.slot))}"
+            yield f"{source} -o {wan.device} {ours} {NEW} -j CONNMARK {set_to(direct_mark(wan.slot))}"
     if site.lans:
-        yield f"{ours} {CLAIMED} {FIRST_PACKET} {RESTORE}"
+        yield f"{ours} {CLAIMED} {NEW} {RESTORE}"
 
 
 def _has_own_address(site: Site) -> Iterator[str]:
@@ -146,14 +167,6 @@ def _stays_out_of_tunnels(site: Site) -> Iterator[str]:
     """Answers from a link's own address don't go by a tunnel when the link is down."""
     for wan in site.wans if site.lans else ():
         yield f"-o ex-+ -m conntrack --ctstate DNAT --ctorigdst {wan.source} -j DROP"
-
-
-def _answers(site: Site) -> Iterator[str]:
-    """Show the guard what answers a connection that came in by a link: a neighbour there may have asked for an extruded
-    address. One that the admin has sent on (DNAT) has the link's, though it shows only after NAT."""
-    for wan in site.wans if site.lans else ():
-        answers = "-m conntrack ! --ctstate DNAT --ctdir REPLY"
-        yield f"-o {wan.device} {match(direct_mark(wan.slot))} {answers} -j {GUARD}"
 
 
 def _hairpins(site: Site) -> Iterator[str]:

@@ -221,12 +221,13 @@ def _far_routes(site: Site, colo: Colo) -> Iterator[Plain]:
 def _rules(site: Site, colo: Colo) -> Iterator[Plain]:
     """Which table a packet goes by, the first that matches (the last part of a priority says its job).
 
-    10: to what main has a route for, but for the default and the WANs' own networks. 15: to hosts that own an
-    extruded address. 19: direct connections away from a dead WAN, and those that have none yet by those that live. 20:
-    direct connections by their WAN, and those that have none yet by any; in IPv6 by main's. 30: from a WAN's own
-    address by that WAN, and from the end of its tunnel where that is encrypted. 41 to 56: slots of packet mode. 80 to
-    98: what belongs to the extruded space, in steps. All else keeps the way that main has, so that addresses and
-    uplinks that the inventory does not know go on working.
+    10: to what main has a route for, but for the default and the WANs' own networks. 15: to hosts that own an extruded
+    address. 19: direct connections away from a dead WAN, and those that have none yet by those that live. 20: direct
+    connections by their WAN, and those that have none yet by any; in IPv6 by main's. 30: from a WAN's own address by
+    that WAN, and from the end of its tunnel where that is encrypted. 31 and 32: what is bound to a WAN's device, by
+    main's ways there but for a default, and by that WAN. 41 to 56: slots of packet mode. 80 to 98: what belongs to the
+    extruded space, in steps. All else keeps the way that main has, so that addresses and uplinks that the inventory
+    does not know go on working.
     """
     first = site.numbers.priority
     yield from _living.rules(site)
@@ -234,6 +235,10 @@ def _rules(site: Site, colo: Colo) -> Iterator[Plain]:
         by_wan = {"family": 4, "table": site.numbers.wan(wan.slot)}
         yield {**by_wan, "priority": first + 20, "mark": direct_mark(wan.slot), "mask": MASK}
         yield {**by_wan, "priority": first + 30, "source": f"{wan.source}/32"}
+        # bound to the device, the router has no source yet, and without a way by it the kernel takes all for neighbours
+        by_device = {**by_wan, "oif": wan.device}
+        yield {**by_device, "priority": first + 31, "table": MAIN, "suppress_prefixlength": 0}
+        yield {**by_device, "priority": first + 32}
         if wan.ipsec:
             yield {**by_wan, "priority": first + 30, "source": f"{outside(site, colo, wan)[1]}/32"}
     if site.listed(4):
@@ -294,9 +299,11 @@ def _sysctls(site: Site) -> Iterator[Plain]:
     yield from common(site.versions, (wan.tunnel for wan in site.tunnelled))
     for wan in site.wans:
         yield loose(wan.device)
+        # also where there is a way back for what is marked only
+        yield sysctl(f"ipv4/conf/{wan.device}/src_valid_mark", "1")
         # without a carrier the link has no routes, so that what was direct there goes on by what is left
         yield sysctl(f"ipv4/conf/{wan.device}/ignore_routes_with_linkdown", "1")
-        # of two links on one segment each answers for its own address only, not the one that is faster for both
-        yield sysctl(f"ipv4/conf/{wan.device}/arp_filter", "1")
+        # of two links on one segment each answers for its own addresses only, not the one that is faster for both
+        yield sysctl(f"ipv4/conf/{wan.device}/arp_ignore", "1")
         if site.leaves(6):
             yield sysctl(f"ipv6/conf/{wan.device}/ignore_routes_with_linkdown", "1")

@@ -21,6 +21,15 @@ from tests.lab.lab import Lab
 
 UPDATES = "198.18.0.20"
 """Another address on the internet."""
+PRETENDED = "198.18.0.30"
+"""One that nobody has."""
+ONE = """
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+    sender.bind((sys.argv[1], 9))
+    sender.sendto(b"x", (sys.argv[2], 20000))
+"""
+"""Sends one datagram, which seems to begin what traffic.SENDER then sends first."""
 PORT = 9150
 LIST = (
     {"destination": UPDATES},
@@ -48,6 +57,14 @@ def direct(deployed: Lab) -> Iterator[Lab]:
     with brought(deployed, listed(*LIST, *by_link)):
         yield deployed
     deployed.exec("internet", ["ip", "address", "del", f"{UPDATES}/24", "dev", "eth0"])
+
+
+@pytest.fixture
+def neighbour(direct: Lab) -> Iterator[str]:
+    """Somebody on a link who knows which router has the desk's address."""
+    direct.exec("isp-cable", ["ip", "route", "replace", DESK_ADDRESS, "via", LINKS["cable"]])
+    yield "isp-cable"
+    direct.exec("isp-cable", ["ip", "route", "del", DESK_ADDRESS])
 
 
 def seen(lab: Lab, node: str, address: str, *options: str) -> str:
@@ -128,19 +145,26 @@ def test_links_share_it_by_what_they_receive(direct: Lab) -> None:
     assert 100 * counts[0] / FLOWS == pytest.approx(SHARES["dsl"], abs=12)
 
 
-def test_a_neighbour_on_a_link_gets_no_answer_from_an_extruded_address_by_it(direct: Lab) -> None:
+def test_a_neighbour_on_a_link_gets_no_answer_from_an_extruded_address_by_it(direct: Lab, neighbour: str) -> None:
     """A provider, or another customer on its segment, needs no tunnel to ask for one."""
-    direct.exec("isp-cable", ["ip", "route", "replace", DESK_ADDRESS, "via", LINKS["cable"]])
-    try:
-        with (
-            watch.capture(direct, "desk", "eth0", f"icmp and dst host {DESK_ADDRESS}") as asked,
-            watch.capture(direct, "isp-cable", "any", f"icmp and src host {DESK_ADDRESS}") as answered,
-        ):
-            traffic.reaches(direct, "isp-cable", DESK_ADDRESS, count=3)
-    finally:
-        direct.exec("isp-cable", ["ip", "route", "del", DESK_ADDRESS])
+    with (
+        watch.capture(direct, "desk", "eth0", f"icmp and dst host {DESK_ADDRESS}") as asked,
+        watch.capture(direct, neighbour, "office0", f"icmp and src host {DESK_ADDRESS}") as answered,
+    ):
+        traffic.reaches(direct, neighbour, DESK_ADDRESS, count=3)
     assert asked.lines, "it is about answers"
     assert answered.lines == []
+
+
+def test_nor_does_what_goes_to_an_address_that_it_has_pretended_to_have(direct: Lab, neighbour: str) -> None:
+    direct.exec(neighbour, ["ip", "address", "add", f"{PRETENDED}/32", "dev", "lo"])
+    direct.exec(neighbour, ["python3", "-c", ONE, PRETENDED, DESK_ADDRESS])
+    direct.exec(neighbour, ["ip", "address", "del", f"{PRETENDED}/32", "dev", "lo"])
+    with watch.capture(direct, "colo", "eth0", f"udp and dst {PRETENDED}") as arrived:
+        direct.exec("desk", ["python3", "-c", traffic.SENDER, DESK_ADDRESS, PRETENDED, "2", "3"])
+    assert sorted(line.split(" > ")[0].split()[-1] for line in arrived.lines) == [
+        f"{DESK_ADDRESS}.{port}" for port in (20000, 20001) for _packet in range(3)
+    ]
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -186,6 +210,19 @@ def test_it_needs_no_tunnel(direct: Lab) -> None:
     with sessions.tunnels_down(direct):
         assert seen(direct, "desk", UPDATES) in LINKS.values()
     assert seen(direct, "desk", UPDATES) in LINKS.values()
+
+
+def test_blocked_it_needs_none_either_and_nor_does_a_port_forward_of_the_admin_s(direct: Lab) -> None:
+    forward = f"PREROUTING -d {LINKS['cable']} -p tcp --dport 2222 -j DNAT --to 192.168.10.2".split()
+    modules.bring(direct, {**listed(*LIST), "extrude_when_down": "block"})
+    direct.exec("office", ["iptables", "-t", "nat", "-A", *forward])
+    with watch.connection(direct, "internet", "desk", LINKS["cable"]) as kept, sessions.tunnels_down(direct):
+        for source in ((), ("--interface", DESK_ADDRESS)):
+            assert {seen(direct, "desk", UPDATES, *source) for _turn in range(3)} <= set(LINKS.values())
+    direct.exec("office", ["iptables", "-t", "nat", "-D", *forward])
+    modules.bring(direct, listed(*LIST))
+    assert kept.whole
+    assert kept.longest < 3
 
 
 @pytest.mark.core

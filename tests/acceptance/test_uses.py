@@ -20,7 +20,8 @@ LISTED, NAMED, OTHER = "198.18.0.20", "198.18.0.21", "198.18.0.22"
 """More addresses on the internet: one that is listed, and two with names, of which one is listed."""
 NAMES = {"updates.example": NAMED, "other.example": OTHER}
 ROUTER = "192.168.10.1"
-DNSMASQ = f"no-resolv\nserver={INTERNET_ADDRESS}\n"
+DNSMASQ = f"no-resolv\nserver={INTERNET_ADDRESS}@dsl0\n"
+"""It asks by a link from which nothing is direct."""
 TUNNELS = {"colo": ("ex1-dsl",), "office": ("ex-dsl",)}
 PURGE = ["apt-get", "-qq", "-y", "purge", "dnsmasq", "ipset"]
 SET = "EXTRUDE-updates.example"
@@ -127,6 +128,13 @@ def test_the_router_asks_a_provider_s_name_server_by_the_link_that_it_names(apar
         assert names.ask(apart, "office", "mail.example", address, "dsl0") == LISTED
         assert names.ask(apart, "office", "mail.example", address) == ""
     apart.exec("isp-dsl", ["iptables", "-D", *customers_only])
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_what_the_router_binds_to_a_device_leaves_by_that_link_s_gateway(apart: Lab, link: str) -> None:
+    with watch.capture(apart, "internet", "eth0", f"udp and dst {INTERNET_ADDRESS} and port 53") as asked:
+        assert names.ask(apart, "office", "mail.updates.example", INTERNET_ADDRESS, f"{link}0") == NAMED
+    assert {line.split(" > ")[0].split()[-1].rpartition(".")[0] for line in asked.lines} == {LINKS[link]}
 
 
 @pytest.mark.long

@@ -65,7 +65,8 @@ def test_what_only_the_tunnels_lead_to_is_never_direct() -> None:
 
 def test_only_the_first_packet_of_a_connection_is_looked_at() -> None:
     jumps = [rule for rule in chain(state(UPDATES), "mangle", "EXTRUDE-PREROUTING") if "EXTRUDE-DIRECT" in rule]
-    assert jumps == ["-i lan0 -m mark --mark 0x0/0x3f000000 -m conntrack ! --ctstatus CONFIRMED -j EXTRUDE-DIRECT"]
+    first = "-m conntrack --ctstate NEW ! --ctstatus CONFIRMED"
+    assert jumps == [f"-i lan0 -m mark --mark 0x0/0x3f000000 {first} -j EXTRUDE-DIRECT"]
 
 
 def test_the_router_s_own_connections_from_extruded_addresses_are_looked_at_too() -> None:

@@ -33,7 +33,8 @@ def test_only_lans_with_nat_and_hosts_with_an_extruded_address_become_direct() -
     marked = [rule for rule in mangle("EXTRUDE-FORWARD") if "-o dsl0" in rule]
     assert [rule.partition(" -o dsl0 ")[0] for rule in marked] == ["-i lan0", "-s 203.0.113.16/28 -i lan1"]
     assert all("--mark 0x0/0x3f000000" in rule for rule in marked)  # somebody else's mark is left alone
-    assert all("! --ctstatus CONFIRMED" in rule for rule in marked)  # what has been through a tunnel never is
+    # what has been through a tunnel never is, nor is what belongs to such a connection (RELATED)
+    assert all("--ctstate NEW ! --ctstatus CONFIRMED" in rule for rule in marked)
 
 
 def test_a_host_on_a_lan_with_nat_is_not_named_twice() -> None:
@@ -42,9 +43,29 @@ def test_a_host_on_a_lan_with_nat_is_not_named_twice() -> None:
     assert [rule.partition(" -o dsl0 ")[0] for rule in marked] == ["-i lan0"]
 
 
-def test_all_lans_follow_what_their_connections_remember() -> None:
-    followed = [rule.split()[1] for rule in mangle("EXTRUDE-PREROUTING") if "--restore-mark" in rule]
-    assert followed == ["lan0", "lan1"]
+def test_all_but_tunnels_follow_what_their_connections_remember() -> None:
+    *claims, follow, _unmark = mangle("EXTRUDE-PREROUTING")
+    assert follow.startswith("! -i ex-+ -m mark --mark 0x0/0x3f000000 -m connmark --mark 0x20000000/0x20000000")
+    assert follow.endswith("-j CONNMARK --restore-mark --nfmask 0x3f000000 --ctmask 0x3f000000")
+    assert all("--ctstate NEW" in rule for rule in claims), "a first packet is claimed before"
+
+
+def test_what_comes_out_of_a_tunnel_is_not_marked_as_what_has_carried_it() -> None:
+    unmark = "-i ex-+ -m mark --mark 0x20000000/0x20000000 -j MARK --set-xmark 0x0/0x3f000000"
+    assert mangle("EXTRUDE-PREROUTING")[-1] == unmark
+
+
+def test_a_link_claims_nothing_that_is_for_an_extruded_address() -> None:
+    assert mangle("EXTRUDE-CLAIM") == [
+        "-d 203.0.113.10/32 -j RETURN",
+        "-d 203.0.113.16/28 -j RETURN",
+        "-i dsl0 -j CONNMARK --set-xmark 0x21000000/0x3f000000",
+        "-i cable0 -j CONNMARK --set-xmark 0x22000000/0x3f000000",
+    ]
+
+
+def test_without_lans_and_a_list_nothing_is_marked() -> None:
+    assert mangle("EXTRUDE-PREROUTING", extrude_addresses=["203.0.113.10"], extrude_lan=[]) == []
 
 
 def test_no_extruded_source_leaves_by_a_link_nor_that_of_another_link() -> None:
@@ -59,15 +80,6 @@ def test_no_extruded_source_leaves_by_a_link_nor_that_of_another_link() -> None:
     ]
     assert mangle("EXTRUDE-GUARD", 6)[-1:] == ["-s 2001:db8:100:1::/64 -j DROP"]
     assert [rule.split()[1] for rule in mangle("EXTRUDE-POSTROUTING", 6)] == ["dsl0", "cable0"] * 2
-
-
-def test_a_neighbour_on_a_link_gets_no_answer_from_an_extruded_address_by_it() -> None:
-    answers = "-m conntrack ! --ctstate DNAT --ctdir REPLY -j EXTRUDE-GUARD"
-    assert [rule for rule in mangle("EXTRUDE-POSTROUTING") if rule.endswith(answers)] == [
-        f"-o dsl0 -m mark --mark 0x21000000/0x3f000000 {answers}",
-        f"-o cable0 -m mark --mark 0x22000000/0x3f000000 {answers}",
-    ]
-    assert not [rule for rule in mangle("EXTRUDE-POSTROUTING", 6) if answers in rule]
 
 
 def test_in_ipv6_the_kernel_sees_what_main_leads_to_another_link_and_forgets_it() -> None:

@@ -19,8 +19,7 @@ LANS = [
 MASK = "0x3f000000"
 DIRECT = "-m connmark --mark 0x20000000/0x20000000"
 NEW = "-m conntrack --ctstate NEW -m connmark --mark 0x0/0x3f000000"
-ANSWER = "-m conntrack ! --ctstate DNAT --ctdir REPLY"
-FIRST = "-m conntrack ! --ctstatus CONFIRMED"
+FIRST = "-m conntrack --ctstate NEW ! --ctstatus CONFIRMED"
 RESTORE = "CONNMARK --restore-mark --nfmask 0x3f000000 --ctmask 0x3f000000"
 FILES = ["bird.conf", "bfd.d/acme.1.conf", "bird.d/acme.1.conf", "standby.d/acme.1.4"]
 BETWEEN = "-s 10.254.0.0/27 -d 10.254.0.0/27 -i ex-+"
@@ -132,8 +131,12 @@ def test_the_whole_state() -> None:
         "rules": [
             {"family": 4, "priority": 4220, "table": 4221, "mark": 0x21000000, "mask": 0x3F000000},
             {"family": 4, "priority": 4230, "table": 4221, "source": "192.0.2.2/32"},
+            {"family": 4, "priority": 4231, "table": 254, "oif": "dsl0", "suppress_prefixlength": 0},
+            {"family": 4, "priority": 4232, "table": 4221, "oif": "dsl0"},
             {"family": 4, "priority": 4220, "table": 4222, "mark": 0x22000000, "mask": 0x3F000000},
             {"family": 4, "priority": 4230, "table": 4222, "source": "198.51.100.2/32"},
+            {"family": 4, "priority": 4231, "table": 254, "oif": "cable0", "suppress_prefixlength": 0},
+            {"family": 4, "priority": 4232, "table": 4222, "oif": "cable0"},
             {"family": 4, "priority": 4210, "table": 254, "suppress_prefixlength": 0, "suppress_ifgroup": 4200},
             {"family": 4, "priority": 4215, "table": 4200, "destination": "203.0.113.11/32"},
             {"family": 4, "priority": 4280, "table": 4200, "source": "203.0.113.10/32"},
@@ -153,11 +156,13 @@ def test_the_whole_state() -> None:
             {"name": "net/ipv4/conf/ex-dsl/rp_filter", "value": "2", "optional": False},
             {"name": "net/ipv4/conf/ex-cable/rp_filter", "value": "2", "optional": False},
             {"name": "net/ipv4/conf/dsl0/rp_filter", "value": "2", "optional": False},
+            {"name": "net/ipv4/conf/dsl0/src_valid_mark", "value": "1", "optional": False},
             {"name": "net/ipv4/conf/dsl0/ignore_routes_with_linkdown", "value": "1", "optional": False},
-            {"name": "net/ipv4/conf/dsl0/arp_filter", "value": "1", "optional": False},
+            {"name": "net/ipv4/conf/dsl0/arp_ignore", "value": "1", "optional": False},
             {"name": "net/ipv4/conf/cable0/rp_filter", "value": "2", "optional": False},
+            {"name": "net/ipv4/conf/cable0/src_valid_mark", "value": "1", "optional": False},
             {"name": "net/ipv4/conf/cable0/ignore_routes_with_linkdown", "value": "1", "optional": False},
-            {"name": "net/ipv4/conf/cable0/arp_filter", "value": "1", "optional": False},
+            {"name": "net/ipv4/conf/cable0/arp_ignore", "value": "1", "optional": False},
         ],
         "chains": [
             {
@@ -181,9 +186,21 @@ def test_the_whole_state() -> None:
                 "name": "EXTRUDE-PREROUTING",
                 "hook": "PREROUTING",
                 "rules": [
-                    f"-i dsl0 {NEW} -j CONNMARK --set-xmark 0x21000000/{MASK}",
-                    f"-i cable0 {NEW} -j CONNMARK --set-xmark 0x22000000/{MASK}",
-                    f"-i lan0 -m mark --mark 0x0/{MASK} {DIRECT} -j {RESTORE}",
+                    f"-i dsl0 {NEW} -j EXTRUDE-CLAIM",
+                    f"-i cable0 {NEW} -j EXTRUDE-CLAIM",
+                    f"! -i ex-+ -m mark --mark 0x0/{MASK} {DIRECT} -j {RESTORE}",
+                    f"-i ex-+ -m mark --mark 0x20000000/0x20000000 -j MARK --set-xmark 0x0/{MASK}",
+                ],
+            },
+            {
+                "family": 4,
+                "table": "mangle",
+                "name": "EXTRUDE-CLAIM",
+                "rules": [
+                    "-d 203.0.113.10/32 -j RETURN",
+                    "-d 203.0.113.11/32 -j RETURN",
+                    f"-i dsl0 -j CONNMARK --set-xmark 0x21000000/{MASK}",
+                    f"-i cable0 -j CONNMARK --set-xmark 0x22000000/{MASK}",
                 ],
             },
             {
@@ -192,8 +209,6 @@ def test_the_whole_state() -> None:
                 "name": "EXTRUDE-POSTROUTING",
                 "hook": "POSTROUTING",
                 "rules": [
-                    f"-o dsl0 -m mark --mark 0x21000000/{MASK} {ANSWER} -j EXTRUDE-GUARD",
-                    f"-o cable0 -m mark --mark 0x22000000/{MASK} {ANSWER} -j EXTRUDE-GUARD",
                     f"-o dsl0 -m mark ! --mark 0x21000000/{MASK} -j EXTRUDE-GUARD",
                     f"-o cable0 -m mark ! --mark 0x22000000/{MASK} -j EXTRUDE-GUARD",
                 ],
@@ -314,7 +329,7 @@ def test_slots_and_base_numbers_make_tables_and_priorities() -> None:
     found = state(extrude_wans=[dsl(slot=16)], extrude_table=1000, extrude_rule_priority=100)
     assert found["reserved"] == {"tables": [*range(1000, 1019), 1036], "priorities": [100, 199]}
     tables = {rule["priority"]: rule["table"] for rule in found["rules"]}
-    own = {110: 254, 115: 1000, 120: 1036, 130: 1036}
+    own = {110: 254, 115: 1000, 120: 1036, 130: 1036, 131: 254, 132: 1036}
     assert tables == {**own, 180: 1000, 181: 1017, 190: 1000, 191: 1017, 195: 1000, 196: 1017}
     assert {route["table"] for route in found["routes"]} == {1000, 1017, 1036}
     assert found["tunnels"][0]["key"] == 32
@@ -407,6 +422,19 @@ def test_a_router_without_an_ipv6_address_of_its_own_does_not_send_through_tunne
     ]
 
 
+def test_what_the_router_binds_to_a_link_s_device_leaves_by_its_gateway() -> None:
+    """Also where main has no default by it: bound to a device, the router has no source yet. What main has by that
+    device but for a default goes first, such as the network of a modem."""
+    found = state(extrude_wans=[dsl(interface="ppp*", address=..., gateway=...), cable(use="direct")])
+    by_device = [(rule["priority"], rule["table"], rule["oif"]) for rule in found["rules"] if "oif" in rule]
+    assert by_device == [
+        (4231, 254, "{dsl.device}"),
+        (4232, 4221, "{dsl.device}"),
+        (4231, 254, "cable0"),
+        (4232, 4222, "cable0"),
+    ]
+
+
 def test_a_router_without_an_ipv4_address_of_its_own_sends_by_its_wans() -> None:
     found = state(extrude_lan=[{"interface": "lan0", "mode": "routed"}])
     assert all(rule.get("iif") != "lo" for rule in found["rules"])
@@ -429,7 +457,7 @@ def test_router_advertisements_are_kept_before_forwarding_is_switched_on() -> No
 def test_a_site_with_ipv6_only_leaves_ipv4_alone_but_for_its_tunnels() -> None:
     found = state(extrude_addresses=["2001:db8:100::10"], extrude_lan=[])
     assert {route["table"] for route in found["routes"] if ":" not in route["destination"]} == {4221, 4222}
-    assert {rule["priority"] for rule in found["rules"] if rule["family"] == 4} == {4210, 4220, 4230}
+    assert {rule["priority"] for rule in found["rules"] if rule["family"] == 4} == {4210, 4220, 4230, 4231, 4232}
     assert [chain["name"] for chain in found["chains"] if chain["family"] == 4] == ["EXTRUDE-INPUT"]
 
 
@@ -561,7 +589,8 @@ def test_a_link_for_direct_traffic_has_all_that_a_link_has_but_no_tunnel() -> No
         "0.0.0.0/0",
     ]
     by_cable = [rule for rule in found["rules"] if rule["table"] == 4222]
-    assert [rule.get("mark") or rule.get("source") for rule in by_cable] == [0x22000000, "198.51.100.2/32"]
+    matched = [rule.get("mark") or rule.get("source") or rule["oif"] for rule in by_cable]
+    assert matched == [0x22000000, "198.51.100.2/32", "cable0"]
     assert found["links"][1] == {"wan": "cable", "interface": "cable0", "address": "198.51.100.2", "use": "direct"}
     assert [entry["address"] for entry in found["expects"]] == ["192.0.2.2", "198.51.100.2"]
 
