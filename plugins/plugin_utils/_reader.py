@@ -26,7 +26,6 @@ ABSENT: Any = object()
 OMITTED = "_OmitType"
 """The type of Ansible's `omit`; it can be had from nowhere but inside of Ansible."""
 PREFIX = "extrude_"
-NO_KEYS: Mapping[str, str] = {}
 
 
 class Reader:
@@ -172,7 +171,7 @@ class Reader:
             return [entry for entry in entries if entry is not ABSENT]
         return value
 
-    def refuse_misspelt(self, variables: Collection[str], keys: Mapping[str, str] = NO_KEYS) -> None:
+    def refuse_misspelt(self, variables: Collection[str], keys: Mapping[str, str]) -> None:
         """Note variables that are nearly one of the known `variables`: nobody would miss what they were meant to say.
 
         All the names begin with ``extrude_``, which says nothing about how alike they are. Of `keys` in other variables
