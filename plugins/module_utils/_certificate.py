@@ -128,7 +128,7 @@ class Certificates:
     def _tell(self, changes: Sequence[_files.Change]) -> None:
         files = {after.path: after for _before, after in changes if after is not None}
         formers = {before.path: before for before, _after in changes if before is not None}
-        if not _vici.runs():
+        if not _strongswan.can_be_told():
             return
         with _vici.Session() as daemon:
             if OWN in formers.keys() - files.keys():

@@ -79,7 +79,7 @@ class Connections:
         self._folder.apply([(_file(before), _file(after)) for before, after in changes])
 
     def _tell(self, changes: Sequence[_files.Change]) -> None:
-        if not _can_be_told():
+        if not can_be_told():
             return
         rest = [(before, after) for before, after in changes if (after, before) not in self._untold]
         self._untold = rest
@@ -89,7 +89,7 @@ class Connections:
                 _load(daemon, before, after)
 
 
-def _can_be_told() -> bool:
+def can_be_told() -> bool:
     """Whether the daemon runs. Raises Unheard where it hangs."""
     if _vici.hangs():
         raise _files.Unheard("strongSwan's daemon does not answer")
@@ -241,7 +241,7 @@ class Secrets:
                 _load_shared(daemon, file)
 
     def _tell(self, changes: Sequence[_files.Change]) -> None:
-        if not _can_be_told():
+        if not can_be_told():
             return
         with _vici.Session() as daemon:
             known = set(daemon.request("get-shared").get("keys") or ())

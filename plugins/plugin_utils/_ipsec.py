@@ -28,9 +28,9 @@ DEAD = "10s"
 """A peer that has said nothing for that long is asked whether it lives."""
 # a packet for the tunnel makes the site call, and it calls as soon as the connection is there
 CALLS = {"start_action": "trap|start", "dpd_action": "start", "close_action": "start"}
+WAITS = {"start_action": "none", "dpd_action": "clear", "close_action": "none"}
 REPLAY_WINDOW = "2048"
 """Packets: those that a queue lets others overtake have their numbers already, and strongSwan's 32 would cost them."""
-WAITS = {"start_action": "none", "dpd_action": "clear", "close_action": "none"}
 
 
 def site_connections(site: Site, colo: Colo) -> Iterator[Plain]:

@@ -108,6 +108,14 @@ def test_a_running_daemon_takes_the_key_before_the_certificate_and_calls(
     ]
 
 
+def test_a_daemon_that_hangs_is_told_later(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_vici, "_SOON", 0.05)
+    with Charon(_vici.SOCKET, {}, silent=True):
+        assert apply(folder) == ALL
+    assert present(folder) == OWN
+    assert (folder / ".untold-certificate").exists()
+
+
 def test_a_daemon_that_knows_both_is_left_alone(folder: Path) -> None:
     apply(folder)
     with daemon(KNOWN):
