@@ -66,6 +66,25 @@ def ip(*lines: str) -> None:
     subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True)
 
 
+def ip6(*lines: str) -> None:
+    """Like ip(), for commands that don't say of which family they are."""
+    subprocess.run(["ip", "-6", "-batch", "-"], input="\n".join(lines), text=True, check=True)
+
+
+def sysctl(name: str, value: object) -> None:
+    """Set what /proc/sys has by that name in the namespace that the caller is in."""
+    Path("/proc/sys", name).write_text(str(value), encoding="ascii")
+
+
+def join(there: Netns, *devices: str) -> None:
+    """Lay a cable for each device to one of the same name in the other namespace, and wait until packets pass."""
+    ip(*(f"link add {device} type veth peer name {device} netns {there.path}" for device in devices))
+    ip(*(f"link set {device} up" for device in devices))
+    with there.entered():
+        ip(*(f"link set {device} up" for device in devices))
+    wait_for_links(*devices)
+
+
 def output(*command: str) -> str:
     return subprocess.run(command, text=True, check=True, capture_output=True).stdout
 

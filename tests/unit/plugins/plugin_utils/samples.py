@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.multihome.extrude.plugins.module_utils._model import Rule
 from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems, TopologyError
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
 from ansible_collections.multihome.extrude.plugins.plugin_utils._topology import topology
@@ -43,6 +44,12 @@ class Templates(Mapping[str, Any]):
 def changed(base: Vars, changes: Vars) -> Vars:
     """Return `base` with the changes; a key that is changed to ... is taken out."""
     return {key: value for key, value in {**base, **changes}.items() if value is not ...}
+
+
+def rule_words(rule: Rule) -> str:
+    """Return what ip(8) of the rule's family takes to add it."""
+    priority, _colon, words = str(rule).removeprefix("rule ").removesuffix(" (IPv6)").partition(": ")
+    return f"rule add priority {priority} {words}"
 
 
 def colo(**changes: Any) -> Vars:

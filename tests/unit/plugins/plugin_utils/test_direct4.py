@@ -10,15 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _iptables
 from ansible_collections.multihome.extrude.plugins.module_utils._model import Chain, Rule, State
-from tests.unit.netns import Netns, ip, output, scratch, wait_for_links
-from tests.unit.plugins.plugin_utils.samples import Vars, office, run
+from tests.unit.netns import Netns, ip, join, output, scratch, sysctl
+from tests.unit.plugins.plugin_utils.samples import Vars, office, rule_words, run
 
 ROUTER, OWNER, DESK = "203.0.113.10", "203.0.113.11", "192.168.10.2"
 """Extruded to the router and to a host on its LAN, and that host's private address, which has NAT."""
@@ -48,9 +47,9 @@ class World:
         self._stack = stack
         self.router, self.host, self.dmz, self.far = (stack.enter_context(scratch()) for _end in range(4))
         with self.router.entered():
-            _join(self.host, "lan0")
-            _join(self.dmz, "dmz0")
-            _join(self.far, *LINKS, *TUNNEL)
+            join(self.host, "lan0")
+            join(self.dmz, "dmz0")
+            join(self.far, *LINKS, *TUNNEL)
             ip("address add 192.168.10.1/24 dev lan0", f"address add {ROUTER}/32 dev lo")
             ip("address add 172.17.0.1/24 dev dmz0")
             ip(*(f"address add {network}.2/24 dev {device}" for device, network in {**LINKS, **TUNNEL}.items()))
@@ -66,7 +65,7 @@ class World:
                     ["203.0.113.0/24", *(f"{other}.0/24" for other in LINKS.values() if other != network)]
                 )
                 output("iptables", "-t", "raw", "-A", "PREROUTING", "-i", device, "-s", others, "-j", "DROP")
-            _set("ipv4/conf/ex-dsl/arp_announce", "2")  # a tunnel needs no ARP, and this one is asked in its own name
+            sysctl("net/ipv4/conf/ex-dsl/arp_announce", 2)  # no tunnel needs ARP; this one is asked in its own name
         with self.host.entered():
             ip(f"address add {DESK}/24 dev lan0", f"address add {OWNER}/32 dev lan0")
             ip("route add default via 192.168.10.1")
@@ -83,9 +82,9 @@ class World:
             ip(*(f"link set {group['device']} group {group['group']}" for group in made["groups"]))
             for setting in made["sysctls"]:
                 if "ipv4/" in setting["name"] and "ex-cable" not in setting["name"] and not setting["optional"]:
-                    _set(setting["name"].removeprefix("net/"), setting["value"])
+                    sysctl(setting["name"], setting["value"])
             ip("rule flush", "rule add priority 32766 lookup main")
-            ip(*(_words(rule) for rule in state.of(Rule) if rule.family == 4 and not rule.standby))
+            ip(*(rule_words(rule) for rule in state.of(Rule) if rule.family == 4 and not rule.standby))
             for table, network, device in ((4221, "192.0.2", "dsl0"), (4222, "198.51.100", "cable0")):
                 ip(f"route replace {network}.0/24 dev {device} scope link table {table}")
                 ip(f"route replace default via {network}.1 dev {device} table {table}")
@@ -132,23 +131,6 @@ def exchange(sender: socket.socket, to: tuple[str, int], server: socket.socket) 
     except TimeoutError:
         return "no answer", 0
     return str(peer[0]), int(peer[1])
-
-
-def _join(there: Netns, *devices: str) -> None:
-    ip(*(f"link add {device} type veth peer name {device} netns {there.path}" for device in devices))
-    ip(*(f"link set {device} up" for device in devices))
-    with there.entered():
-        ip(*(f"link set {device} up" for device in devices))
-    wait_for_links(*devices)
-
-
-def _set(name: str, value: str) -> None:
-    Path("/proc/sys/net", name).write_text(value, encoding="ascii")
-
-
-def _words(rule: Rule) -> str:
-    priority, _colon, words = str(rule).removeprefix("rule ").partition(": ")
-    return f"rule add priority {priority} {words}"
 
 
 @pytest.fixture(scope="module")

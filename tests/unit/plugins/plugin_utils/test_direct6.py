@@ -6,18 +6,16 @@ from __future__ import annotations
 
 import selectors
 import socket
-import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _ipset, _iptables
 from ansible_collections.multihome.extrude.plugins.module_utils._model import AddressSet, Chain, Rule, State
-from tests.unit.netns import Netns, ip, output, scratch, wait_until
-from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, run
+from tests.unit.netns import Netns, ip, ip6, join, output, scratch, sysctl, wait_until
+from tests.unit.plugins.plugin_utils.samples import Vars, cable, dsl, office, rule_words, run
 
 ROUTER, DESK, NATIVE = "2001:db8:100::10", "2001:db8:100::11", "2001:db8:d:7::11"
 """Extruded to the router and to a host on its LAN, and an address of a provider's that this host has too."""
@@ -56,31 +54,31 @@ class World:
         self.neighbours: dict[str, Netns] = {}
         self.router, self.host = self._namespace(), self._namespace()
         with self.router.entered():
-            _set("all/forwarding", 1)
-            _join("lan0", self.host)
+            sysctl("net/ipv6/conf/all/forwarding", 1)
+            join(self.host, "lan0")
             ip("address add fe80::1/64 dev lan0", f"address add {ROUTER}/128 dev lo")
             ip(f"route add {NATIVE}/128 dev lan0", f"route add {DESK}/128 dev lan0 table 4200")
         with self.host.entered():
             ip(*(f"address add {address}/128 dev lan0" for address in (DESK, NATIVE)))
-            _six("route add default via fe80::1 dev lan0")
+            ip6("route add default via fe80::1 dev lan0")
         for device, network in LINKS.items():
             self._neighbour(device, network)
 
     def _namespace(self) -> Netns:
         made = self._stack.enter_context(scratch())
         with made.entered():
-            _set("default/accept_dad", 0)  # addresses count at once
+            sysctl("net/ipv6/conf/default/accept_dad", 0)  # addresses count at once
         return made
 
     def _neighbour(self, device: str, network: str) -> None:
         there = self.neighbours[device] = self._namespace()
         with self.router.entered():
-            _join(device, there)
+            join(there, device)
             ip(f"address add {network}2/64 dev {device}")
         with there.entered():
             ip(f"address add {network}1/64 dev {device}")
             ip(*(f"address add {address}/128 dev lo" for address in (INTERNET, RACK, NEAR)))
-            _six(f"route add default via {network}2 dev {device}")
+            ip6(f"route add default via {network}2 dev {device}")
             for address in (INTERNET, RACK, NEAR):
                 for port in (WEB, OTHER):
                     server = self._stack.enter_context(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
@@ -96,10 +94,10 @@ class World:
             ip(*(f"link set {group['device']} group {group['group']}" for group in made["groups"]))
             for setting in made["sysctls"]:
                 if "linkdown" in setting["name"]:
-                    Path("/proc/sys", setting["name"]).write_text(setting["value"], encoding="ascii")
-            _six("rule flush", "rule add priority 32766 lookup main")
-            _six(*(_words(rule) for rule in state.of(Rule) if rule.family == 6 and not rule.standby))
-            _six("route replace unreachable default table 4218")
+                    sysctl(setting["name"], setting["value"])
+            ip6("rule flush", "rule add priority 32766 lookup main")
+            ip6(*(rule_words(rule) for rule in state.of(Rule) if rule.family == 6 and not rule.standby))
+            ip6("route replace unreachable default table 4218")
             for one in state.of(AddressSet):
                 _ipset.apply(None, one)
             before = _iptables.read([6])
@@ -111,14 +109,14 @@ class World:
     def main(self, *devices: str, to: str = "default") -> None:
         """Have main lead there by these devices, the first one first."""
         with self.router.entered():
-            _six(f"route flush exact {to} table main")
-            _six(*(f"route add {to} via {LINKS[name]}1 dev {name} metric {10 + n}" for n, name in enumerate(devices)))
+            ip6(f"route flush exact {to} table main")
+            ip6(*(f"route add {to} via {LINKS[name]}1 dev {name} metric {10 + n}" for n, name in enumerate(devices)))
 
     def tunnel(self, alive: bool) -> None:
         """Have the table of the ways that live lead by the tunnel, or not."""
         with self.router.entered():
-            _six("route flush exact default table 4200")
-            _six(*([f"route add default via {LINKS[TUNNEL]}1 dev {TUNNEL} table 4200 src {ROUTER}"] if alive else []))
+            ip6("route flush exact default table 4200")
+            ip6(*([f"route add default via {LINKS[TUNNEL]}1 dev {TUNNEL} table 4200 src {ROUTER}"] if alive else []))
 
     def sender(self, source: str = DESK) -> socket.socket:
         """A socket, whose packets to one port are one connection."""
@@ -157,26 +155,6 @@ def _ready(sockets: Iterable[socket.socket]) -> list[socket.socket]:
         for one in sockets:
             selector.register(one, selectors.EVENT_READ, one)
         return [key.data for key, _events in selector.select(PATIENCE)]
-
-
-def _join(device: str, there: Netns) -> None:
-    ip(f"link add {device} type veth peer name {device} netns {there.path}", f"link set {device} up")
-    with there.entered():
-        ip(f"link set {device} up")
-    wait_until(lambda: "LOWER_UP" in output("ip", "link", "show", device), f"{device} up")
-
-
-def _set(name: str, value: int) -> None:
-    Path("/proc/sys/net/ipv6/conf", name).write_text(str(value), encoding="ascii")
-
-
-def _six(*lines: str) -> None:
-    subprocess.run(["ip", "-6", "-batch", "-"], input="\n".join(lines), text=True, check=True)
-
-
-def _words(rule: Rule) -> str:
-    priority, _colon, words = str(rule).removeprefix("rule ").removesuffix(" (IPv6)").partition(": ")
-    return f"rule add priority {priority} {words}"
 
 
 @pytest.fixture(scope="module")
@@ -335,4 +313,4 @@ def test_a_link_without_carrier_gets_none_of_it(built: World) -> None:
     assert world.seen(world.sender()) == BY_TUNNEL
     with world.neighbours["dsl0"].entered():
         ip("link set dsl0 up", f"address replace {LINKS['dsl0']}1/64 dev dsl0")
-        _six(f"route replace default via {LINKS['dsl0']}2 dev dsl0")
+        ip6(f"route replace default via {LINKS['dsl0']}2 dev dsl0")
