@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from . import _dump, _liveness, _probe
+from ._background import Caller
 from ._blackhole import BlackHole, refusal, running
 from ._fields import EngineError, Fields
 from ._model import Tunnel
@@ -208,7 +209,7 @@ class Wire:
         deadline = time.monotonic() + seconds
         while not (finished := done()) and (now := time.monotonic()) < deadline:
             self._signals.check()
-            self._hear(min(deadline, self._send_due(now)))
+            self._hear(min(deadline, self._send_due(now), now + _probe.LOOK))
         return finished
 
     def meanwhile(self, work: Callable[[], Made]) -> Made:
@@ -347,14 +348,21 @@ def _is_used(end: End, plan: Plan, wire: Wire, undone: float) -> bool:
     return True
 
 
-def answer(end: End, seconds: float) -> dict[str, Any]:
-    """The colo's end: wait for the site, send to it, and log, until it says that all is over, at most *seconds*."""
+def answer(end: End, seconds: float, caller: Caller | None = None) -> dict[str, Any]:
+    """The colo's end: wait for the site, send to it, and log, until it says that all is over, at most *seconds*.
+
+    A *caller* is told when it hears, and no more is waited for when he asks.
+    """
     deadline = time.monotonic() + seconds
     with ExitStack() as stack:
         wire = Wire(end, stack, stack.enter_context(Signals()))
         wire.log.begin(time.monotonic())
-        if not wire.pump(min(MEETING, seconds), lambda: bool(wire.log.arrivals)):
+        asked: Callable[[], bool] = caller.asks if caller else lambda: False
+        if caller:
+            caller.begun()
+        wire.pump(min(MEETING, seconds), lambda: bool(wire.log.arrivals) or asked())
+        if not wire.log.arrivals:
             raise EngineError(f"the site sends nothing from {end.destination} that arrives here")
         wire.begin()
-        wire.pump(deadline - time.monotonic(), lambda: wire.log.ended)
+        wire.pump(deadline - time.monotonic(), lambda: wire.log.ended or asked())
         return wire.log.result()

@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ._background import Caller
 from ._fields import Fields, Form, family_of
 from ._icmp import HEADERS, REPLY, REQUEST, Echo, build
 from ._rawsocket import ear, hear, mouth, trouble
@@ -49,6 +50,9 @@ RUNGS = 16
 
 RUNG_PACKETS = 2
 """Packets of each size in the search, so that one lost packet does not mislead it."""
+
+LOOK = 0.2
+"""Seconds after which an observer looks whether its result is asked for."""
 
 BUFFERED = 300
 """Packets that wait on a device to be read, at most: 208 KiB (net.core.rmem_default), each counted with 768 or more."""
@@ -388,8 +392,10 @@ def probe(targets: Sequence[Target], pace: Pace) -> list[dict[str, Any]]:
     return [{**each.result(), "present": each.target.device in there} for each in probes]
 
 
-def observe(watches: Sequence[Watch], seconds: float, count: int) -> list[dict[str, Any]]:
+def observe(watches: Sequence[Watch], seconds: float, count: int, caller: Caller | None = None) -> list[dict[str, Any]]:
     """Listen until each watch has seen *count* packets, at most *seconds*; one result each, in their order.
+
+    A *caller* is told when it listens, and no more is waited for when he asks.
 
     ``transit_ms`` is the shortest time from the sender's clock to this one's: their difference is in it, so that it
     only serves to compare tunnels.
@@ -406,8 +412,12 @@ def observe(watches: Sequence[Watch], seconds: float, count: int) -> list[dict[s
             except OSError as error:
                 errors[number] = trouble(watch.device, error)
         open_ones = [sources for sources, error in zip(seen, errors, strict=True) if not error]
+        if caller:
+            caller.begun()
         while time.monotonic() < deadline and any(sources.total() < count for sources in open_ones):
-            for number, echo in _heard(hearing, deadline):
+            if caller and caller.asks():
+                break
+            for number, echo in _heard(hearing, min(deadline, time.monotonic() + LOOK)):
                 token = watches[number].token.encode()
                 if echo.payload == token:
                     seen[number][echo.source] += 1

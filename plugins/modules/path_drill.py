@@ -18,7 +18,7 @@ description:
   - Refuses where no other tunnel of the site answers, unless O(last) is set, where this tunnel is dead already, and
     while another drill runs on the host.
   - Nothing is left behind. It uses a chain C(EXTRUDE-DRILL) in the table C(mangle) and the unit C(extrude-drill.timer).
-  - Run it with O(answer=true) at the colo, in the background, and then without at the site.
+  - Run it with O(answer=true) and O(background=true) at the colo, and then without at the site.
     P(multihome.extrude.drill_report#filter) makes a report of the two results. The playbook
     C(multihome.extrude.drill) does all that.
 options:
@@ -105,6 +105,12 @@ options:
       - With O(answer=true), how long to run at most.
     type: float
     default: 180.0
+  background:
+    description:
+      - With O(answer=true), whether to return as soon as it hears, and to go on in the background.
+        M(multihome.extrude.background_info) has the result.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Says in check mode exactly what a run would do, without doing it.
@@ -150,8 +156,7 @@ EXAMPLES = r"""
     tunnels:
       - {wan: dsl, device: ex1-dsl, local: 10.254.0.0, remote: 10.254.0.1}
       - {wan: cable, device: ex1-cable, local: 10.254.0.2, remote: 10.254.0.3}
-  async: 180
-  poll: 0
+    background: true
   delegate_to: colo1
   register: __answering
 
@@ -167,13 +172,10 @@ EXAMPLES = r"""
   register: __drilled
 
 - name: Collect what the colo heard
-  ansible.builtin.async_status:
-    jid: "{{ __answering.ansible_job_id }}"
+  multihome.extrude.background_info:
+    background: "{{ __answering.background }}"
   delegate_to: colo1
   register: __answered
-  until: __answered is finished
-  retries: 60
-  delay: 1
 
 - name: Say what it cost
   ansible.builtin.debug:
@@ -186,9 +188,14 @@ text:
   returned: at the site
   type: str
   sample: "drop GRE between 192.0.2.2 and 203.0.113.2 (ex-dsl) for 5 s; live besides it: cable"
+background:
+  description: The name under which M(multihome.extrude.background_info) has the result.
+  returned: with O(background), not in check mode
+  type: str
+  sample: 0001f
 log:
   description: What this end sent and heard.
-  returned: not in check mode
+  returned: not in check mode, and without O(background)
   type: dict
   contains:
     interval_ms:
@@ -242,6 +249,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.multihome.extrude.plugins.module_utils._background import Caller, start
 from ansible_collections.multihome.extrude.plugins.module_utils._drill import End, Plan, answer, check, described, drill
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError, Fields
 from ansible_collections.multihome.extrude.plugins.module_utils._probe import duration
@@ -255,11 +263,20 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     end = End.parse(options)
     if params["answer"]:
         seconds = duration(options, "seconds")
-        return {"changed": False} if check_mode else {"changed": False, "log": answer(end, seconds)}
+        return {"changed": False, **({} if check_mode else answered(end, seconds, params["background"]))}
     plan = Plan.parse(options)
     tunnel, live = check(end, plan)
     text = {"changed": True, "text": described(tunnel, plan, live)}
     return text if check_mode else {**text, "log": drill(end, plan, tunnel)}
+
+
+def answered(end: End, seconds: float, background: bool) -> dict[str, Any]:
+    """The result at the colo's end."""
+
+    def listen(caller: Caller | None = None) -> dict[str, Any]:
+        return {"log": answer(end, seconds, caller)}
+
+    return {"background": start(listen)} if background else listen()
 
 
 def main() -> None:
@@ -278,6 +295,7 @@ def main() -> None:
             "wait": {"type": "float", "default": 45.0},
             "last": {"type": "bool", "default": False},
             "seconds": {"type": "float", "default": 180.0},
+            "background": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

@@ -104,6 +104,12 @@ options:
       - How long to observe at most. It ends earlier when every device has seen O(count) packets.
     type: float
     default: 30.0
+  background:
+    description:
+      - With O(observe), whether to return as soon as it looks, and to go on in the background. What was seen until then
+        M(multihome.extrude.background_info) has for who asks.
+    type: bool
+    default: false
 requirements:
   - Python 3.11 or newer on the managed host
 extends_documentation_fragment:
@@ -120,8 +126,7 @@ EXAMPLES = r"""
         token: office
       - device: ex1-cable
         token: office
-  async: 60
-  poll: 0
+    background: true
   delegate_to: colo1
   register: __observing
 
@@ -144,13 +149,10 @@ EXAMPLES = r"""
   register: __probed
 
 - name: Collect what the colo saw
-  ansible.builtin.async_status:
-    jid: "{{ __observing.ansible_job_id }}"
+  multihome.extrude.background_info:
+    background: "{{ __observing.background }}"
   delegate_to: colo1
   register: __observed
-  until: __observed is finished
-  retries: 40
-  delay: 1
 
 - name: Every tunnel works, and packets arrive with the extruded address
   ansible.builtin.assert:
@@ -240,9 +242,14 @@ tunnels:
       description: What is wrong, in one sentence; empty when nothing is.
       type: str
       sample: ""
+background:
+  description: The name under which M(multihome.extrude.background_info) has the result.
+  returned: with O(background)
+  type: str
+  sample: 0001f
 observed:
   description: What was seen on each device, in the order of O(observe).
-  returned: when O(observe) is given
+  returned: when O(observe) is given, without O(background)
   type: list
   elements: dict
   contains:
@@ -279,6 +286,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.multihome.extrude.plugins.module_utils._background import Caller, start
 from ansible_collections.multihome.extrude.plugins.module_utils._dump import interfaces, queues, read
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError, Fields
 from ansible_collections.multihome.extrude.plugins.module_utils._probe import (
@@ -317,7 +325,12 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
         results = with_delays(probe(targets, Pace.parse(options)))
         return {"tunnels": with_encryption(with_carriers(with_held(results, targets), links))}
     watches = [Watch.parse(item) for item in options.items("observe")]
-    return {"observed": with_delays(observe(watches, duration(options, "seconds"), packets(options)))}
+    seconds, count = duration(options, "seconds"), packets(options)
+
+    def look(caller: Caller | None = None) -> dict[str, Any]:
+        return {"observed": with_delays(observe(watches, seconds, count, caller))}
+
+    return {"background": start(look)} if params["background"] else look()
 
 
 def with_delays(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -358,8 +371,9 @@ def main() -> None:
             "interval": {"type": "float", "default": 0.1},
             "timeout": {"type": "float", "default": 1.0},
             "seconds": {"type": "float", "default": 30.0},
+            "background": {"type": "bool", "default": False},
         },
-        mutually_exclusive=[("tunnels", "observe")],
+        mutually_exclusive=[("tunnels", "observe"), ("tunnels", "background")],
         required_one_of=[("tunnels", "observe")],
         supports_check_mode=True,
     )

@@ -27,8 +27,10 @@ MOST_LOST = 2500
 """Milliseconds that a drill may cost each direction."""
 CHAIN = "EXTRUDE-DRILL"
 _UNITS = "systemctl list-units --all --plain --no-legend --type=timer,service | awk '{print $1}' | grep extrude- | sort"
-_FILES = "find /run/systemd/transient /root/.ansible_async -type f 2>/dev/null"
-_TRACES = f"{_UNITS}; {_FILES}; iptables-save | grep {CHAIN}"
+_FILES = "find /run/systemd/transient -type f 2>/dev/null"
+_RESULTS = "grep -cE ' @[0-9a-f]{5}$' /proc/net/unix"
+"""Sockets with a name that the kernel chose."""
+_TRACES = f"{_UNITS}; {_FILES}; {_RESULTS}; iptables-save | grep {CHAIN}"
 
 
 def traces(lab: Lab) -> dict[str, str]:

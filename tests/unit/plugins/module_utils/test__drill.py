@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _drill, _liveness
+from ansible_collections.multihome.extrude.plugins.module_utils._background import collect, start
 from ansible_collections.multihome.extrude.plugins.module_utils._drill import (
     End,
     Plan,
@@ -326,6 +327,11 @@ def test_nothing_is_black_holed_where_the_colo_does_not_answer(
 def test_the_colo_does_not_wait_for_ever(ends: tuple[Netns, Netns, Netns]) -> None:
     with ends[1].entered(), pytest.raises(EngineError, match=r"the site sends nothing from 203\.0\.113\.10"):
         answer(end(COLO), 0.3)
+
+
+def test_the_colo_waits_no_more_when_it_is_asked(ends: tuple[Netns, Netns, Netns]) -> None:
+    with ends[1].entered(), pytest.raises(EngineError, match=r"the site sends nothing from 203\.0\.113\.10"):
+        collect(start(lambda caller: answer(end(COLO), 600, caller)), _drill.MEETING / 2)
 
 
 def test_a_tunnel_that_is_not_there_is_said(ends: tuple[Netns, Netns, Netns]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.multihome.extrude.plugins.module_utils._background import Caller, collect
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
 from ansible_collections.multihome.extrude.plugins.module_utils._model import Tunnel
 from ansible_collections.multihome.extrude.plugins.modules import path_drill
@@ -38,8 +39,10 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     done: list[str] = []
 
     def note(what: str) -> Callable[..., dict[str, str]]:
-        def work(*_args: object) -> dict[str, str]:
+        def work(*args: object) -> dict[str, str]:
             done.append(what)
+            if isinstance(args[-1], Caller):
+                args[-1].begun()
             return {"of": what}
 
         return work
@@ -65,6 +68,9 @@ def test_the_colo_answers_and_changes_nothing(capsys: pytest.CaptureFixture[str]
     assert allowed == []
     done = result(capsys, answer=True)
     assert (done["changed"], done["log"], allowed) == (False, {"of": "answer"}, ["answer"])
+    done = result(capsys, answer=True, background=True)
+    assert done["changed"] is False
+    assert collect(done["background"], 30) == {"log": {"of": "answer"}}
 
 
 @pytest.mark.parametrize(

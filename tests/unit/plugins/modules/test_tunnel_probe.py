@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.multihome.extrude.plugins.module_utils._background import collect
 from ansible_collections.multihome.extrude.plugins.modules import tunnel_probe
 from tests.unit.netns import Netns, ip, scratch, wait_for_links
 
@@ -61,6 +62,16 @@ def test_it_observes_no_longer_than_asked(capsys: pytest.CaptureFixture[str]) ->
     ]
 
 
+@pytest.mark.usefixtures("site")
+def test_it_observes_in_the_background_until_it_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    looking = result(capsys, observe=[{"device": "lo", "token": "office"}], background=True, seconds=600)
+    near = {"device": "lo", "local": "127.0.0.1", "remote": "127.0.0.1", "mtu": 1400, "sources": ["127.0.0.2"]}
+    result(capsys, tunnels=[near], token="office", **QUICK)
+    assert looking["changed"] is False
+    (seen,) = collect(looking["background"], 30)["observed"]
+    assert (seen["device"], seen["sources"], seen["packets"]) == ("lo", ["127.0.0.2"], 3)
+
+
 def test_no_tunnels_are_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
     assert result(capsys, tunnels=[])["tunnels"] == []
 
@@ -69,6 +80,7 @@ def test_no_tunnels_are_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
     ("options", "sentence"),
     [
         ({}, "one of the following is required: tunnels, observe"),
+        ({"tunnels": [], "background": True}, "parameters are mutually exclusive: tunnels|background"),
         ({"tunnels": [], "observe": []}, "parameters are mutually exclusive: tunnels|observe"),
         (
             {"tunnels": [{**TUNNEL, "remote": "fd65::"}]},
