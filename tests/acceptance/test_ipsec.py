@@ -419,7 +419,11 @@ def expired(lab: Lab) -> str:
     ("variable", "value", "told"),
     [
         ("extrude_ipsec_ca", "/nowhere/at/all", "extrude_ipsec_ca: /nowhere/at/all on this controller does not hold"),
-        ("extrude_ipsec_ca_passphrase", "not the passphrase of this lab", "Is extrude_ipsec_ca_passphrase what its ca.key"),
+        (
+            "extrude_ipsec_ca_passphrase",
+            "not the passphrase of this lab",
+            "Is extrude_ipsec_ca_passphrase what its ca.key",
+        ),
     ],
 )
 def test_another_authority_is_refused_and_nothing_changes(lab: Lab, variable: str, value: str, told: str) -> None:
