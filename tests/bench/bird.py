@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`make bench ARGS="fleet bird"`: what the sessions of a thousand sites cost the BIRD of their colo.
 
-It has the configuration that a colo gets, in a namespace of this machine, with pairs of devices in the place of tunnels.
-At their far ends one more BIRD has the sessions of all sites. It takes the other processor.
+It has the configuration that a colo gets, in a namespace of this machine, with pairs of devices in the place of
+tunnels. At their far ends one more BIRD has the sessions of all sites. It takes the other processor.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ CHECKOUT = Path(__file__).parents[2]
 HOST = CHECKOUT / "roles" / "host" / "files"
 PACKAGES = ("bird2", "libssh-gcrypt-4")
 RUN = "/run/extrude"
-PATIENCE = 60
+PATIENCE = 300
 """Seconds after which sessions do not come up any more."""
 REST = 30
 """Seconds over which the share of a processor is measured."""
@@ -119,6 +120,7 @@ def _sessions(states: Sequence[Vars]) -> Iterator[Session]:
 def _cable(colo: Netns, far: Netns, sessions: Sequence[Session]) -> None:
     """Lay a pair of devices for each session."""
     with colo.entered():
+        ip("address add 192.0.2.2/32 dev lo")  # the colo's own, from which it sends
         ip(*(f"link add {one.device} type veth peer name {one.far} netns {far.path}" for one in sessions))
         ip(*(f"address add {one.address}/31 dev {one.device}" for one in sessions))
         ip(*(f"link set {one.device} up" for one in sessions))
@@ -129,7 +131,8 @@ def _cable(colo: Netns, far: Netns, sessions: Sequence[Session]) -> None:
 
 def _files(states: Sequence[Vars]) -> dict[str, str]:
     """Return the colo's files by their names below /etc/extrude."""
-    return {file["path"]: file["content"] for state in states for file in state["files"] if "bird" in file["path"] or "bfd" in file["path"]}
+    files = (file for state in states for file in state["files"] if not file["path"].startswith("standby.d/"))
+    return {file["path"]: file["content"] for file in files}
 
 
 def _far(sessions: Sequence[Session]) -> str:
@@ -211,7 +214,8 @@ def _bird(folder: Path) -> Path:
 def _running(program: Path, place: Netns, folder: Path) -> Iterator[Daemon]:
     """Run BIRD with the limits that its unit has, in a namespace, for the body."""
     (library,) = (program.parents[1] / "lib").glob("*-linux-gnu")
-    command = ["prlimit", *_limits(), str(program), "-f", "-c", str(folder / "bird.conf"), "-s", str(folder / "bird.ctl")]
+    files = ["-c", str(folder / "bird.conf"), "-s", str(folder / "bird.ctl")]
+    command = ["prlimit", *_limits(), str(program), "-f", *files]
     with place.entered(), (folder / "log").open("ab") as log:
         process = subprocess.Popen(command, env={**os.environ, "LD_LIBRARY_PATH": str(library)}, stderr=log)
     try:
@@ -224,8 +228,9 @@ def _running(program: Path, place: Netns, folder: Path) -> Iterator[Daemon]:
 def _limits() -> list[str]:
     """Return the limit of open files: systemd's own, unless the unit has one."""
     unit = (HOST / "units" / "extrude-bird.service").read_text(encoding="utf-8")
-    own = re.search(r"^LimitNOFILE=(\S+)$", unit, re.MULTILINE)
-    return [f"--nofile={own[1] if own else 1024}:"]
+    own = re.search(r"^LimitNOFILE=(\d+)$", unit, re.MULTILINE)
+    _soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return [f"--nofile={min(int(own[1]), most) if own else 1024}:"]
 
 
 def _until_up(daemon: Daemon, count: int) -> float:

@@ -4,7 +4,8 @@
 
 Of its parts `filter` measures the filter topology over Ansible's hostvars, `play` the controller's processor time of
 plays with and without it, `colo` the engine when one site comes to a colo that has many, in a network namespace of this
-machine (without GRE), and `tunnels` as many tunnels as a colo may have, on a host of the lab.
+machine (without GRE), `bird` the BIRD of such a colo, and `tunnels` as many tunnels as a colo may have, on a host of
+the lab.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._topology import topology
-from tests.bench import lab_worker, report
+from tests.bench import bird, lab_worker, report
 from tests.bench.lab_worker import ENGINE
 
 COLO = "rack"
 SITES_OF_CUSTOMER = 4
-COUNTS = {"filter": (250, 500, 1000), "play": (100,), "colo": (10, 100, 1000), "tunnels": ()}
+COUNTS = {"filter": (250, 500, 1000), "play": (100,), "colo": (10, 100, 1000), "bird": (1000,), "tunnels": ()}
 """How many sites each part has, in its turns, unless the words of the command say it."""
 BATCHES = (1, 0.25, 1.0)
 """As in extrude.yml: one site, a quarter of all, the others."""
@@ -95,10 +96,15 @@ def inventory(count: int, templates: bool = True) -> Vars:
 
 def colo_states(count: int) -> list[Vars]:
     """Return the states of the colo for so many sites, with devices in the place of tunnels, which few kernels have."""
+    return [without_tunnels(state) for state in states(count)]
+
+
+def states(count: int) -> list[Vars]:
+    """Return the states of the colo for so many sites."""
     groups = inventory(count, templates=False)["all"]["children"]
     hostvars = {**groups["extrude_colos"]["hosts"], **groups["extrude_sites"]["hosts"]}
     made = topology(hostvars, {name: list(group["hosts"]) for name, group in groups.items()})
-    return [without_tunnels(state) for state in made["colos"][COLO]]
+    return list(made["colos"][COLO])
 
 
 def without_tunnels(state: Vars) -> Vars:
@@ -167,6 +173,13 @@ def of_colo(folder: Path, counts: list[int]) -> Iterator[report.Row]:
             yield from ({"others": count, **json.loads(line)} for line in lines)
 
 
+def of_bird(folder: Path, counts: list[int]) -> Iterator[report.Row]:
+    """The BIRD of a colo: how soon its sessions are up, and what they cost."""
+    for count in counts:
+        with tempfile.TemporaryDirectory(dir=folder) as kept:
+            yield {"sites": count, **bird.measure(states(count), Path(kept))}
+
+
 def of_tunnels(_folder: Path, _counts: list[int]) -> Iterator[report.Row]:
     """Tunnels with an address and a route each, on a host of the lab."""
     for name, figures in lab_worker.rows([(f"{TUNNELS} tunnels, addresses, routes", TUNNELS, KINDS)]):
@@ -193,7 +206,13 @@ def _processor_seconds(command: list[str]) -> float:
 # --- the words of the command -----------------------------------------------------------------------
 
 Part = Callable[[Path, "list[int]"], Iterator[report.Row]]
-PARTS: dict[str, Part] = {"filter": of_filter, "play": of_play, "colo": of_colo, "tunnels": of_tunnels}
+PARTS: dict[str, Part] = {
+    "filter": of_filter,
+    "play": of_play,
+    "colo": of_colo,
+    "bird": of_bird,
+    "tunnels": of_tunnels,
+}
 
 
 def main(words: list[str] | None = None) -> None:
