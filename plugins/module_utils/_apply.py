@@ -69,7 +69,7 @@ def _followers(request: Request) -> list[State]:
             objects=tuple(files.get(item.place, item) if isinstance(item, File) else item for item in state.objects),
         )
         for state in request.others
-        if any(file.place in files for file in state.of(File))
+        if any(files.get(file.place, file) != file for file in state.of(File))
     ]
 
 

@@ -39,6 +39,12 @@ def add(commands: Any) -> None:
     )
     tell.add_argument("wan", metavar="WAN", nargs="?", help="the link, by its name in the inventory")
     tell.add_argument("--within", type=float, default=60, metavar="SECONDS", help="without WAN: how long to wait (60)")
+    tell.add_argument(
+        "--others",
+        type=float,
+        metavar="SECONDS",
+        help="without WAN: how long to wait for others once one is heard",
+    )
     tell.set_defaults(run=_tell)
     accept = ends.add_parser(
         "accept",
@@ -62,7 +68,8 @@ def _tell(options: argparse.Namespace, store: Store) -> int:
     if options.wan:
         _endpoint_tell.tell(store, options.wan)
         return 0
-    heard, unheard = _endpoint_tell.tell_all(store, options.within)
+    others = options.within if options.others is None else options.others
+    heard, unheard = _endpoint_tell.tell_all(store, options.within, others)
     text = f"the colo has not heard of {'; of '.join(unheard)}"
     if unheard and not heard:
         raise EngineError(text)

@@ -186,9 +186,10 @@ def tell(store: Store, wan: str) -> None:
         time.sleep(pause)
 
 
-def tell_all(store: Store, patience: float) -> tuple[list[str], list[str]]:
+def tell_all(store: Store, patience: float, others: float) -> tuple[list[str], list[str]]:
     """Tell of all links that are up: those that are heard, and those that are not after some seconds, in words.
 
+    Once one is heard the *others* have so many seconds: a path that is dead is no reason to wait.
     What is known counts only where something comes through the link's tunnel.
     """
     due = {wan: link for wan, link in links(store).items() if not link.reason}
@@ -196,10 +197,13 @@ def tell_all(store: Store, patience: float) -> tuple[list[str], list[str]]:
     for wan in due.keys() - living:
         store.reports.store(wan, None)
     start(store, {wan: link for wan, link in due.items() if not is_known(store.reports.read(wan), link)})
-    end = time.monotonic() + patience
-    while (left := [wan for wan, link in due.items() if not is_known(store.reports.read(wan), link)]) and (
-        time.monotonic() < end
-    ):
+    end, is_heard = time.monotonic() + patience, False
+    while left := [wan for wan, link in due.items() if not is_known(store.reports.read(wan), link)]:
+        now = time.monotonic()
+        if len(left) < len(due) and not is_heard:
+            end, is_heard = min(end, now + others), True
+        if now >= end:
+            break
         time.sleep(0.1)
     return [wan for wan in due if wan not in left], [f"{wan}: {_trouble(store.reports.read(wan))}" for wan in left]
 

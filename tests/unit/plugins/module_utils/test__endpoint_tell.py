@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -240,11 +241,21 @@ def test_since_when_it_is_told_in_vain_is_remembered(store: Store, monkeypatch: 
 def test_all_are_told_anew_and_what_is_not_heard_in_time_is_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(monkeypatch, UP)
     store.reports.store("dsl", Report("100.64.0.7", WHEN, "100.64.0.7"))
-    assert tell_all(store, 0) == ([], ["dsl: no answer from the colo yet"])
+    assert tell_all(store, 0, 0) == ([], ["dsl: no answer from the colo yet"])
     assert host.commands == [["--no-block", "restart", "extrude-endpoint@dsl.service"]]
     told = Report("100.64.0.7", WHEN, "100.64.0.7")
     monkeypatch.setattr(time, "sleep", lambda _seconds: store.reports.store("dsl", told))
-    assert tell_all(store, 5) == (["dsl"], [])
+    assert tell_all(store, 5, 5) == (["dsl"], [])
+
+
+def test_a_link_with_a_dead_path_is_waited_for_no_longer_once_another_is_heard(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Host(monkeypatch, UP)
+    monkeypatch.setattr(_endpoint_tell, "links", lambda _store: {"dsl": UP, "lte": replace(UP, address="100.64.0.9")})
+    told = Report("100.64.0.7", WHEN, "100.64.0.7")
+    monkeypatch.setattr(time, "sleep", lambda _seconds: store.reports.store("dsl", told))
+    assert tell_all(store, 600, 0) == (["dsl"], ["lte: no answer from the colo yet"])
 
 
 def test_a_link_whose_tunnel_lives_is_not_told_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +263,7 @@ def test_a_link_whose_tunnel_lives_is_not_told_anew(store: Store, monkeypatch: p
     store.states.store([{**STATE, "tunnels": [{"name": "ex-lte", "wan": "dsl"}]}])
     store.reports.store("dsl", Report("100.64.0.7", WHEN, "100.64.0.7"))
     monkeypatch.setattr(_liveness, "sessions", lambda: SESSIONS)
-    assert tell_all(store, 0) == (["dsl"], [])
+    assert tell_all(store, 0, 0) == (["dsl"], [])
     assert host.commands == []
 
 
