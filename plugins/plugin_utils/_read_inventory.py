@@ -100,7 +100,7 @@ def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> In
             reader.read(switch, SWITCH, False)
     inventory = Inventory(
         colos={name: read_colo(readers[name]) for name in colos},
-        sites={name: read_site(readers[name], colos) for name in sites},
+        sites={name: read_site(readers[name], colos if "extrude_colos" in groups else None) for name in sites},
     )
     for name in inventory.colos:
         certified = (site.name for site in inventory.sites.values() if site.certified and site.colo == name)

@@ -39,8 +39,8 @@ MOST_PROXIED = 256
 """The addresses of one IPv4 prefix that a colo answers ARP for: the kernel takes single addresses only."""
 
 
-def read_site(reader: Reader, colos: Collection[str]) -> Site:
-    """Read a site; `colos` are the names in the group ``extrude_colos``."""
+def read_site(reader: Reader, colos: Collection[str] | None) -> Site:
+    """Read a site; `colos` are the names in the group ``extrude_colos``, None where there is no such group."""
     reader.convert("inventory_hostname", NAME, reader.host)
     before = len(reader.problems)
     claims = _read_claims(reader)
@@ -114,9 +114,11 @@ def _read_lans_of(
     return placed if len(reader.problems) == before else None
 
 
-def _read_colo_name(reader: Reader, colos: Collection[str]) -> str:
-    """Read the name of the site's colo; "" where it has a problem."""
+def _read_colo_name(reader: Reader, colos: Collection[str] | None) -> str:
+    """Read the name of the site's colo; "" where it has a problem, be it that the group is missing, which is told."""
     name = reader.read("extrude_colo", COLO_NAME)
+    if colos is None:
+        return ""
     if name and name not in colos:
         hosts = f"give {_kinds.either(colos)}" if colos else "put it there: no host is in it"
         reader.problem("extrude_colo", f"'{name}' is not in the group extrude_colos; {hosts}")

@@ -51,6 +51,14 @@ def test_missing_groups() -> None:
     ]
 
 
+def test_a_missing_group_is_told_once_and_not_for_each_site_too() -> None:
+    assert problems({"extrude_sites": ["office", "shop"]}) == [
+        "inventory: groups: there is no group extrude_colos; give one with the hosts of that kind"
+    ]
+    named = "extrude_colo: 'rack' is not in the group extrude_colos; put it there: no host is in it"
+    assert problems({"extrude_colos": [], "extrude_sites": ["office", "shop"]}) == [f"office, shop: {named}"]
+
+
 def test_a_host_is_either_colo_or_site() -> None:
     found = problems({"extrude_colos": ["rack", "office"], "extrude_sites": ["office"]})
     assert found[0] == "office: groups: is in extrude_colos and in extrude_sites; a host can be only one of them"
