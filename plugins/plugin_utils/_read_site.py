@@ -52,10 +52,11 @@ def read_site(reader: Reader, colos: Collection[str] | None) -> Site:
         check_ipv6(reader, wans)
     placed = _read_lans_of(reader, claims if clean else None, wans)
     lans, held = placed or ((), [])
+    customer = reader.read("extrude_customer", _kinds.CUSTOMER)
     return Site(
         name=reader.host,
-        customer=reader.read("extrude_customer", _kinds.CUSTOMER),
-        peers=_read_peers(reader),
+        customer=customer,
+        peers=_read_peers(reader, customer),
         number=reader.read("extrude_site_id", NUMBER),
         colo=_read_colo_name(reader, colos),
         claims=claims,
@@ -71,15 +72,14 @@ def read_site(reader: Reader, colos: Collection[str] | None) -> Site:
         proposals=read_proposals(reader),
         certified=read_certified(reader, wans),
         block=reader.read("extrude_when_down", WHEN_DOWN, "direct") == "block",
-        renumber=reader.read("extrude_renumber", _kinds.FLAG, False),
-        take_over=reader.read("extrude_take_over", _kinds.FLAG, False),
+        renumber=reader.read("extrude_renumber", _kinds.SWITCH, False),
+        take_over=reader.read("extrude_take_over", _kinds.SWITCH, False),
         numbers=read_numbers(reader),
     )
 
 
-def _read_peers(reader: Reader) -> tuple[str, ...]:
-    """Read the customers whose sites the site talks to; its own customer is none of them."""
-    own = reader.read("extrude_customer", _kinds.ANYTHING, "")
+def _read_peers(reader: Reader, own: str) -> tuple[str, ...]:
+    """Read the customers whose sites the site talks to; its `own` customer is none of them."""
     peers = dict.fromkeys(peer for _path, peer in reader.each("extrude_peers", _kinds.CUSTOMER, []))
     return tuple(peer for peer in peers if peer != own)
 

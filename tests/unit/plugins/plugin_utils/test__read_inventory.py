@@ -266,8 +266,18 @@ def test_what_is_said_to_a_run_is_true_or_false(key: str) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1, 3601, "a minute"])
-def test_a_guard_s_time_that_makes_no_sense_is_told(seconds: Any) -> None:
-    (problem,) = read({}, {"extrude_guard_timeout": seconds}, {})
-    assert problem.startswith(f"office: extrude_guard_timeout: {seconds!r} is ")
-    for given in (0, "180"):  # a text, as -e has it
-        assert read({}, {"extrude_guard_timeout": given}, {}) == []
+@pytest.mark.parametrize(("key", "least"), [("extrude_guard_timeout", 0), ("extrude_connect_timeout", 1)])
+def test_a_time_that_makes_no_sense_is_told(key: str, least: int, seconds: Any) -> None:
+    (problem,) = read({}, {key: seconds}, {})
+    assert problem.startswith(f"office: {key}: {seconds!r} is ")
+    assert problem.endswith(f"; give a whole number from {least} to 3600")
+    assert bool(read({}, {key: least - 1}, {}))
+    for given in (least, "180"):  # a text, as -e has it
+        assert read({}, {key: given}, {}) == []
+
+
+@pytest.mark.parametrize("key", ["extrude_renumber", "extrude_take_over"])
+def test_what_is_said_of_a_site_for_one_run_may_be_a_text(key: str) -> None:
+    for given in (True, "true", "false"):
+        assert read({key: given}, {key: given}, {key: given}) == []
+    assert read({}, {key: "maybe"}, {}) == [f"office: {key}: 'maybe' is not a truth value; give true or false"]
