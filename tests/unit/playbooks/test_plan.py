@@ -46,6 +46,12 @@ def test_a_relative_name_is_one_in_the_callers_directory(play: list[str], tmp_pa
     assert not (ROOT / "playbooks" / "after.yml").exists()
 
 
+def test_a_check_writes_the_plan_too(play: list[str], tmp_path: Path) -> None:
+    done = run(play, "--check")
+    assert done.returncode == 0, done.stdout
+    assert "content: |\n" in (tmp_path / "plan.yml").read_text()
+
+
 def test_a_variable_that_it_does_not_know_is_refused(play: list[str]) -> None:
     done = run(play, "-e", "plan_directory=/tmp")
     assert done.returncode != 0
