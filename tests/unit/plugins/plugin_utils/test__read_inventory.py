@@ -127,7 +127,7 @@ OWN = "give that, or one of your own a name that is less like it"
 
 
 def test_no_name_of_our_own_playbooks_roles_and_inventories_is_refused() -> None:
-    files = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "playbooks" / "tasks").glob("*.yml")]
+    files = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "playbooks").glob("[pt]*s/*.yml")]
     files += [file for folder in ("roles", "inventories") for file in (ROOT / folder).rglob("*.yml")]
     ours = {name for file in files for name in re.findall(r"\bextrude_[a-z0-9_]+", file.read_text(encoding="utf-8"))}
     assert {"extrude_topology", "extrude_command", "extrude_wans"} <= ours
