@@ -51,6 +51,16 @@ def integer(low: int, high: int) -> Kind[int]:
     return Kind(f"a whole number from {low} to {high}", convert, 0)
 
 
+def given(low: int, high: int) -> Kind[int]:
+    """The same, for what is given to a run: with ``-e NAME=VALUE`` that is a text."""
+    whole = integer(low, high)
+
+    def convert(value: object) -> int:
+        return whole.convert(int(value) if isinstance(value, str) and _DIGITS(value) else value)
+
+    return replace(whole, convert=convert)
+
+
 def text(pattern: str, allowed: str) -> Kind[str]:
     """Texts that match all of `pattern`."""
     matches = re.compile(pattern).fullmatch
@@ -105,6 +115,11 @@ def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{describe(value)} is {_unlike(value, 'a truth value')}")
     return value
+
+
+def _switch(value: object) -> bool:
+    """What is given with ``-e NAME=VALUE`` is a text: these are the words that Ansible's filter `bool` takes."""
+    return _flag(_TRUTHS.get(value.lower(), value) if isinstance(value, str) else value)
 
 
 def _rate(value: object) -> float:
@@ -222,7 +237,14 @@ _DOMAIN = re.compile(rf"({_LABEL}\.)+(?![0-9]+\Z){_LABEL}", re.ASCII).fullmatch
 _LIKE_NUMBER_OR_FLAG = re.compile(r"(?i)[+-]?[0-9]+([.][0-9]*)?|true|false|yes|no|on|off", re.ASCII).fullmatch
 _DIGITS = re.compile(r"[0-9]{1,5}", re.ASCII).fullmatch
 
+_TRUTHS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+
 FLAG = Kind("true or false", _flag, False)
+SWITCH = Kind("true or false", _switch, False)
+"""For what is given to a run, mostly."""
 RATE: Kind[float | None] = Kind(f"Mbit/s, more than 0 and up to {HIGHEST_RATE}", _rate, None)
 INTERFACE = text(
     r"(?!lo$|ex[0-9]*-)[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}",

@@ -40,18 +40,11 @@ OF_SITES = (
 )
 """Variables that a host of the other kind never looks at."""
 OF_BOTH = ("extrude_rule_priority", "extrude_table", "extrude_take_over")
-GUARD = "extrude_guard_timeout"
-_WHOLE = _kinds.integer(0, 3600)
-SECONDS = replace(_WHOLE, convert=lambda value: _WHOLE.convert(_number(value)))
+TIMES = {"extrude_guard_timeout": _kinds.given(0, 3600), "extrude_connect_timeout": _kinds.given(1, 3600)}
+"""Seconds."""
 SWITCHES = ("extrude_ipsec_new_authority", "extrude_ipsec_renew")
-_TRUTHS = {
-    **dict.fromkeys(("true", "yes", "on", "1"), True),
-    **dict.fromkeys(("false", "no", "off", "0"), False),
-}
-SWITCH = _kinds.Kind(
-    "true or false, to a run and not to a host (-e)", lambda value: _kinds.FLAG.convert(_truth(value)), False
-)
-FOR_A_RUN = (GUARD, "extrude_batches", "extrude_connect_timeout", "extrude_cut", *SWITCHES)
+SWITCH = replace(_kinds.SWITCH, allowed="true or false, to a run and not to a host (-e)")
+FOR_A_RUN = (*TIMES, "extrude_batches", "extrude_cut", *SWITCHES)
 """What is given to a run with ``-e``, and so to all hosts."""
 FOUND_OUT = ("extrude_endpoint", "extrude_measured")
 """What a run tells this filter, as facts."""
@@ -74,16 +67,6 @@ Groups = Mapping[str, Sequence[str]]
 HostVars = Mapping[str, Mapping[str, Any]]
 
 
-def _number(value: object) -> object:
-    """What is given with ``-e name=value`` is a text."""
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
-
-
-def _truth(value: object) -> object:
-    """What such a text says, in the words that Ansible's filter `bool` takes."""
-    return _TRUTHS.get(value.lower(), value) if isinstance(value, str) else value
-
-
 def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> Inventory:
     """Read all hosts of the groups ``extrude_colos`` and ``extrude_sites``; what is wrong goes to `problems`."""
     colos = _members(groups, "extrude_colos", problems)
@@ -95,12 +78,13 @@ def read_inventory(hostvars: HostVars, groups: Groups, problems: Problems) -> In
     for reader in readers.values():
         reader.refuse_misspelt(KNOWN, keys)
         reader.refuse_unknown("extrude_ipsec", KNOWN)
-        reader.read(GUARD, SECONDS, 0)
+        for time, seconds in TIMES.items():
+            reader.read(time, seconds, 0)
         for switch in SWITCHES:
             reader.read(switch, SWITCH, False)
     inventory = Inventory(
         colos={name: read_colo(readers[name]) for name in colos},
-        sites={name: read_site(readers[name], colos) for name in sites},
+        sites={name: read_site(readers[name], colos if "extrude_colos" in groups else None) for name in sites},
     )
     for name in inventory.colos:
         certified = (site.name for site in inventory.sites.values() if site.certified and site.colo == name)

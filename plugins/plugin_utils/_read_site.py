@@ -39,8 +39,8 @@ MOST_PROXIED = 256
 """The addresses of one IPv4 prefix that a colo answers ARP for: the kernel takes single addresses only."""
 
 
-def read_site(reader: Reader, colos: Collection[str]) -> Site:
-    """Read a site; `colos` are the names in the group ``extrude_colos``."""
+def read_site(reader: Reader, colos: Collection[str] | None) -> Site:
+    """Read a site; `colos` are the names in the group ``extrude_colos``, None where there is no such group."""
     reader.convert("inventory_hostname", NAME, reader.host)
     before = len(reader.problems)
     claims = _read_claims(reader)
@@ -52,10 +52,11 @@ def read_site(reader: Reader, colos: Collection[str]) -> Site:
         check_ipv6(reader, wans)
     placed = _read_lans_of(reader, claims if clean else None, wans)
     lans, held = placed or ((), [])
+    customer = reader.read("extrude_customer", _kinds.CUSTOMER)
     return Site(
         name=reader.host,
-        customer=reader.read("extrude_customer", _kinds.CUSTOMER),
-        peers=_read_peers(reader),
+        customer=customer,
+        peers=_read_peers(reader, customer),
         number=reader.read("extrude_site_id", NUMBER),
         colo=_read_colo_name(reader, colos),
         claims=claims,
@@ -71,15 +72,14 @@ def read_site(reader: Reader, colos: Collection[str]) -> Site:
         proposals=read_proposals(reader),
         certified=read_certified(reader, wans),
         block=reader.read("extrude_when_down", WHEN_DOWN, "direct") == "block",
-        renumber=reader.read("extrude_renumber", _kinds.FLAG, False),
-        take_over=reader.read("extrude_take_over", _kinds.FLAG, False),
+        renumber=reader.read("extrude_renumber", _kinds.SWITCH, False),
+        take_over=reader.read("extrude_take_over", _kinds.SWITCH, False),
         numbers=read_numbers(reader),
     )
 
 
-def _read_peers(reader: Reader) -> tuple[str, ...]:
-    """Read the customers whose sites the site talks to; its own customer is none of them."""
-    own = reader.read("extrude_customer", _kinds.ANYTHING, "")
+def _read_peers(reader: Reader, own: str) -> tuple[str, ...]:
+    """Read the customers whose sites the site talks to; its `own` customer is none of them."""
     peers = dict.fromkeys(peer for _path, peer in reader.each("extrude_peers", _kinds.CUSTOMER, []))
     return tuple(peer for peer in peers if peer != own)
 
@@ -114,9 +114,11 @@ def _read_lans_of(
     return placed if len(reader.problems) == before else None
 
 
-def _read_colo_name(reader: Reader, colos: Collection[str]) -> str:
-    """Read the name of the site's colo; "" where it has a problem."""
+def _read_colo_name(reader: Reader, colos: Collection[str] | None) -> str:
+    """Read the name of the site's colo; "" where it has a problem, be it that the group is missing, which is told."""
     name = reader.read("extrude_colo", COLO_NAME)
+    if colos is None:
+        return ""
     if name and name not in colos:
         hosts = f"give {_kinds.either(colos)}" if colos else "put it there: no host is in it"
         reader.problem("extrude_colo", f"'{name}' is not in the group extrude_colos; {hosts}")

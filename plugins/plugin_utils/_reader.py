@@ -26,6 +26,11 @@ ABSENT: Any = object()
 OMITTED = "_OmitType"
 """The type of Ansible's `omit`; it can be had from nowhere but inside of Ansible."""
 PREFIX = "extrude_"
+NO_VAULT = {
+    "no vault secrets found": "give the vault's password: --ask-vault-pass, or --vault-id NAME@prompt",
+    "no vault secrets were found": "give the password of this vault; of several ones: --vault-id NAME@prompt for each",
+}
+"""What to type where Ansible says such words of a vault."""
 
 
 class Reader:
@@ -157,7 +162,7 @@ class Reader:
             if isinstance(value, Undefined):
                 str(value)  # raises what the template failed of
         except Exception as error:  # noqa: BLE001 - a template can fail in any way
-            self.problem(key, f"cannot be evaluated: {' '.join(str(error.__cause__ or error).split())}")
+            self.problem(key, f"cannot be evaluated: {_reason(error)}")
             return FAILED
         if type(value).__name__ == OMITTED:
             return ABSENT
@@ -201,6 +206,13 @@ class Reader:
         others = {str(name).removeprefix(PREFIX): name for name in self._values if name != key}
         nearest = get_close_matches(key.removeprefix(PREFIX), others, 1, 0.85)
         return f" ({others[nearest[0]]} is there: a misspelling?)" if nearest else ""
+
+
+def _reason(error: Exception) -> str:
+    """Say on one line why a template fails, and what to type where it takes a vault that the run lacks."""
+    reason = " ".join(str(error.__cause__ or error).split())
+    advice = next((advice for words, advice in NO_VAULT.items() if words in reason), "")
+    return f"{reason.removesuffix('.')}; {advice}" if advice else reason
 
 
 def _bare(names: Collection[str]) -> tuple[str, ...]:

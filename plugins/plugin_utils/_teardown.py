@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.multihome.extrude.plugins.plugin_utils._checks import check_inventory
-from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems, TopologyError
+from ansible_collections.multihome.extrude.plugins.plugin_utils._errors import Problems, TopologyError, some
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_inventory import Groups, HostVars, read_inventory
 from ansible_collections.multihome.extrude.plugins.plugin_utils._read_management import read_management
 from ansible_collections.multihome.extrude.plugins.plugin_utils._reader import Reader
@@ -127,9 +127,7 @@ def _named(sites: Iterable[Site]) -> Iterator[str]:
 
 
 def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
-    return f"{', '.join(listed[:SHOWN])}{more}" if listed else "none"
+    return some(names, SHOWN)
 
 
 # --- a site that is in no inventory any more ------------------------------------------------------------

@@ -14,7 +14,7 @@ import yaml
 
 CHECKOUT = Path(__file__).parents[3]
 ON_CONTROLLER = ("filter", "plugin_utils")
-WITH_ANSIBLE = {"ansible", "ansible_collections", "jinja2"}
+WITH_ANSIBLE = {"ansible", "ansible_collections", "jinja2", "yaml"}
 
 
 def requirements() -> set[str]:

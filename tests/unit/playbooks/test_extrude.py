@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[3]
+from tests.unit.playbooks import nowhere
+from tests.unit.playbooks.nowhere import EXAMPLE, playbook
+
+EXTRUDE = [*playbook("extrude"), "-i", str(EXAMPLE), "-e", "extrude_connect_timeout=1"]
 SITES = ["canary", "second", "third"]
 SSH = """#!/bin/sh
 # a host that answers ping, and is lost with the first thing that is to be done there
@@ -52,14 +53,12 @@ def play(tmp_path: Path) -> list[str]:
     inventory.write_text(yaml.safe_dump({"all": {"children": groups, "vars": everywhere}}))
     ssh.write_text(SSH)
     ssh.chmod(0o755)
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), str(ROOT / "playbooks" / "extrude.yml")]
-    return [*command, "-i", str(inventory), "-e", "extrude_connect_timeout=30"]
+    return [*playbook("extrude"), "-i", str(inventory), "-e", "extrude_connect_timeout=30"]
 
 
-def run(play: list[str], tmp_path: Path, *more: str) -> str:
+def lost(play: list[str], tmp_path: Path, *more: str) -> str:
     """What a run that fails says."""
-    environment = {**os.environ, "ANSIBLE_SSH_EXECUTABLE": str(tmp_path / "ssh"), "ANSIBLE_PIPELINING": "1"}
-    done = subprocess.run([*play, *more], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = nowhere.run(play, *more, ANSIBLE_SSH_EXECUTABLE=str(tmp_path / "ssh"), ANSIBLE_PIPELINING="1")
     assert done.returncode != 0, done.stdout
     return done.stdout
 
@@ -67,13 +66,36 @@ def run(play: list[str], tmp_path: Path, *more: str) -> str:
 def test_a_site_that_is_lost_in_the_midst_of_its_batch_stops_all_that_are_behind(
     play: list[str], tmp_path: Path
 ) -> None:
-    said = run(play, tmp_path)
+    said = lost(play, tmp_path)
     assert "UNREACHABLE!" in said
     assert "canary: lost on the way, so the rollout stops here; second and all behind are as they were" in said
     assert "TASK [Reach the sites]" not in said.partition("lost on the way")[2]
 
 
 def test_a_run_has_no_parts(play: list[str], tmp_path: Path) -> None:
-    said = run(play, tmp_path, "--tags", "colo")
+    said = lost(play, tmp_path, "--tags", "colo")
     assert "--tags colo: a run is proved as a whole and has no parts" in said
     assert "TASK [Reach the sites]" not in said
+
+
+def test_a_site_that_is_not_reached_stops_it_before_anything_of_its_batch_is_changed() -> None:
+    done = nowhere.run(EXTRUDE, "-e", "extrude_batches=1,100%")
+    assert done.returncode != 0
+    first = "acme-office: not reached, so the rollout stops here; nothing of this batch was changed"
+    assert f"{first}. Without it: --limit 'extrude_sites:!acme-office'" in done.stdout
+    assert "acme-office: timed out waiting for ping module test: " in done.stdout
+    assert "acme-shop" not in done.stdout
+
+
+def test_without_the_sites_of_a_limit_there_is_nothing_to_go_on_with() -> None:
+    done = nowhere.run(EXTRUDE, "-e", "extrude_batches=100%", "--limit", "acme")
+    assert "acme-office, acme-shop: not reached, so the rollout stops here" in done.stdout
+    assert "Without" not in done.stdout
+
+
+def test_batches_that_make_no_sense_are_an_error_before_anything_is_done() -> None:
+    done = nowhere.run(EXTRUDE, "-e", '{"extrude_batches": [0]}')
+    assert done.returncode != 0
+    assert "extrude_batches: 0 is no size of a batch; give numbers of sites" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Reach the sites" not in done.stdout

@@ -3,27 +3,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[3]
+from tests.unit.playbooks.nowhere import EXAMPLE, ROOT, playbook, run
 
 
 @pytest.fixture
 def play(tmp_path: Path) -> list[str]:
-    """The command that plans for the example, where no host can be reached."""
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), str(ROOT / "playbooks" / "plan.yml")]
-    return [*command, "-i", str(ROOT / "inventories" / "example"), "-e", f"plan_file={tmp_path / 'plan.yml'}"]
-
-
-def run(play: list[str], *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    nowhere = {**os.environ, "ANSIBLE_SSH_EXECUTABLE": "/bin/false", **environment}
-    return subprocess.run([*play, *more], cwd=ROOT, env=nowhere, capture_output=True, text=True, check=False)
+    """The command that plans for the example."""
+    return [*playbook("plan"), "-i", str(EXAMPLE), "-e", f"plan_file={tmp_path / 'plan.yml'}"]
 
 
 def test_both_ends_are_written_down_and_no_host_is_touched(play: list[str], tmp_path: Path) -> None:
@@ -44,6 +35,12 @@ def test_a_relative_name_is_one_in_the_callers_directory(play: list[str], tmp_pa
         assert f"The plan is in {tmp_path}/after.yml" in done.stdout
     assert yaml.safe_load((tmp_path / "after.yml").read_text())["sites"]
     assert not (ROOT / "playbooks" / "after.yml").exists()
+
+
+def test_a_check_writes_the_plan_too(play: list[str], tmp_path: Path) -> None:
+    done = run(play, "--check")
+    assert done.returncode == 0, done.stdout
+    assert "content: |\n" in (tmp_path / "plan.yml").read_text()
 
 
 def test_a_variable_that_it_does_not_know_is_refused(play: list[str]) -> None:

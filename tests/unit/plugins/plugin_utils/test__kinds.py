@@ -76,6 +76,18 @@ def test_flag() -> None:
     assert wrong(_kinds.FLAG, 1) == "1 is not a truth value"
 
 
+def test_what_is_given_to_a_run_may_be_a_text() -> None:
+    for value, truth in ((True, True), ("true", True), ("Yes", True), (False, False), ("false", False), ("0", False)):
+        assert _kinds.SWITCH.convert(value) is truth
+    assert wrong(_kinds.SWITCH, "maybe") == "'maybe' is not a truth value"
+    assert wrong(_kinds.SWITCH, 1) == "1 is not a truth value"
+    seconds = _kinds.given(1, 60)
+    assert (seconds.convert("60"), seconds.convert(5), seconds.allowed) == (60, 5, "a whole number from 1 to 60")
+    assert wrong(seconds, "61") == "61 is out of range"
+    for value in ("abc", "", "1.5", True):
+        assert "whole number" in wrong(seconds, value) or "text" in wrong(seconds, value)
+
+
 @pytest.mark.parametrize("rate", [0.5, 1, 1_000_000])
 def test_rate(rate: float) -> None:
     assert _kinds.RATE.convert(rate) == rate

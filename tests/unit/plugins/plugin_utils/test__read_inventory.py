@@ -51,6 +51,14 @@ def test_missing_groups() -> None:
     ]
 
 
+def test_a_missing_group_is_told_once_and_not_for_each_site_too() -> None:
+    assert problems({"extrude_sites": ["office", "shop"]}) == [
+        "inventory: groups: there is no group extrude_colos; give one with the hosts of that kind"
+    ]
+    named = "extrude_colo: 'rack' is not in the group extrude_colos; put it there: no host is in it"
+    assert problems({"extrude_colos": [], "extrude_sites": ["office", "shop"]}) == [f"office, shop: {named}"]
+
+
 def test_a_host_is_either_colo_or_site() -> None:
     found = problems({"extrude_colos": ["rack", "office"], "extrude_sites": ["office"]})
     assert found[0] == "office: groups: is in extrude_colos and in extrude_sites; a host can be only one of them"
@@ -119,7 +127,7 @@ OWN = "give that, or one of your own a name that is less like it"
 
 
 def test_no_name_of_our_own_playbooks_roles_and_inventories_is_refused() -> None:
-    files = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "playbooks" / "tasks").glob("*.yml")]
+    files = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "playbooks").glob("[pt]*s/*.yml")]
     files += [file for folder in ("roles", "inventories") for file in (ROOT / folder).rglob("*.yml")]
     ours = {name for file in files for name in re.findall(r"\bextrude_[a-z0-9_]+", file.read_text(encoding="utf-8"))}
     assert {"extrude_topology", "extrude_command", "extrude_wans"} <= ours
@@ -258,8 +266,18 @@ def test_what_is_said_to_a_run_is_true_or_false(key: str) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1, 3601, "a minute"])
-def test_a_guard_s_time_that_makes_no_sense_is_told(seconds: Any) -> None:
-    (problem,) = read({}, {"extrude_guard_timeout": seconds}, {})
-    assert problem.startswith(f"office: extrude_guard_timeout: {seconds!r} is ")
-    for given in (0, "180"):  # a text, as -e has it
-        assert read({}, {"extrude_guard_timeout": given}, {}) == []
+@pytest.mark.parametrize(("key", "least"), [("extrude_guard_timeout", 0), ("extrude_connect_timeout", 1)])
+def test_a_time_that_makes_no_sense_is_told(key: str, least: int, seconds: Any) -> None:
+    (problem,) = read({}, {key: seconds}, {})
+    assert problem.startswith(f"office: {key}: {seconds!r} is ")
+    assert problem.endswith(f"; give a whole number from {least} to 3600")
+    assert bool(read({}, {key: least - 1}, {}))
+    for given in (least, "180"):  # a text, as -e has it
+        assert read({}, {key: given}, {}) == []
+
+
+@pytest.mark.parametrize("key", ["extrude_renumber", "extrude_take_over"])
+def test_what_is_said_of_a_site_for_one_run_may_be_a_text(key: str) -> None:
+    for given in (True, "true", "false"):
+        assert read({key: given}, {key: given}, {key: given}) == []
+    assert read({}, {key: "maybe"}, {}) == [f"office: {key}: 'maybe' is not a truth value; give true or false"]

@@ -56,6 +56,7 @@ def test_a_list_of_one_colo_and_what_later_versions_use_left_empty() -> None:
     ("changes", "problem"),
     [
         ({"extrude_customer": ...}, f"extrude_customer: is missing; give {CUSTOMER}"),
+        ({"extrude_customer": None}, f"extrude_customer: is empty; give {CUSTOMER}"),
         ({"extrude_customer": "Acme"}, f"extrude_customer: 'Acme' does not fit; give {CUSTOMER}"),
         ({"extrude_customer": "../x"}, f"extrude_customer: '../x' does not fit; give {CUSTOMER}"),
         ({"extrude_customer": "a" * 33}, f"extrude_customer: '{'a' * 33}' does not fit; give {CUSTOMER}"),

@@ -119,6 +119,25 @@ def test_a_template_that_fails_is_noted_once_and_its_reason_on_one_line() -> Non
     assert templates.reads == ["slot"]
 
 
+@pytest.mark.parametrize(
+    ("said", "typed"),
+    [
+        (
+            "Attempting to decrypt but no vault secrets found.",
+            "give the vault's password: --ask-vault-pass, or --vault-id NAME@prompt",
+        ),
+        (
+            "Decryption failed (no vault secrets were found that could decrypt).",
+            "give the password of this vault; of several ones: --vault-id NAME@prompt for each",
+        ),
+    ],
+)
+def test_what_to_type_for_a_vault_is_told(said: str, typed: str) -> None:
+    one = Reader("office", Templates({"slot": ValueError(said)}), Problems())
+    one.read("slot", SLOT)
+    assert noted(one) == [f"office: slot: cannot be evaluated: {said.removesuffix('.')}; {typed}"]
+
+
 def test_an_undefined_value_inside_a_list_or_dictionary() -> None:
     nothing = StrictUndefined(name="nope")
     one = reader({"slots": [1, nothing], "wans": [nothing, {"slot": nothing}], "slot": nothing})
