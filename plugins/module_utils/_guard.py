@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -168,15 +168,19 @@ class Guards:
 
 def refuse_gone(guarded: Collection[Guarded], run: str = "") -> None:
     """Raises Conflict where something went back, or is not that *run*'s any more: neither is its to go on with."""
-    gone = [_undone(one) for one in guarded if one.undone]
+    gone = went_back(guarded)
     taken = [_taken_over(one) for one in guarded if run and not one.undone and one.run != run]
     if gone or taken:
         raise Conflict([*gone, *taken])
 
 
-def _undone(guarded: Guarded) -> str:
-    """What became of a change that nobody confirmed, in words."""
-    return f"{guarded}: not confirmed within {guarded.seconds} s, so since {guarded.undone} all is as it was before"
+def went_back(guarded: Iterable[Guarded]) -> list[str]:
+    """What became of changes that nobody confirmed, in words."""
+    return [
+        f"{one}: not confirmed within {one.seconds} s, so since {one.undone} all is as it was before"
+        for one in guarded
+        if one.undone
+    ]
 
 
 def _taken_over(guarded: Guarded) -> str:

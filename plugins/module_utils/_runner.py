@@ -171,11 +171,12 @@ def run_info(module: AnsibleModule) -> None:
 
 def _owners(current: Current, recorded: Iterable[State], store: Store) -> list[Plain]:
     """Whose anything on this host is, though a run was cut short, and what their secrets are called: by the record, by
-    what boot would apply, by what was reported, and by the tunnels themselves."""
+    what boot would apply, by what was reported, by changes that were not confirmed, and by the tunnels themselves."""
     secrets = {name_of(state): state.get("secret") for state in store.states.load()}
     tunnels = [device.tunnel for device in current.devices.values() if device.tunnel and device.tunnel.owner]
     names = {f"{state.owner.customer}/{state.owner.site}" for state in recorded} | secrets.keys()
     names |= {"/".join(owner) for owner in store.endpoints.owners()}
+    names |= {str(guarded) for guarded in store.guards.load()}
     names |= {tunnel.owner.removeprefix(LABEL) for tunnel in tunnels}
     return [{"name": name, "secret": secrets.get(name)} for name in sorted(names)]
 

@@ -112,6 +112,29 @@ def test_a_run_decides_on_what_is_its_own_only(run: Run, store: Store, capsys: p
     assert store.guards.load() == []
 
 
+def test_what_went_back_long_ago_hinders_no_other_that_waits(
+    run: Run, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(store, state("never", "203.0.113.9"))
+    assert run("rollback") == 0
+    change(store, NEW, state("branch", "203.0.113.7"))
+    capsys.readouterr()
+    warning = "extrude: warning: acme/never: not confirmed within 60 s, so since "
+    assert run("rollback --within 600") == 0
+    said, warned = capsys.readouterr()
+    assert said == "acme/branch: goes back in 600 s\nacme/office: goes back in 600 s\n"
+    assert warned.startswith(warning)
+    for command in ("confirm acme/never", "confirm acme/never acme/office"):
+        assert run(command) == 1, "who names it is told, and nothing else is decided"
+    capsys.readouterr()
+    assert run("confirm") == 0
+    said, warned = capsys.readouterr()
+    assert said == "acme/branch: confirmed\nacme/office: confirmed\n"
+    assert warned.startswith(warning)
+    assert [str(one) for one in store.guards.load()] == ["acme/never"]
+    assert run("confirm") == 1, "no other waits"
+
+
 def test_only_what_is_due_goes_back_by_itself(run: Run, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     change(store, NEW)
     assert run("rollback --due") == 0

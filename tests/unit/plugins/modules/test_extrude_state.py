@@ -494,6 +494,21 @@ def test_a_run_does_not_go_on_with_what_another_one_is_changing(
     assert texts(run("extrude_state", states=[without], guard=60, only="purge", run="second")) != []
 
 
+def test_a_site_that_goes_takes_with_it_that_a_change_of_it_went_back(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first deployment did, so nothing else says that it was ever here."""
+    Timers(tmp_path, monkeypatch)
+    guards = Guards(folder / "guard")
+    with guards.guarding({("acme", "office"): None}, 60):
+        pass
+    guards.undo(guards.waiting())
+    assert [owner["name"] for owner in run("extrude_info")["owners"]] == ["acme/office"], "else nobody takes it off"
+    run("extrude_state", states=[EMPTY])
+    assert guards.load() == []
+    assert run("extrude_info")["owners"] == []
+
+
 def test_a_site_that_goes_takes_with_it_what_it_has_reported(run: Run, folder: Path) -> None:
     heard = folder / "endpoints" / "acme" / "office" / "dsl"
     heard.parent.mkdir(parents=True)
