@@ -8,7 +8,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import TypeAlias
@@ -93,7 +93,11 @@ def _not_ours(found: _host.Survey, request: Request) -> set[Slot]:
     current = found.current
     groups = [Group(device.name, device.group) for device in current.devices.values() if device.group]
     present: list[Address | Proxy | Group] = [*current.addresses, *current.proxies, *groups]
-    recorded = {(item.KIND, item.place) for state in request.recorded for item in state.objects}
+    recorded = _slots(request.recorded)
     slots = {(item.KIND, item.place) for item in present if item.device not in request.device_names}
     left = {(item.KIND, item.place) for item in request.asked if found.left.has(item)}
-    return (slots | left) - recorded
+    return (slots - recorded) | (left - _slots(request.former))
+
+
+def _slots(states: Iterable[State]) -> set[Slot]:
+    return {(item.KIND, item.place) for state in states for item in state.objects}

@@ -8,15 +8,16 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 
 from . import _apply, _host
 from ._bind import Plain
 from ._fields import EngineError, HostError
-from ._guard import Guarded
+from ._guard import Guarded, Owner
 from ._local import Store, bound
+from ._model import State
 from ._request import Operation, Part, Request
 from ._signals import Stopped
 
@@ -55,13 +56,23 @@ def _together(store: Store, guarded: Sequence[Guarded]) -> tuple[list[Operation]
             request = Request(desired, only=part, folder=store.states.folder, yields=True)
             found = _apply.run(store.records, request, False, partial(_storing, store, group))
             done += found.operations
-            problems += found.left.problems
+            problems += [f"not put back: {problem}" for problem in found.left.problems]
     store.guards.undo(guarded)
     return done, problems
 
 
 def _storing(store: Store, states: Sequence[Plain], _found: _host.Survey) -> AbstractContextManager[None]:
     return store.states.storing(states)
+
+
+def returning(store: Store, asking: Collection[Owner]) -> tuple[State, ...]:
+    """What sites other than those *asking* had before changes that may go back yet, as far as it makes sense."""
+    found: list[State] = []
+    for one in store.guards.waiting():
+        if one.owner not in asking and one.former:
+            with suppress(EngineError):  # nor could it go back
+                found += bound([one.former], store, patient=True)
+    return tuple(found)
 
 
 def told(guarded: Iterable[Guarded]) -> list[str]:

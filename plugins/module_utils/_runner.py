@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from . import _apply, _certificate, _dnsmasq, _dump, _host, _liveness, _session, _strongswan
+from . import _apply, _certificate, _dnsmasq, _dump, _host, _liveness, _rollback, _session, _strongswan
 from ._bind import Plain
 from ._conflict import Conflict
 from ._fields import Fields
@@ -89,7 +89,9 @@ def run_states(module: AnsibleModule) -> None:
             if guard.seconds and only == "purge":
                 refuse_gone(_guards_of(listed, store), guard.run)
             came_by = "" if module.params["cut"] else _session.own_end()
-            request = Request(bound(listed, store), only=only, folder=store.states.folder, came_by=came_by)
+            returning = _rollback.returning(store, set(map(owner_of, listed)))
+            folder = store.states.folder
+            request = Request(bound(listed, store), only=only, folder=folder, came_by=came_by, returning=returning)
             found = _apply.run(store.records, request, check, partial(_keeping, store, listed, former, only, guard))
             guarded = {guarded.owner for guarded in store.guards.waiting()} & set(map(owner_of, listed))
             heard = [] if only == "make" else _forget_reports(listed, store, check)

@@ -207,6 +207,29 @@ def test_what_cannot_go_back_is_told_tried_again_and_hinders_no_other(
     assert [str(one) for one in store.guards.waiting()] == ["acme/branch"]
 
 
+def test_what_another_has_taken_meanwhile_is_left_to_it_and_the_rest_goes_back(
+    run: Run, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.states.store([state("office", "203.0.113.1", "203.0.113.5")])
+    assert run("apply") == 0
+    change(store, NEW)
+    store.states.store([state("branch", "203.0.113.5")])
+    assert run("apply") == 0
+    before = held()
+    capsys.readouterr()
+    problem = "address 203.0.113.5/32 on lo of customer acme, site office is held by customer acme, site branch\n"
+    assert run("rollback") == 1
+    assert capsys.readouterr().err == f"extrude: not put back: {problem}"
+    assert held() == before - {"203.0.113.2"} | {"203.0.113.1"}
+    assert store.guards.waiting() == []
+    assert run("apply") == 1, "the states of both want it"
+    assert capsys.readouterr().err == f"extrude: {problem}"
+    assert held() == {"203.0.113.1", "203.0.113.5"}
+    store.states.store([OLD])
+    assert run("apply") == 0
+    assert held() == {"203.0.113.1", "203.0.113.5"}, "it was never the office's again"
+
+
 @pytest.mark.parametrize("words", ["confirm office", "rollback acme/ofice", "rollback --within 9 office"])
 def test_a_name_that_is_none_is_told(run: Run, store: Store, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     change(store, NEW)

@@ -494,6 +494,27 @@ def test_a_run_does_not_go_on_with_what_another_one_is_changing(
     assert texts(run("extrude_state", states=[without], guard=60, only="purge", run="second")) != []
 
 
+def test_what_a_site_may_have_again_is_given_to_no_other(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Timers(tmp_path, monkeypatch)
+    run("extrude_state", states=[STATE])
+    run("extrude_state", states=[{**STATE, "proxies": []}], guard=60)
+    claim = {"customer": "globex", "site": "branch", "proxies": STATE["proxies"]}
+    before = snapshot()
+    for check in (True, False):
+        refused = run("extrude_state", states=[claim], guard=60, check=check)
+        assert refused["msg"] == (
+            "proxy 203.0.113.11 on a0 of customer globex, site branch is held by customer acme, site office,"
+            " whose change waits to be confirmed; run again once it is, or has gone back"
+        )
+    assert snapshot() == before
+    both = [{**STATE, "proxies": []}, claim]
+    assert "msg" not in run("extrude_state", states=both, check=True), "one run may move it"
+    Guards(folder / "guard").drop([("acme", "office")])
+    assert "msg" not in run("extrude_state", states=[claim])
+
+
 def test_a_site_that_goes_takes_with_it_that_a_change_of_it_went_back(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
