@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import TypeAlias
 
-from . import _advertised, _host, _netlink
+from . import _advertised, _files, _host, _netlink
 from ._fields import HostError
 from ._model import Address, EngineError, File, Group, Place, Proxy, State
 from ._record import Records
@@ -29,15 +29,24 @@ def run(records: Records, request: Request, check: bool, keep: Keep = lambda _fo
     """What the host held, and the operations that were done; with *check*: that it would take.
 
     Outside of a check the caller holds the lock of *records*, and *keep* is around the change: it keeps what was asked
-    for, and fails before anything is changed where it could not.
+    for, and fails before anything is changed where it could not. Whoever yields gets all else where files cannot be
+    written, and is told of these.
     """
     if not check and not _netlink.has_pyroute2():
         raise HostError(_netlink.MISSING)
     request = _advertised.keep(replace(request, recorded=records.load()))
     found = _host.survey(request)
-    if not check:
+    if check:
+        return found
+    try:
         with keep(found):
             _apply(records, request, found)
+    except _files.Unwritable as error:
+        if not request.yields:
+            raise
+        kinds = [kind for kind in request.kinds if kind not in _host.ON_DISK]
+        found = run(records, replace(request, kinds=kinds), check, keep)
+        return replace(found, left=replace(found.left, problems=(*found.left.problems, str(error))))
     return found
 
 

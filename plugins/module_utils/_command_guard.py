@@ -56,6 +56,7 @@ def run_confirm(options: argparse.Namespace, store: Store) -> int:
     with store.records.locked():
         waiting = _waiting(options, store)
         store.guards.drop([one.owner for one in waiting])
+        store.settle()
     _say([f"{one}: confirmed" for one in waiting] or [NOTHING])
     return 0
 
@@ -74,11 +75,13 @@ def run_rollback(options: argparse.Namespace, store: Store) -> int:
         if not waiting:
             _say([] if options.due else [NOTHING])  # a timer may find that all was confirmed
             return 0
+        if not options.due:  # what cannot be kept on the disk must not come again with the next apply
+            store.guards.expire(waiting)
         _say(_rollback.told(waiting))
-        operations, problems = _rollback.roll_back(store, waiting)
-    _say(map(str, operations))
-    if problems:
-        raise Conflict(problems)
+        back = _rollback.roll_back(store, waiting)
+    _say(map(str, back.done))
+    if back.problems:
+        raise Conflict(back.problems)
     return 0
 
 

@@ -123,16 +123,20 @@ def _keeping(
     formers = {owner_of(state): stood.get(owner_of(state)) for state in listed}
     waiting = {guarded.owner for guarded in store.guards.waiting()}
     storing = store.states.storing(listed, only)
-    if not guard.seconds:
-        with storing:
+    try:
+        if not guard.seconds:
+            with storing:
+                yield
+            store.guards.drop(formers)
+            return
+        store.guards.drop(formers.keys() - waiting)  # what became of an earlier change
+        asked = any(differ(formers[owner_of(state)], state) for state in listed)
+        changes = asked or found.operations or waiting & formers.keys()
+        with store.guards.guarding(formers, *guard) if changes else nullcontext(), storing:
+            _host.keep_files(store.states.folder, found.operations)
             yield
-        store.guards.drop(formers)
-        return
-    store.guards.drop(formers.keys() - waiting)  # what became of an earlier change
-    asked = any(differ(formers[owner_of(state)], state) for state in listed)
-    changes = asked or found.operations or waiting & formers.keys()
-    with store.guards.guarding(formers, *guard) if changes else nullcontext(), storing:
-        yield
+    finally:
+        store.settle()
 
 
 def _guards_of(listed: Iterable[Plain], store: Store) -> list[Guarded]:

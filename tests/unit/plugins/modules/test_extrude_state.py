@@ -494,6 +494,25 @@ def test_a_run_does_not_go_on_with_what_another_one_is_changing(
     assert texts(run("extrude_state", states=[without], guard=60, only="purge", run="second")) != []
 
 
+def test_former_files_are_kept_on_the_disk_while_a_change_of_them_waits(
+    run: Run, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timers = Timers(tmp_path, monkeypatch)
+    run("extrude_state", states=[STATE])
+    changed = {**STATE, "files": [{"path": "bird.conf", "content": "router id 192.0.2.9;\n"}]}
+
+    def kept() -> list[str]:
+        return [path.read_text() for path in config.glob(".bird.conf.*")]
+
+    assert run("extrude_state", states=[changed], guard=60, only="make")["changed"] is True
+    assert kept() == [STATE["files"][0]["content"]]
+    run("extrude_state", states=[changed])
+    assert kept() == []
+    timers.refuse("no")
+    assert "msg" in run("extrude_state", states=[STATE], guard=60)
+    assert kept() == []
+
+
 def test_what_a_site_may_have_again_is_given_to_no_other(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
