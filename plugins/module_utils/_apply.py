@@ -8,12 +8,12 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import TypeAlias
 
-from . import _advertised, _host, _netlink
+from . import _advertised, _files, _host, _netlink
 from ._fields import HostError
 from ._model import Address, EngineError, File, Group, Place, Proxy, State
 from ._record import Records
@@ -29,15 +29,24 @@ def run(records: Records, request: Request, check: bool, keep: Keep = lambda _fo
     """What the host held, and the operations that were done; with *check*: that it would take.
 
     Outside of a check the caller holds the lock of *records*, and *keep* is around the change: it keeps what was asked
-    for, and fails before anything is changed where it could not.
+    for, and fails before anything is changed where it could not. Whoever yields gets all else where files cannot be
+    written, and is told of these.
     """
     if not check and not _netlink.has_pyroute2():
         raise HostError(_netlink.MISSING)
     request = _advertised.keep(replace(request, recorded=records.load()))
     found = _host.survey(request)
-    if not check:
+    if check:
+        return found
+    try:
         with keep(found):
             _apply(records, request, found)
+    except _files.Unwritable as error:
+        if not request.yields:
+            raise
+        kinds = [kind for kind in request.kinds if kind not in _host.ON_DISK]
+        found = run(records, replace(request, kinds=kinds), check, keep)
+        return replace(found, left=replace(found.left, problems=(*found.left.problems, str(error))))
     return found
 
 
@@ -93,7 +102,11 @@ def _not_ours(found: _host.Survey, request: Request) -> set[Slot]:
     current = found.current
     groups = [Group(device.name, device.group) for device in current.devices.values() if device.group]
     present: list[Address | Proxy | Group] = [*current.addresses, *current.proxies, *groups]
-    recorded = {(item.KIND, item.place) for state in request.recorded for item in state.objects}
+    recorded = _slots(request.recorded)
     slots = {(item.KIND, item.place) for item in present if item.device not in request.device_names}
     left = {(item.KIND, item.place) for item in request.asked if found.left.has(item)}
-    return (slots | left) - recorded
+    return (slots - recorded) | (left - _slots(request.former))
+
+
+def _slots(states: Iterable[State]) -> set[Slot]:
+    return {(item.KIND, item.place) for state in states for item in state.objects}

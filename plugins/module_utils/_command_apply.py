@@ -81,14 +81,10 @@ def _in_turn(store: Store, check: bool, lazy: bool) -> tuple[list[Operation], li
     with nullcontext(True) if check else store.records.locked(lazy) as mine:
         if mine and not check and (due := store.guards.due()):
             problems += _rollback.told(due)
-            try:
-                more, hindered = _rollback.roll_back(store, due)
-            except Stopped:
-                raise
-            except HostError as error:  # a disk that cannot be written: it goes back all the same, until that can be
-                more, hindered, back = [], [str(error)], {one.owner: one.restored for one in due}
-            done += more
-            problems += hindered
+            gone = _rollback.roll_back(store, due)
+            done += gone.done
+            problems += gone.problems
+            back = {one.owner: one.restored for one in gone.unwritten}
         states = list(({owner_of(one): one for one in store.states.load()} | back).values()) if mine else []
         for part in parts:
             group = [state for state in states if state.get("only", "") == part]

@@ -16,7 +16,7 @@ from typing import Any
 from . import _rollback
 from ._conflict import Conflict
 from ._fields import EngineError
-from ._guard import LONGEST, Guarded, refuse_gone
+from ._guard import LONGEST, Guarded, refuse_gone, went_back
 from ._local import Store, name_of
 
 NOTHING = "nothing waits to be confirmed"
@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
     confirm: argparse.ArgumentParser = commands.add_parser(
         "confirm",
         help="keep a change that waits for that",
-        description="Keeps changes that would else go back. Fails where one has gone back already.",
+        description="Keeps changes that would else go back. Fails where one that is named, or each, has gone back.",
     )
     _owners(confirm)
     confirm.set_defaults(run=run_confirm)
@@ -54,10 +54,10 @@ def _owners(parser: argparse.ArgumentParser) -> None:
 def run_confirm(options: argparse.Namespace, store: Store) -> int:
     """Keep changes."""
     with store.records.locked():
-        chosen = _chosen(options.owners, store, store.guards.load())
-        refuse_gone(chosen, options.by)
-        store.guards.drop([one.owner for one in chosen])
-    _say([f"{one}: confirmed" for one in chosen] or [NOTHING])
+        waiting = _waiting(options, store)
+        store.guards.drop([one.owner for one in waiting])
+        store.settle()
+    _say([f"{one}: confirmed" for one in waiting] or [NOTHING])
     return 0
 
 
@@ -66,23 +66,38 @@ def run_rollback(options: argparse.Namespace, store: Store) -> int:
     if options.within is not None and not 1 <= options.within <= LONGEST:
         raise EngineError(f"--within: {options.within} is not from 1 to {LONGEST}")
     with store.records.locked():
-        chosen = _chosen(options.owners, store, store.guards.due() if options.due else store.guards.load())
-        waiting = [one for one in chosen if not one.undone]
         if options.within is not None:
-            refuse_gone(chosen, options.by)
-            if waiting:
+            if waiting := _waiting(options, store):
                 store.guards.hold(waiting, options.within)
             _say([f"{one}: goes back in {options.within} s" for one in waiting] or [NOTHING])
             return 0
+        waiting = _chosen(options.owners, store, store.guards.due() if options.due else store.guards.waiting())
         if not waiting:
             _say([] if options.due else [NOTHING])  # a timer may find that all was confirmed
             return 0
+        if not options.due:  # what cannot be kept on the disk must not come again with the next apply
+            store.guards.expire(waiting)
         _say(_rollback.told(waiting))
-        operations, problems = _rollback.roll_back(store, waiting)
-    _say(map(str, operations))
-    if problems:
-        raise Conflict(problems)
+        back = _rollback.roll_back(store, waiting)
+    _say(map(str, back.done))
+    if back.problems:
+        raise Conflict(back.problems)
     return 0
+
+
+def _waiting(options: argparse.Namespace, store: Store) -> list[Guarded]:
+    """What can still be decided. Raises Conflict where a change that is named has gone back, or all have.
+
+    Without names one that went back days ago must not stand in the way of those that wait now: it is only told.
+    """
+    chosen = _chosen(options.owners, store, store.guards.load())
+    waiting = [one for one in chosen if not one.undone]
+    if options.owners or not waiting:
+        refuse_gone(chosen, options.by)
+    refuse_gone(waiting, options.by)
+    for text in went_back(chosen):
+        sys.stderr.write(f"extrude: warning: {text}\n")
+    return waiting
 
 
 def _chosen(owners: Sequence[str], store: Store, guarded: Sequence[Guarded]) -> list[Guarded]:

@@ -230,6 +230,8 @@ def _guarded_line(guarded: Mapping[str, Any], now: datetime) -> str:
     name = name_of(dict(guarded))
     if guarded["undone"]:
         return f"{name}: a change went back {_ago(guarded['undone'], now)} ago, since nobody confirmed it"
+    if not guarded["left"]:
+        return f"{name}: a change is going back, since nobody confirmed it: extrude apply says what hinders it"
     back = f"goes back in {guarded['left']} s"
     return f"{name}: a change waits to be confirmed and {back}: extrude confirm, or extrude rollback"
 

@@ -71,12 +71,12 @@ def refuse(current: Current, request: Request) -> None:
     """Raises Conflict with every problem of *request* on a host that holds *current*."""
     problems = [
         *_repeated_owners(request),
-        *_contradictions(request),
-        *_equal_site_ids(request),
+        *_asked_twice(request),
         *_equal_tunnels(request),
         *_equal_names(request),
         *_renumbered(request),
         *_other_numbers(request),
+        *(claim.problem for claim in claims(request)),
         *(collision.problem for collision in collisions(current, request)),
         *_misplaced(current, request),
         *_off_link(current, request),
@@ -85,6 +85,11 @@ def refuse(current: Current, request: Request) -> None:
     ]
     if problems:
         raise Conflict(list(dict.fromkeys(problems)))
+
+
+def claims(request: Request) -> list[Collision]:
+    """Objects of *request* that are another owner's, by the records or by a change that may go back yet."""
+    return [*_held(request), *_equal_site_ids(request), *_held_tunnels(request)]
 
 
 def collisions(current: Current, request: Request) -> list[Collision]:
@@ -114,50 +119,83 @@ def _repeated_owners(request: Request) -> list[str]:
     return [f"{owner} has more than one state here" for owner, count in states.items() if count > 1]
 
 
-def _contradictions(request: Request) -> list[str]:
-    """Objects that are asked for twice, or that another owner on this host holds.
+def _asked_twice(request: Request) -> list[str]:
+    """Objects that are asked for twice."""
+    if not request.repeats:
+        return []
+    problems = []
+    first: dict[tuple[str, Place], tuple[Object, Owner]] = {}
+    for state in request.desired:
+        for item in (item for item in state.objects if item.KIND in request.kinds):
+            if other := first.get((item.KIND, item.place)):
+                if not _may_share(item, state.owner, *other):
+                    told = f"{item} of {state.owner} is also asked for by {other[1]}"
+                    problems.append(f"{told}{_unlike(item, other[0])}")
+            else:
+                first[item.KIND, item.place] = item, state.owner
+    return problems
 
-    A file that others hold may change: it is theirs as it was applied last.
+
+_WAITS = ", whose change waits to be confirmed; run again once it is, or has gone back"
+
+
+def _holders(request: Request) -> list[tuple[State, str]]:
+    """Whose claims come before those of the request, and how to go on where that is not only the other's decision."""
+    return [*((state, _WAITS) for state in request.returning), *((state, "") for state in request.others)]
+
+
+def _held(request: Request) -> list[Collision]:
+    """Objects that another owner on this host holds.
+
+    A file that others hold may change: it is theirs as it was applied last. What may be shared is shared with what
+    others have now.
     """
     if not request.overlaps:
         return []
-    problems = []
-    taken: dict[tuple[str, Place], tuple[Object, Owner, str]] = {
-        (item.KIND, item.place): (item, state.owner, "is held by")
-        for state in request.others
+    taken = {
+        (item.KIND, item.place): (item, state.owner, advice)
+        for state, advice in _holders(request)
         for item in state.objects
-        if not isinstance(item, File)
+        if not isinstance(item, File if not advice else _SHARED)
     }
-    for state in request.desired:
-        for item in (item for item in state.objects if item.KIND in request.kinds):
-            other = taken.get((item.KIND, item.place))
-            if other is None:
-                taken[item.KIND, item.place] = (item, state.owner, "is also asked for by")
-            elif not _may_share(item, state.owner, other[0], other[1]):
-                problems.append(f"{item} of {state.owner} {other[2]} {other[1]}{_unlike(item, other[0])}")
-    return problems
+    return [
+        Collision(
+            item.KIND, item.place, f"{item} of {state.owner} is held by {other[1]}{_unlike(item, other[0])}{other[2]}"
+        )
+        for state in request.desired
+        for item in state.objects
+        if item.KIND in request.kinds
+        and (other := taken.get((item.KIND, item.place)))
+        and not _may_share(item, state.owner, *other[:2])
+    ]
 
 
 _OF_SITE = re.compile(r"ex(\d+)-")
 """How the name of a tunnel at a colo begins: with the id of its site."""
 
 
-def _equal_site_ids(request: Request) -> list[str]:
+def _equal_site_ids(request: Request) -> list[Collision]:
     """Sites of two owners with one id at a colo: keys, inside addresses and the rules that keep customers apart follow
     from it, also where no two of their objects are in one place."""
-    wanted = {number: state.owner for state in request.desired for number in _site_ids(state)}
-    held = {number: state.owner for state in request.others for number in _site_ids(state)} if wanted else {}
+    wanted = [(state.owner, tunnel, number) for state in request.desired for tunnel, number in _site_ids(state)]
+    holders = _holders(request) if wanted else []
+    held = {
+        number: f"{state.owner}{advice or '; give another extrude_site_id'}"
+        for state, advice in holders
+        for _tunnel, number in _site_ids(state)
+    }
     return [
-        f"site id {number} of {owner} is held by {held[number]}; give another extrude_site_id"
-        for number, owner in wanted.items()
+        Collision(Tunnel.KIND, tunnel.place, f"site id {number} of {owner} is held by {held[number]}")
+        for owner, tunnel, number in wanted
         if number in held
     ]
 
 
-def _site_ids(state: State) -> set[str]:
-    """The id of a whole state at a colo. What single modules have made is called as their users like it."""
-    names = [tunnel.name for tunnel in state.of(Tunnel)] if state.reserved_tables else []
-    return {found[1] for name in names if (found := _OF_SITE.match(name))}
+def _site_ids(state: State) -> list[tuple[Tunnel, str]]:
+    """The id of a whole state at a colo, by its tunnels. What single modules have made is called as their users like
+    it."""
+    tunnels = state.of(Tunnel) if state.reserved_tables else ()
+    return [(tunnel, found[1]) for tunnel in tunnels if (found := _OF_SITE.match(tunnel.name))]
 
 
 def _other_numbers(request: Request) -> list[str]:
@@ -198,14 +236,30 @@ def _unlike(item: Object, other: Object) -> str:
 
 
 def _equal_tunnels(request: Request) -> list[str]:
-    """Two names for the same endpoints and key: the kernel takes only one of them."""
+    """Two wanted names for the same endpoints and key: the kernel takes only one of them."""
     problems: list[str] = []
     seen: dict[Place, Tunnel] = {}
-    for tunnel in [*request.held(Tunnel).values(), *request.wanted(Tunnel).values()]:
+    for tunnel in request.wanted(Tunnel).values():
         first = seen.setdefault(tunnel.identity, tunnel)
-        if first.name != tunnel.name:
+        if first is not tunnel:
             problems.append(f"{tunnel} has the same endpoints and key as {first.name}")
     return problems
+
+
+def _held_tunnels(request: Request) -> list[Collision]:
+    """Endpoints and keys that a tunnel of another owner has, by another name."""
+    wanted = request.wanted(Tunnel).values()
+    holders = _holders(request) if wanted else []
+    held = {
+        tunnel.identity: (tunnel.name, f"{tunnel.name} of {state.owner}{advice}" if advice else tunnel.name)
+        for state, advice in holders
+        for tunnel in state.of(Tunnel)
+    }
+    return [
+        Collision(Tunnel.KIND, tunnel.place, f"{tunnel} has the same endpoints and key as {other[1]}")
+        for tunnel in wanted
+        if (other := held.get(tunnel.identity)) and other[0] != tunnel.name
+    ]
 
 
 def _equal_names(request: Request) -> list[str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -29,6 +29,8 @@ from ._storage import SiteFiles
 
 SUBFOLDER = "guard"
 FOLDER = f"{RECORDS}/{SUBFOLDER}"
+SPARE = "/run/extrude/guard"
+"""What need not outlive a boot is kept in memory where the disk is full."""
 LONGEST = 86400
 """Seconds that a change may wait to be confirmed."""
 _UNIT = "extrude-guard-"
@@ -82,8 +84,9 @@ class Guarded:
 class Guards:
     """What waits to be confirmed on a host. The caller holds the lock of the records. Raises EngineError."""
 
-    def __init__(self, folder: str | Path = FOLDER) -> None:
-        self._files = SiteFiles(folder, "list of guarded changes", patient=True)
+    def __init__(self, folder: str | Path = FOLDER, spare: str | Path | None = None) -> None:
+        spare = spare or (SPARE if str(folder) == FOLDER else None)
+        self._files = SiteFiles(folder, "list of guarded changes", spare, patient=True)
 
     @property
     def warnings(self) -> list[str]:
@@ -134,6 +137,11 @@ class Guards:
         self._write({one.owner: replace(one, seconds=seconds, boot=_boot(), deadline=deadline) for one in waiting})
         _arm(seconds)
 
+    def expire(self, waiting: Collection[Guarded]) -> None:
+        """Have changes go back from now on, however often that fails. To know that until the next boot is enough."""
+        expired = {one.owner: replace(one, boot=_boot(), deadline=_now()) for one in waiting}
+        self._write(expired, lasting=False)
+
     def undo(self, gone: Collection[Guarded]) -> None:
         """Say of changes that they went back."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -152,7 +160,7 @@ class Guards:
             with suppress(OSError):  # a host without systemd has none
                 subprocess.run(["systemctl", "stop", f"{_UNIT}*.timer"], capture_output=True, check=False)
 
-    def _write(self, changed: Mapping[Owner, Guarded | None]) -> None:
+    def _write(self, changed: Mapping[Owner, Guarded | None], lasting: bool = True) -> None:
         if not changed:
             return
         together = {**{guarded.owner: guarded for guarded in self.load()}, **changed}
@@ -160,7 +168,7 @@ class Guards:
         for (customer, site), guarded in together.items():
             if guarded and customer in files:
                 files[customer][site] = asdict(guarded)
-        with self._files.storing(files):
+        with self._files.storing(files, lasting):
             pass
         with suppress(OSError):  # the folder goes with its last file
             self._files.folder.rmdir()
@@ -168,15 +176,19 @@ class Guards:
 
 def refuse_gone(guarded: Collection[Guarded], run: str = "") -> None:
     """Raises Conflict where something went back, or is not that *run*'s any more: neither is its to go on with."""
-    gone = [_undone(one) for one in guarded if one.undone]
+    gone = went_back(guarded)
     taken = [_taken_over(one) for one in guarded if run and not one.undone and one.run != run]
     if gone or taken:
         raise Conflict([*gone, *taken])
 
 
-def _undone(guarded: Guarded) -> str:
-    """What became of a change that nobody confirmed, in words."""
-    return f"{guarded}: not confirmed within {guarded.seconds} s, so since {guarded.undone} all is as it was before"
+def went_back(guarded: Iterable[Guarded]) -> list[str]:
+    """What became of changes that nobody confirmed, in words."""
+    return [
+        f"{one}: not confirmed within {one.seconds} s, so since {one.undone} all is as it was before"
+        for one in guarded
+        if one.undone
+    ]
 
 
 def _taken_over(guarded: Guarded) -> str:

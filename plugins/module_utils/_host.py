@@ -158,6 +158,39 @@ def sysctl_names(request: Request) -> list[str]:
     return list(dict.fromkeys([*names, *(name for sysctl in wanted if (name := default_of(sysctl, request)))]))
 
 
+# --- files of changes that may go back ---------------------------------------------------------------
+
+ON_DISK = (File.KIND, Connection.KIND, Resolver.KIND)
+"""What a disk that cannot be written keeps as it is."""
+
+
+def _folders(folder: str) -> dict[str, _files.Folder]:
+    """Where our files stand, by their kinds."""
+    return {
+        File.KIND: _files.Folder(folder),
+        Connection.KIND: _files.Folder(_strongswan.FOLDER, shared=True),
+        Resolver.KIND: _files.Folder(_dnsmasq.FOLDER, shared=True),
+    }
+
+
+def keep_files(folder: str, operations: Iterable[Operation]) -> None:
+    """Keep the files that operations are about to replace or remove."""
+    folders = _folders(folder)
+    for before in (operation.before for operation in operations):
+        if isinstance(before, File):
+            folders[before.KIND].keep(before.path)
+        elif isinstance(before, Connection):
+            folders[before.KIND].keep(_strongswan.path_of(before.name))
+        elif isinstance(before, Resolver):
+            folders[before.KIND].keep(_dnsmasq.path_of(before.name))
+
+
+def forget_files(folder: str) -> None:
+    """Let go of the files that were kept."""
+    for one in _folders(folder).values():
+        one.forget()
+
+
 # --- writing ---------------------------------------------------------------------------------------
 
 

@@ -9,12 +9,14 @@ This module util is private to the collection.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
-from . import _links, _post_quantum
+from . import _host, _links, _post_quantum
 from ._bind import Plain, bind, devices_of, hold_sources, is_open, reserved
+from ._fields import EngineError
 from ._guard import Guards
 from ._learned import Endpoints, Hints, Reports
 from ._links import Kernel, Link
@@ -44,6 +46,12 @@ class Store:
     @property
     def lost(self) -> list[str]:
         return [*self.states.lost, *self.records.lost, *self.guards.lost]
+
+    def settle(self) -> None:
+        """Let go of the files that changes may go back to, once none waits."""
+        if not self.guards.waiting():
+            with suppress(EngineError):  # one that stays is in nobody's way
+                _host.forget_files(self.states.folder)
 
 
 def bound(states: Iterable[Plain], store: Store, patient: bool = False) -> tuple[State, ...]:

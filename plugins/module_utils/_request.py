@@ -65,7 +65,8 @@ class Request:
     ``purge`` nothing is deleted. ``only`` asks for one part: to make what is wanted, or to purge what
     is not, so that the far end can stop using that in between. ``folder`` is where files stand. With
     ``yields``, what cannot stand since somebody else's stands there is left out, and is no error. The address
-    that whoever asks ``came_by`` stays.
+    that whoever asks ``came_by`` stays. ``returning`` is what others had before changes that may go back yet: it is
+    theirs until these are confirmed.
     """
 
     desired: tuple[State, ...]
@@ -76,6 +77,7 @@ class Request:
     folder: str = FOLDER
     yields: bool = False
     came_by: str = ""
+    returning: tuple[State, ...] = ()
 
     @cached_property
     def owners(self) -> frozenset[Owner]:
@@ -109,10 +111,15 @@ class Request:
         return by_place(chain.from_iterable(state.objects for state in self.others))
 
     @property
+    def repeats(self) -> bool:
+        """Whether two wanted objects are in one place."""
+        return len(self.asked) > sum(len(places) for places in self._desired.values())
+
+    @property
     def overlaps(self) -> bool:
-        """Whether two wanted objects are in one place, or a wanted one where another owner has one."""
-        places = sum(len(places) for places in self._desired.values())
-        return len(self.asked) > places or any(self._desired[kind].keys() & self._others[kind].keys() for kind in KINDS)
+        """Whether a wanted object is where another owner has one, or may have it again."""
+        theirs = (self._others, by_place(chain.from_iterable(state.objects for state in self.returning)))
+        return any(self._desired[kind].keys() & places[kind].keys() for kind in KINDS for places in theirs)
 
     def wanted(self, model: type[AnyObject]) -> dict[Place, AnyObject]:
         return of_kind(self._desired, model)

@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from . import _apply, _certificate, _dnsmasq, _dump, _host, _liveness, _session, _strongswan
+from . import _apply, _certificate, _dnsmasq, _dump, _host, _liveness, _rollback, _session, _strongswan
 from ._bind import Plain
 from ._conflict import Conflict
 from ._fields import Fields
@@ -89,7 +89,9 @@ def run_states(module: AnsibleModule) -> None:
             if guard.seconds and only == "purge":
                 refuse_gone(_guards_of(listed, store), guard.run)
             came_by = "" if module.params["cut"] else _session.own_end()
-            request = Request(bound(listed, store), only=only, folder=store.states.folder, came_by=came_by)
+            returning = _rollback.returning(store, set(map(owner_of, listed)))
+            folder = store.states.folder
+            request = Request(bound(listed, store), only=only, folder=folder, came_by=came_by, returning=returning)
             found = _apply.run(store.records, request, check, partial(_keeping, store, listed, former, only, guard))
             guarded = {guarded.owner for guarded in store.guards.waiting()} & set(map(owner_of, listed))
             heard = [] if only == "make" else _forget_reports(listed, store, check)
@@ -121,16 +123,20 @@ def _keeping(
     formers = {owner_of(state): stood.get(owner_of(state)) for state in listed}
     waiting = {guarded.owner for guarded in store.guards.waiting()}
     storing = store.states.storing(listed, only)
-    if not guard.seconds:
-        with storing:
+    try:
+        if not guard.seconds:
+            with storing:
+                yield
+            store.guards.drop(formers)
+            return
+        store.guards.drop(formers.keys() - waiting)  # what became of an earlier change
+        asked = any(differ(formers[owner_of(state)], state) for state in listed)
+        changes = asked or found.operations or waiting & formers.keys()
+        with store.guards.guarding(formers, *guard) if changes else nullcontext(), storing:
+            _host.keep_files(store.states.folder, found.operations)
             yield
-        store.guards.drop(formers)
-        return
-    store.guards.drop(formers.keys() - waiting)  # what became of an earlier change
-    asked = any(differ(formers[owner_of(state)], state) for state in listed)
-    changes = asked or found.operations or waiting & formers.keys()
-    with store.guards.guarding(formers, *guard) if changes else nullcontext(), storing:
-        yield
+    finally:
+        store.settle()
 
 
 def _guards_of(listed: Iterable[Plain], store: Store) -> list[Guarded]:
@@ -171,11 +177,12 @@ def run_info(module: AnsibleModule) -> None:
 
 def _owners(current: Current, recorded: Iterable[State], store: Store) -> list[Plain]:
     """Whose anything on this host is, though a run was cut short, and what their secrets are called: by the record, by
-    what boot would apply, by what was reported, and by the tunnels themselves."""
+    what boot would apply, by what was reported, by changes that were not confirmed, and by the tunnels themselves."""
     secrets = {name_of(state): state.get("secret") for state in store.states.load()}
     tunnels = [device.tunnel for device in current.devices.values() if device.tunnel and device.tunnel.owner]
     names = {f"{state.owner.customer}/{state.owner.site}" for state in recorded} | secrets.keys()
     names |= {"/".join(owner) for owner in store.endpoints.owners()}
+    names |= {str(guarded) for guarded in store.guards.load()}
     names |= {tunnel.owner.removeprefix(LABEL) for tunnel in tunnels}
     return [{"name": name, "secret": secrets.get(name)} for name in sorted(names)]
 

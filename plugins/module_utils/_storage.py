@@ -25,7 +25,7 @@ from ._model import SCHEMA
 Item = TypeVar("Item")
 COPY = ".last-good"
 _PATIENCE = 2.0
-_NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 """A disk that is full, or on its way out."""
 _NOT_UNDERSTOOD = (ValueError, EngineError, RecursionError)
 
@@ -62,13 +62,14 @@ class SiteFiles:
         return set(self._spared())
 
     @contextmanager
-    def storing(self, customers: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+    def storing(self, customers: Mapping[str, Mapping[str, Any]], lasting: bool = False) -> Iterator[None]:
         """Put the sites of these customers in place of their files, if the body succeeds; without sites a file goes.
 
-        All of it is written before the body begins: a disk that is full or read-only shows by then.
+        All of it is written before the body begins: a disk that is full or read-only shows by then. What has to be
+        *lasting* never goes to the spare folder.
         """
         try:
-            folder = self._stage(customers)
+            folder = self._stage(customers, lasting)
             yield
             for customer, sites in customers.items():
                 path = folder / f"{customer}.json"
@@ -80,13 +81,13 @@ class SiteFiles:
             for folder in filter(None, (self.folder, self._spare)):
                 _unstage(folder, customers)
 
-    def _stage(self, customers: Mapping[str, Mapping[str, Any]]) -> Path:
+    def _stage(self, customers: Mapping[str, Mapping[str, Any]], lasting: bool) -> Path:
         """Write what is to replace files beside them; the folder where that went."""
         try:
             _stage_all(self.folder, customers)
         except HostError as error:
             reason = error.__cause__
-            if self._spare is None or not isinstance(reason, OSError) or reason.errno not in _NOT_WRITABLE:
+            if lasting or self._spare is None or not isinstance(reason, OSError) or reason.errno not in NOT_WRITABLE:
                 raise
             _stage_all(self._spare, customers)
             self._warn(f"{error}; it is kept in {self._spare} until that can be written")

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is left to others when a host has to stand whatever they have put there, as at boot. Pure.
 
-An object whose place is taken is neither made nor touched, and neither is what stands on a device that is not ours.
-Chains are without the rules that look into sets which are left out.
+So is what another owner holds, which a change that goes back may find given away. An object whose place is taken is
+neither made nor touched, and neither is what stands on a device that is not ours. Chains are without the rules that
+look into sets which are left out.
 This module util is private to the collection.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ._conflict import collisions
+from ._conflict import claims, collisions
 from ._model import PROTOCOL, AddressSet, Chain, Current, Dummy, Object, Place, Route, Sysctl, Tunnel
 from ._request import Request, device_of_sysctl, devices_of
 
@@ -77,7 +78,7 @@ NOTHING = Left()
 
 def left(current: Current, request: Request) -> Left:
     """What a request has to leave on a host that holds *current*."""
-    found = collisions(current, request)
+    found = [*claims(request), *collisions(current, request)]
     slots = frozenset((collision.kind, collision.place) for collision in found)
     devices = frozenset(str(place[0]) for kind, place in slots if kind in (Tunnel.KIND, Dummy.KIND))
     return Left(slots, devices, tuple(dict.fromkeys(collision.problem for collision in found)))

@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _command, _guard, _rollback
+from ansible_collections.multihome.extrude.plugins.module_utils import _command, _guard, _host, _rollback
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import HostError
 from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guarded, Guards
 from ansible_collections.multihome.extrude.plugins.module_utils._learned import Endpoints, Hints
-from ansible_collections.multihome.extrude.plugins.module_utils._local import Store
+from ansible_collections.multihome.extrude.plugins.module_utils._local import Store, bound
 from ansible_collections.multihome.extrude.plugins.module_utils._record import Records
+from ansible_collections.multihome.extrude.plugins.module_utils._request import Request
 from ansible_collections.multihome.extrude.plugins.module_utils._states import States
 from tests.unit.host import host, snapshot
 from tests.unit.netns import output
@@ -112,6 +115,29 @@ def test_a_run_decides_on_what_is_its_own_only(run: Run, store: Store, capsys: p
     assert store.guards.load() == []
 
 
+def test_what_went_back_long_ago_hinders_no_other_that_waits(
+    run: Run, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(store, state("never", "203.0.113.9"))
+    assert run("rollback") == 0
+    change(store, NEW, state("branch", "203.0.113.7"))
+    capsys.readouterr()
+    warning = "extrude: warning: acme/never: not confirmed within 60 s, so since "
+    assert run("rollback --within 600") == 0
+    said, warned = capsys.readouterr()
+    assert said == "acme/branch: goes back in 600 s\nacme/office: goes back in 600 s\n"
+    assert warned.startswith(warning)
+    for command in ("confirm acme/never", "confirm acme/never acme/office"):
+        assert run(command) == 1, "who names it is told, and nothing else is decided"
+    capsys.readouterr()
+    assert run("confirm") == 0
+    said, warned = capsys.readouterr()
+    assert said == "acme/branch: confirmed\nacme/office: confirmed\n"
+    assert warned.startswith(warning)
+    assert [str(one) for one in store.guards.load()] == ["acme/never"]
+    assert run("confirm") == 1, "no other waits"
+
+
 def test_only_what_is_due_goes_back_by_itself(run: Run, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     change(store, NEW)
     assert run("rollback --due") == 0
@@ -169,6 +195,119 @@ def test_a_disk_that_cannot_be_written_keeps_nothing_from_going_back(
     assert [str(one) for one in store.guards.waiting()] == ["acme/office"]
 
 
+def filed(address: str, content: str) -> dict[str, Any]:
+    """A state with a file."""
+    return {**state("office", address), "files": [{"path": "bird.d/acme.conf", "content": content}]}
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk with the configuration, on a host that a state with a file was deployed to."""
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    with host():
+        output("mount", "-t", "tmpfs", "-o", "size=200k", "none", str(folder))
+        try:
+            yield folder
+        finally:
+            output("umount", str(folder))
+
+
+@pytest.fixture
+def one_disk(disk: Path, store: Store, tmp_path: Path) -> Store:
+    """All that a host keeps is on that disk."""
+    return replace(
+        store,
+        states=States(disk / "etc", patient=True),
+        records=Records(disk / "var", tmp_path / "records", patient=True),
+        guards=Guards(disk / "var" / "guard", tmp_path / "guards"),
+    )
+
+
+def keeping(store: Store, *states: dict[str, Any]) -> None:
+    """What a guarded run does with files."""
+    found = _host.survey(Request(bound(states, store), store.records.load(), folder=store.states.folder))
+    _host.keep_files(store.states.folder, found.operations)
+    change(store, *states)
+
+
+def fill(disk: Path) -> Path:
+    """Leave no room at all."""
+    rest = disk / "rest"
+    with suppress(OSError), rest.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(512))
+    return rest
+
+
+OLD_FILE, NEW_FILE = filed("203.0.113.1", "# old\n"), filed("203.0.113.2", "# new\n")
+
+
+@pytest.mark.parametrize("words", ["rollback acme/office", "rollback --due", "apply"])
+def test_on_a_full_disk_a_change_of_files_goes_back_too(
+    disk: Path, one_disk: Store, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, files = one_disk, disk / "etc" / "bird.d"
+    store.states.store([OLD_FILE])
+    assert _command.main(["apply"], store) == 0
+    keeping(store, NEW_FILE)
+    rest = fill(disk)
+    if "acme" not in words:
+        monkeypatch.setattr(_guard, "_boot", lambda: "another")
+    capsys.readouterr()
+    for again in (words, "apply"):
+        assert _command.main(again.split(), store) == 1
+        assert "acme.json: No space left on device" in capsys.readouterr().err
+        assert held() == {"203.0.113.1"}
+        assert (files / "acme.conf").read_text() == "# old\n"
+    assert _command.main(["status"], store) == 0
+    assert "acme/office: a change is going back, since nobody confirmed it" in capsys.readouterr().out
+    rest.unlink()
+    before = snapshot()
+    assert _command.main(["apply"], store) == 1
+    assert snapshot() == before, "no surprise, however late"
+    assert _command.main(["apply"], store) == 0
+    assert [path.name for path in files.iterdir()] == ["acme.conf"]
+    assert store.guards.waiting() == []
+
+
+def test_a_disk_that_takes_nothing_at_all_keeps_nothing_else_from_going_back(
+    disk: Path, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.states.store([OLD_FILE])
+    assert _command.main(["apply"], store) == 0
+    keeping(store, NEW_FILE)
+    monkeypatch.setattr(_guard, "_boot", lambda: "another")
+    output("mount", "-o", "remount,ro", str(disk))
+    capsys.readouterr()
+    for words in ("rollback --due", "apply"):
+        assert _command.main(words.split(), store) == 1
+        assert "Read-only file system" in capsys.readouterr().err
+        assert held() == {"203.0.113.1"}
+    output("mount", "-o", "remount,rw", str(disk))
+    _command.main(["apply"], store)
+    assert (disk / "bird.d" / "acme.conf").read_text() == "# old\n"
+    assert held() == {"203.0.113.1"}
+    assert store.guards.waiting() == []
+
+
+def test_what_goes_back_by_hand_does_not_come_again_where_that_cannot_be_kept(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(store, NEW)
+
+    def full(*_states: Any) -> Any:
+        raise HostError("cannot write: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(States, "storing", full)
+        for words in ("rollback", "apply"):
+            assert run(words) == 1
+            assert held() == {"203.0.113.1"}
+    assert run("apply") == 1, "told once more"
+    assert (held(), store.guards.waiting()) == ({"203.0.113.1"}, [])
+
+
 def test_what_cannot_go_back_is_told_tried_again_and_hinders_no_other(
     run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,6 +321,29 @@ def test_what_cannot_go_back_is_told_tried_again_and_hinders_no_other(
     assert "acme/branch: cannot go back to what was before" in capsys.readouterr().err
     assert held() == {"203.0.113.1", "203.0.113.7"}
     assert [str(one) for one in store.guards.waiting()] == ["acme/branch"]
+
+
+def test_what_another_has_taken_meanwhile_is_left_to_it_and_the_rest_goes_back(
+    run: Run, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.states.store([state("office", "203.0.113.1", "203.0.113.5")])
+    assert run("apply") == 0
+    change(store, NEW)
+    store.states.store([state("branch", "203.0.113.5")])
+    assert run("apply") == 0
+    before = held()
+    capsys.readouterr()
+    problem = "address 203.0.113.5/32 on lo of customer acme, site office is held by customer acme, site branch\n"
+    assert run("rollback") == 1
+    assert capsys.readouterr().err == f"extrude: not put back: {problem}"
+    assert held() == before - {"203.0.113.2"} | {"203.0.113.1"}
+    assert store.guards.waiting() == []
+    assert run("apply") == 1, "the states of both want it"
+    assert capsys.readouterr().err == f"extrude: {problem}"
+    assert held() == {"203.0.113.1", "203.0.113.5"}
+    store.states.store([OLD])
+    assert run("apply") == 0
+    assert held() == {"203.0.113.1", "203.0.113.5"}, "it was never the office's again"
 
 
 @pytest.mark.parametrize("words", ["confirm office", "rollback acme/ofice", "rollback --within 9 office"])

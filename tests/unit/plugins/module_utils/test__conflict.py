@@ -24,6 +24,7 @@ from tests.unit.states import Plain
 TUNNEL = {"name": "ex-dsl", "local": "192.0.2.2", "remote": "203.0.113.2", "key": 17}
 ROUTE = {"destination": "198.18.0.0/15", "table": 4200, "nexthops": [{"device": "a0"}]}
 RULE = {"priority": 4290, "table": 4200}
+PROXY = {"device": "a0", "address": "203.0.113.10"}
 NO_C0 = "there is no device c0 on this host"
 RESERVED = {"tables": [4200], "priorities": [4200, 4299]}
 HOST = Current(devices={name: Device(name, index) for index, name in enumerate(["lo", "a0", "b0"], 1)})
@@ -118,6 +119,24 @@ def test_an_owner_has_one_state() -> None:
 def test_what_another_owner_holds_is_an_error_that_names_it(kind: str, item: Plain) -> None:
     (problem,) = problems(Request((state("acme", **{kind: [item]}),), (state("other", **{kind: [item]}),)))
     assert problem.endswith("of customer acme, site office is held by customer other, site office")
+
+
+WAITS = ", whose change waits to be confirmed; run again once it is, or has gone back"
+
+
+def test_what_another_owner_may_have_again_is_his_until_his_change_is_confirmed() -> None:
+    """An error by then would be that he cannot go back."""
+    former = state(proxies=[PROXY], tunnels=[{**TUNNEL, "name": "ex1-dsl"}], rules=[RULE], reserved=RESERVED)
+    claims = of_site("globex", "ex1-lte", proxies=[PROXY])
+    holder = "customer acme, site office"
+    found = problems(Request((claims,), (state(),), returning=(former,)))
+    assert f"proxy 203.0.113.10 on a0 of customer globex, site office is held by {holder}{WAITS}" in found
+    assert f"site id 1 of customer globex, site office is held by {holder}{WAITS}" in found
+    same = state("globex", tunnels=[{**TUNNEL, "name": "ex9-dsl"}])
+    (problem,) = problems(Request((same,), returning=(former,)))
+    assert problem.endswith(f" has the same endpoints and key as ex1-dsl of {holder}{WAITS}")
+    shared = state("globex", rules=[{**RULE, "table": 77}])
+    assert problems(Request((shared,), returning=(former,))) == (), "others may have changed that since"
 
 
 def test_two_owners_in_one_request_collide_too() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _liveness
-from ansible_collections.multihome.extrude.plugins.module_utils._files import UNTOLD, Change, Folder
+from ansible_collections.multihome.extrude.plugins.module_utils._files import UNTOLD, Change, Folder, Unwritable
 from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError, File
 
 MAIN, PART = File("bird.conf", "router id 192.0.2.1;\n"), File("bird.d/acme.office.conf", "# büro\n")
@@ -113,6 +114,59 @@ def test_two_kinds_in_one_folder_have_a_mark_each(path: Path) -> None:
     other.apply([(None, PART)])
     assert other.read([PART.path]) == {PART.place: PART}
     assert names(path) == [".one", "bird.d", "bird.d/acme.office.conf"]
+
+
+def test_what_is_kept_comes_back_without_being_written(
+    path: Path, told: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, second, third = Folder(path), File(PART.path, "# two\n"), File(PART.path, "# three\n")
+    folder.apply([(None, PART)])
+    changes: list[Change] = [(PART, second), (second, third), (third, None)]
+    for change in changes:
+        folder.keep(PART.path)
+        folder.keep(PART.path)
+        folder.apply([change])
+    folder.keep(PART.path)
+    assert folder.read(PATHS) == {}
+    monkeypatch.setattr(Folder, "_fill", lambda _self, _path, content: pytest.fail("written") if content else None)
+    monkeypatch.setattr(Folder, "_write", lambda *_arguments: None)  # the mark, which is empty
+    for before, after in zip((None, second, PART), (second, PART, third), strict=True):
+        folder.apply([(before, after)])
+        assert folder.read(PATHS) == {PART.place: after}
+    monkeypatch.undo()
+    folder.forget()
+    assert names(path) == ["bird.d", PART.path]
+    folder.apply([(third, None)])
+    assert not path.exists()
+
+
+def test_what_was_kept_and_is_another_by_now_is_not_taken(path: Path, told: list[Path]) -> None:
+    folder = Folder(path)
+    folder.apply([(None, PART)])
+    folder.keep(PART.path)
+    (path / PART.path).write_text("by hand, in place")
+    folder.apply([(None, PART)])
+    assert folder.read(PATHS) == {PART.place: PART}
+
+
+def test_a_full_disk_shows_before_the_first_file_is_replaced(
+    path: Path, told: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Folder(path)
+    folder.apply([(None, MAIN), (None, PART)])
+    inodes = [(path / name).stat().st_ino for name in PATHS]
+    fill = Folder._fill
+
+    def full(self: Folder, place: Path, content: bytes) -> None:
+        fill(self, place, content[:3])
+        if b"two" in content:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Folder, "_fill", full)
+    with pytest.raises(Unwritable, match=r"^cannot write \S+acme\.office\.conf: No space left on device$"):
+        folder.apply([(MAIN, File(MAIN.path, "one")), (PART, File(PART.path, "two"))])
+    assert [(path / name).stat().st_ino for name in PATHS] == inodes
+    assert names(path) == ["bird.conf", "bird.d", PART.path]
 
 
 def test_the_last_file_takes_its_folders_along(path: Path, told: list[Path]) -> None:

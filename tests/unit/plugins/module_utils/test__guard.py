@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _guard
+from ansible_collections.multihome.extrude.plugins.module_utils import _guard, _storage
 from ansible_collections.multihome.extrude.plugins.module_utils._conflict import Conflict
-from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError
+from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError, HostError
 from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guards, refuse_gone
 from tests.unit.timers import Timers
 
@@ -98,6 +100,32 @@ def test_after_a_reboot_it_is_due_whatever_the_clock_says(
     assert guards.due() == []
     monkeypatch.setattr(_guard, "_boot", lambda: "another")
     assert [str(one) for one in guards.due()] == ["acme/office"]
+
+
+def test_on_a_full_disk_a_change_may_be_told_to_go_back_but_not_to_stay(
+    guards: Guards, timers: Timers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guards = Guards(tmp_path / "guard", tmp_path / "spare")
+    change(guards)
+    stage_all = _storage._stage_all
+
+    def full(folder: Path, *more: Any) -> None:
+        if folder == tmp_path / "guard":
+            raise HostError("cannot write") from OSError(errno.ENOSPC, "No space left on device")
+        stage_all(folder, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_storage, "_stage_all", full)
+        with pytest.raises(HostError):
+            guards.drop([OFFICE])  # it would be back with the next boot
+        with pytest.raises(HostError):
+            change(guards, BRANCH)
+        assert guards.due() == []
+        guards.expire(guards.waiting())
+        assert [one.owner for one in guards.due()] == [OFFICE]
+    guards.undo(guards.due())
+    assert list((tmp_path / "spare").iterdir()) == []
+    assert [one.owner for one in guards.load() if one.undone] == [OFFICE]
 
 
 def test_what_went_back_waits_no_more_but_is_told(guards: Guards, timers: Timers) -> None:

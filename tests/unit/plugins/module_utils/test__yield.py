@@ -56,6 +56,25 @@ STATE = State.parse(
         "reserved": {"tables": [4200, 4201], "priorities": [4200, 4299]},
     }
 )
+
+
+def test_what_another_owner_holds_is_left_to_it_with_what_stands_on_it() -> None:
+    other = State.parse(
+        {
+            "customer": "globex",
+            "site": "branch",
+            "tunnels": [{"name": "ex-dsl", "local": "192.0.2.2", "remote": "203.0.113.2", "key": 17, "wan": "dsl"}],
+        }
+    )
+    request = Request((STATE,), (other,), yields=True)
+    found = _yield.left(Current(), request)
+    assert (Tunnel.KIND, ("ex-dsl",)) in found.slots
+    assert any(problem.endswith(" is held by customer globex, site branch") for problem in found.problems)
+    (kept,) = found.out_of(request).desired
+    assert [tunnel.name for tunnel in kept.of(Tunnel)] == ["ex-cable"]
+    assert [address.device for address in kept.of(Address)] == ["ex-cable"]
+
+
 RESOLVER = {"name": "acme.1", "content": "ipset=/a.example/EXTRUDE-a.example\n"}
 SETTINGS: dict[str, str | None] = {f"net/ipv4/conf/{name}/rp_filter": "0" for name in ("default", "ex-dsl")}
 BARE = Current(devices={name: Device(name, number) for number, name in enumerate(["lo", "dsl0"], 1)}, sysctls=SETTINGS)

@@ -494,6 +494,61 @@ def test_a_run_does_not_go_on_with_what_another_one_is_changing(
     assert texts(run("extrude_state", states=[without], guard=60, only="purge", run="second")) != []
 
 
+def test_former_files_are_kept_on_the_disk_while_a_change_of_them_waits(
+    run: Run, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timers = Timers(tmp_path, monkeypatch)
+    run("extrude_state", states=[STATE])
+    changed = {**STATE, "files": [{"path": "bird.conf", "content": "router id 192.0.2.9;\n"}]}
+
+    def kept() -> list[str]:
+        return [path.read_text() for path in config.glob(".bird.conf.*")]
+
+    assert run("extrude_state", states=[changed], guard=60, only="make")["changed"] is True
+    assert kept() == [STATE["files"][0]["content"]]
+    run("extrude_state", states=[changed])
+    assert kept() == []
+    timers.refuse("no")
+    assert "msg" in run("extrude_state", states=[STATE], guard=60)
+    assert kept() == []
+
+
+def test_what_a_site_may_have_again_is_given_to_no_other(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Timers(tmp_path, monkeypatch)
+    run("extrude_state", states=[STATE])
+    run("extrude_state", states=[{**STATE, "proxies": []}], guard=60)
+    claim = {"customer": "globex", "site": "branch", "proxies": STATE["proxies"]}
+    before = snapshot()
+    for check in (True, False):
+        refused = run("extrude_state", states=[claim], guard=60, check=check)
+        assert refused["msg"] == (
+            "proxy 203.0.113.11 on a0 of customer globex, site branch is held by customer acme, site office,"
+            " whose change waits to be confirmed; run again once it is, or has gone back"
+        )
+    assert snapshot() == before
+    both = [{**STATE, "proxies": []}, claim]
+    assert "msg" not in run("extrude_state", states=both, check=True), "one run may move it"
+    Guards(folder / "guard").drop([("acme", "office")])
+    assert "msg" not in run("extrude_state", states=[claim])
+
+
+def test_a_site_that_goes_takes_with_it_that_a_change_of_it_went_back(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first deployment did, so nothing else says that it was ever here."""
+    Timers(tmp_path, monkeypatch)
+    guards = Guards(folder / "guard")
+    with guards.guarding({("acme", "office"): None}, 60):
+        pass
+    guards.undo(guards.waiting())
+    assert [owner["name"] for owner in run("extrude_info")["owners"]] == ["acme/office"], "else nobody takes it off"
+    run("extrude_state", states=[EMPTY])
+    assert guards.load() == []
+    assert run("extrude_info")["owners"] == []
+
+
 def test_a_site_that_goes_takes_with_it_what_it_has_reported(run: Run, folder: Path) -> None:
     heard = folder / "endpoints" / "acme" / "office" / "dsl"
     heard.parent.mkdir(parents=True)
