@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from ._fields import family_of
 from ._model import (
     PROTOCOL,
     Address,
@@ -39,6 +40,7 @@ from ._model import (
     Sysctl,
     Tunnel,
 )
+from ._overlap import claims, overlapping
 from ._request import Request, devices_of, doomed, is_known
 
 BIRD = 12
@@ -72,6 +74,7 @@ def refuse(current: Current, request: Request) -> None:
     problems = [
         *_repeated_owners(request),
         *_contradictions(request),
+        *_overlaps(request),
         *_equal_site_ids(request),
         *_equal_tunnels(request),
         *_equal_names(request),
@@ -136,6 +139,32 @@ def _contradictions(request: Request) -> list[str]:
             elif not _may_share(item, state.owner, other[0], other[1]):
                 problems.append(f"{item} of {state.owner} {other[2]} {other[1]}{_unlike(item, other[0])}")
     return problems
+
+
+def _overlaps(request: Request) -> list[str]:
+    """Prefixes and inside networks that hold, or are within, one of another owner: the longer one takes the addresses.
+
+    At boot, and where a change goes back, what stood already stands again.
+    """
+    wanted = [] if request.yields else claims(request.desired, True, request.kinds)
+    listed = [*wanted, *claims(request.others, False)] if wanted else []
+    return [
+        f"{mine.item} of {mine.owner} overlaps {other.prefix}, which is"
+        f" {'also asked for' if other.wanted else 'held'} by {other.owner}: {_remedy(mine.item)}"
+        for mine, other in overlapping(listed)
+        if (mine.item.KIND, mine.item.place) != (other.item.KIND, other.item.place)  # those contradict each other
+    ]
+
+
+def _remedy(item: Route | Address) -> str:
+    if isinstance(item, Route):
+        return "give its site other extrude_addresses"
+    return f"give the colo the same {_pool_of(item)} in all inventories"
+
+
+def _pool_of(address: Address) -> str:
+    """The variable of the colo that inside addresses follow from."""
+    return "extrude_inside_pool" if family_of(address.address) == 4 else "extrude_inside_pool6"
 
 
 _OF_SITE = re.compile(r"ex(\d+)-")

@@ -163,6 +163,75 @@ def test_what_is_shared_has_to_be_alike(mine: Plain, theirs: Plain) -> None:
     assert len(problems(Request((state(**mine),), (state("other", **theirs),)))) == 1
 
 
+def claiming(owner: str, number: int, inside: str, *destinations: str) -> State:
+    """A state at a colo with one tunnel, the addresses inside it and prefixes."""
+    name = f"ex{number}-dsl"
+    tunnel = {"name": name, "local": "203.0.113.2", "remote": "192.0.2.9", "key": 16 * number + 1}
+    return state(
+        owner,
+        tunnels=[tunnel],
+        addresses=[{"device": name, "address": inside}],
+        routes=[{"destination": one, "table": 4219, "nexthops": [{"device": name}]} for one in destinations],
+        reserved={**RESERVED, "tables": [4200, 4219]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "told"),
+    [
+        (
+            ("10.254.1.0/31", "2001:db8:1::5/128"),
+            ("10.254.0.0/31", "2001:db8:1::/64"),
+            (
+                "route 2001:db8:1::5/128 table 4219 metric 1024 dev ex2-dsl weight 1 of customer globex, site office"
+                " overlaps 2001:db8:1::/64, which is {} by customer acme, site office:"
+                " give its site other extrude_addresses"
+            ),
+        ),
+        (
+            ("10.254.16.0/31",),
+            ("10.254.16.0/31",),
+            (
+                "address 10.254.16.0/31 on ex2-dsl of customer globex, site office overlaps 10.254.16.0/31, which is {}"
+                " by customer acme, site office: give the colo the same extrude_inside_pool in all inventories"
+            ),
+        ),
+        (
+            ("fd65::/127",),
+            ("fd65::/64",),
+            (
+                "address fd65::/127 on ex2-dsl of customer globex, site office overlaps fd65::/64, which is {}"
+                " by customer acme, site office: give the colo the same extrude_inside_pool6 in all inventories"
+            ),
+        ),
+    ],
+)
+def test_what_overlaps_another_owners_addresses_is_an_error_that_names_him(
+    mine: tuple[str, ...], theirs: tuple[str, ...], told: str
+) -> None:
+    globex, acme = claiming("globex", 2, *mine), claiming("acme", 1, *theirs)
+    assert problems(Request((globex,), (acme,))) == (told.format("held"),)
+    assert problems(Request((acme, globex))) == (told.format("also asked for"),)
+    assert problems(Request((globex,), (acme,), kinds={"tunnels"})) == ()
+
+
+def test_equal_prefixes_are_told_once() -> None:
+    one, two = (
+        claiming("acme", 1, "10.254.0.0/31", "2001:db8::/64"),
+        claiming("globex", 2, "10.254.1.0/31", "2001:db8::/64"),
+    )
+    (problem,) = problems(Request((two,), (one,)))
+    assert " is held by customer acme, site office as route 2001:db8::/64 " in problem
+
+
+def test_prefixes_of_one_owner_may_overlap_and_what_stood_stands_again() -> None:
+    both = claiming("acme", 1, "10.254.0.0/31", "2001:db8::/48", "2001:db8::/64")
+    other = claiming("globex", 2, "10.254.1.0/31", "2001:db8::5/128")
+    assert problems(Request((both,))) == ()
+    assert len(problems(Request((both,), (both, other)))) == 1
+    assert problems(Request((both,), (both, other), yields=True)) == ()
+
+
 def test_a_file_has_one_content_in_a_request_and_may_have_another_than_before() -> None:
     one = state(files=[{"path": "bird.conf", "content": "one"}])
     two = state("other", files=[{"path": "bird.conf", "content": "two"}])
