@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
 
+from ._fields import family_of
 from ._model import KINDS, Address, Owner, Route, State, Tunnel
 
 
@@ -42,9 +43,15 @@ class Claim:
 def span(prefix: str) -> Span:
     """The addresses of a prefix in normal form, or of the network that an address with its length is in."""
     address, _slash, length = prefix.partition("/")
-    packed = inet_pton(AF_INET6 if ":" in address else AF_INET, address)
+    packed = inet_pton(AF_INET if family_of(address) == 4 else AF_INET6, address)
     value, behind = int.from_bytes(packed, "big"), (1 << 8 * len(packed) - int(length)) - 1
     return Span(len(packed), value & ~behind, value | behind)
+
+
+def alone(address: str) -> Span:
+    """An address without the network that it is in."""
+    text = address.partition("/")[0]
+    return span(f"{text}/{32 if family_of(text) == 4 else 128}")
 
 
 def claims(states: Iterable[State], wanted: bool, kinds: Collection[str] = KINDS) -> list[Claim]:

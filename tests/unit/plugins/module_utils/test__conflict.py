@@ -574,6 +574,98 @@ def test_a_host_does_not_answer_on_behalf_of_others_for_an_address_of_its_own() 
     assert problem == "proxy 192.0.2.2 on b0: that is an address of this host itself, on a0"
 
 
+SITE = claiming("acme", 1, "10.254.0.0/31")
+IN_TUNNEL = "address 10.254.0.0/31 on ex1-dsl"
+
+
+def beside(*addresses: Address) -> Current:
+    return replace(HOST, addresses=(Address("lo", "127.0.0.1/8"), *addresses))
+
+
+@pytest.mark.parametrize("address", ["10.254.0.0/31", "10.254.0.1/32", "10.254.0.0/16", "10.254.0.1/8"])
+def test_an_inside_address_that_the_colo_has_already_is_refused(address: str) -> None:
+    (problem,) = problems(Request((SITE,)), beside(Address("b0", address)))
+    assert problem == (
+        f"{IN_TUNNEL}: this host has address {address} on b0, which is within that tunnel: take it off, or give the"
+        " colo another extrude_inside_pool"
+    )
+    (again,) = problems(Request((replace(SITE, take_over=True),), (SITE,)), beside(Address("b0", address)))
+    assert again == problem
+
+
+def test_of_an_address_in_the_tunnel_and_a_network_around_it_the_address_is_told() -> None:
+    host = beside(Address("a0", "10.254.7.1/16"), Address("b0", "10.254.0.1/32"))
+    (problem,) = problems(Request((SITE,)), host)
+    assert "address 10.254.0.1/32 on b0, which is within that tunnel" in problem
+
+
+def test_a_new_inside_address_in_a_network_of_the_colo_is_refused_unless_it_may_be_taken() -> None:
+    host = beside(Address("b0", "10.254.7.1/16"), Address("a0", "10.254.0.2/31"), Address("a0", "fd65::9/48"))
+    (problem,) = problems(Request((SITE,)), host)
+    assert problem == (
+        f"{IN_TUNNEL} is in the network of address 10.254.7.1/16 on b0 of this host: give the colo another"
+        " extrude_inside_pool or, where nobody there has such addresses, the site extrude_take_over: true"
+    )
+    assert problems(Request((SITE,), (SITE,)), host) == ()
+    assert problems(Request((replace(SITE, take_over=True),)), host) == ()
+    assert problems(Request((SITE,), yields=True), host) == ()
+    assert problems(Request((SITE,), kinds={"tunnels"}), host) == ()
+
+
+def test_inside_addresses_of_ours_are_no_strangers() -> None:
+    other, moved = claiming("globex", 2, "10.254.1.0/31"), claiming("acme", 1, "10.254.0.2/31")
+    old = Address("ex1-old", "10.254.0.0/31")
+    devices = with_tunnel({**TUNNEL, "name": "ex1-old"}, "extrude:acme/office/old").devices
+    host = replace(
+        beside(*SITE.of(Address), *moved.of(Address), *other.of(Address), old),
+        devices=devices,
+    )
+    assert problems(Request((SITE,), (moved, other)), host) == ()
+
+
+def marked(mark: int, mask: int, family: int = 4, protocol: int = 0) -> Current:
+    return replace(HOST, rules=((Rule(family, 100, 99, mark=mark, mask=mask), protocol),))
+
+
+MARKED = state(
+    tunnels=[{**TUNNEL, "name": "ex1-dsl"}],
+    rules=[{"priority": 4205, "table": 4219, "mark": 0x3F000000, "mask": 0x3F000000}],
+    reserved={**RESERVED, "tables": [4200, 4219]},
+)
+
+
+@pytest.mark.parametrize(("mark", "mask"), [(0x1000000, 0x3F000000), (0x5000000, 0xFF000000), (0x20000000, 0xFFFFFFFF)])
+def test_a_rule_of_others_on_our_marks_is_refused(mark: int, mask: int) -> None:
+    (problem,) = problems(Request((MARKED,)), marked(mark, mask))
+    assert problem == (
+        f"rule 100: fwmark {mark:#x}/{mask:#x} lookup 99 asks for marks that are ours, of 0x3f000000, and was made by"
+        " hand or an unknown program (protocol 0): give it others"
+    )
+    assert problems(Request((MARKED,), yields=True), marked(mark, mask)) == ()
+    assert problems(Request((MARKED,), kinds={"tunnels"}), marked(mark, mask)) == ()
+
+
+@pytest.mark.parametrize(
+    "current",
+    [
+        marked(0xCA6C, 0xFFFFFFFF),
+        marked(0x80000, 0xFF0000),
+        marked(0, 0x3F000000),
+        marked(0x1000000, 0x3F000000, protocol=120),
+        marked(0x1000000, 0x3F000000, family=6),
+        replace(HOST, rules=((Rule(4, 100, 99), 0),)),
+    ],
+)
+def test_rules_that_ask_for_no_bit_of_ours_are_no_matter(current: Current) -> None:
+    assert problems(Request((MARKED,)), current) == ()
+
+
+def test_a_rule_on_our_marks_among_our_rules_is_told_once() -> None:
+    host = replace(HOST, rules=((Rule(4, 4250, 99, mark=0x1000000, mask=0x3F000000), 0),))
+    (problem,) = problems(Request((MARKED,)), host)
+    assert "stands where only ours may" in problem
+
+
 def of_site(owner: str, name: str, **more: object) -> State:
     """A state at a colo with one tunnel."""
     tunnel = {"name": name, "local": "203.0.113.2", "remote": "192.0.2.9", "key": 17}

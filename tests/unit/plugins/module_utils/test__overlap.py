@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.multihome.extrude.plugins.module_utils._model import Address, Owner, State
-from ansible_collections.multihome.extrude.plugins.module_utils._overlap import Claim, claims, overlapping, span
+from ansible_collections.multihome.extrude.plugins.module_utils._overlap import Claim, alone, claims, overlapping, span
 
 STATE = State.parse(
     {
@@ -69,6 +69,11 @@ def test_what_is_no_whole_state_claims_nothing() -> None:
 )
 def test_the_span_of_a_prefix(prefix: str, size: int, first: str, last: str) -> None:
     assert span(prefix) == (size, *(int(ipaddress.ip_address(end)) for end in (first, last)))
+
+
+@pytest.mark.parametrize(("address", "prefix"), [("10.254.0.1/16", "10.254.0.1/32"), ("fd65::1/64", "fd65::1/128")])
+def test_an_address_alone(address: str, prefix: str) -> None:
+    assert alone(address) == span(prefix)
 
 
 @pytest.mark.parametrize(
