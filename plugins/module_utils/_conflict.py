@@ -11,9 +11,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from . import _overlap
+from ._fields import family_of
 from ._model import (
     PROTOCOL,
     Address,
@@ -39,6 +41,7 @@ from ._model import (
     Sysctl,
     Tunnel,
 )
+from ._overlap import Claim, Span, alone, overlapping, span
 from ._request import Request, devices_of, doomed, is_known
 
 BIRD = 12
@@ -72,6 +75,7 @@ def refuse(current: Current, request: Request) -> None:
     problems = [
         *_repeated_owners(request),
         *_asked_twice(request),
+        *_overlaps(request),
         *_equal_tunnels(request),
         *_equal_names(request),
         *_renumbered(request),
@@ -80,6 +84,7 @@ def refuse(current: Current, request: Request) -> None:
         *(collision.problem for collision in collisions(current, request)),
         *_misplaced(current, request),
         *_off_link(current, request),
+        *_beside(current, request),
         *_missing_devices(current, request),
         *_cut_off(current, request),
     ]
@@ -168,6 +173,32 @@ def _held(request: Request) -> list[Collision]:
         and (other := taken.get((item.KIND, item.place)))
         and not _may_share(item, state.owner, *other[:2])
     ]
+
+
+def _overlaps(request: Request) -> list[str]:
+    """Prefixes and inside networks that hold, or are within, one of another owner: the longer one takes the addresses.
+
+    At boot, and where a change goes back, what stood already stands again.
+    """
+    wanted = [] if request.yields else _overlap.claims(request.desired, True, request.kinds)
+    listed = [*wanted, *_overlap.claims((*request.others, *request.returning), False)] if wanted else []
+    return [
+        f"{mine.item} of {mine.owner} overlaps {other.prefix}, which is"
+        f" {'also asked for' if other.wanted else 'held'} by {other.owner}: {_remedy(mine)}"
+        for mine, other in overlapping(listed)
+        if (mine.item.KIND, mine.item.place) != (other.item.KIND, other.item.place)  # those contradict each other
+    ]
+
+
+def _remedy(claim: Claim) -> str:
+    if isinstance(claim.item, Route):
+        return "give its site other extrude_addresses"
+    return f"give the colo the same {_pool_of(claim)} in all inventories"
+
+
+def _pool_of(claim: Claim) -> str:
+    """The variable of the colo that an inside address follows from."""
+    return "extrude_inside_pool" if family_of(claim.prefix) == 4 else "extrude_inside_pool6"
 
 
 _OF_SITE = re.compile(r"ex(\d+)-")
@@ -469,6 +500,67 @@ def _own_addresses(current: Current, request: Request) -> list[Collision]:
         )
         for place, proxy in wanted.items()
         if proxy.address in places
+    ]
+
+
+def _beside(current: Current, request: Request) -> list[str]:
+    """What a colo has beside our objects that would take from these, or lose to them.
+
+    At boot, and where a change goes back, ours stand all the same.
+    """
+    states = [] if request.yields else [state for state in request.desired if _site_ids(state)]
+    return [*_near_inside(states, current, request), *_foreign_marks(current, request)] if states else []
+
+
+_HOST = Owner("", "")
+"""Whoever has put on the host what is not ours."""
+
+
+def _near_inside(states: Sequence[State], current: Current, request: Request) -> list[str]:
+    """Inside addresses that the colo has already, and new ones in a network of its own, where somebody may have them.
+
+    A mere route to more than these is common, and no matter: ours is longer.
+    """
+    inside = _overlap.claims(states, True, {Address.KIND}.intersection(request.kinds))
+    wary = {state.owner for state in states if not state.take_over}
+    new = [one for one in inside if one.owner in wary and one.item.place not in request.had(Address)]
+    others = _foreign_addresses(current, request) if inside else []
+    told = {
+        mine.item: f"{mine.item} is in the network of {other.item} of this host: give the colo another {_pool_of(mine)}"
+        " or, where nobody there has such addresses, the site extrude_take_over: true"
+        for mine, other in overlapping([*new, *_on_host(others, span)])
+        if other.owner == _HOST
+    }
+    told |= {
+        mine.item: f"{mine.item}: this host has {other.item}, which is within that tunnel: take it off, or give the"
+        f" colo another {_pool_of(mine)}"
+        for mine, other in overlapping([*inside, *_on_host(others, alone)])
+        if other.owner == _HOST
+    }
+    return list(told.values())
+
+
+def _foreign_addresses(current: Current, request: Request) -> list[Address]:
+    """The addresses of this host that are not ours, nor go with a device of ours."""
+    ours = {**request.had(Address), **request.held(Address), **request.wanted(Address)}
+    gone = {device.name for device in doomed(current, request)}
+    return [item for item in current.addresses if item.place not in ours and item.device not in gone]
+
+
+def _on_host(addresses: Iterable[Address], reach: Callable[[str], Span]) -> list[Claim]:
+    return [Claim(item.address, reach(item.address), item, _HOST, wanted=False) for item in addresses]
+
+
+def _foreign_marks(current: Current, request: Request) -> list[str]:
+    """Rules of others that ask for a bit of ours in marks, wherever they stand: a packet would have it for both."""
+    ours = {(rule.family, rule.mask or 0) for rule in request.wanted(Rule).values() if rule.mark is not None}
+    told = {collision.place for collision in _foreign_rules(current, request)}
+    return [
+        f"{rule} asks for marks that are ours, of {mask:#x}, and was made by {_protocol_name(protocol)}: give it others"
+        for rule, protocol in current.rules
+        if protocol != PROTOCOL and rule.place not in told
+        for family, mask in sorted(ours)
+        if family == rule.family and (rule.mark or 0) & (rule.mask or 0) & mask
     ]
 
 

@@ -264,6 +264,7 @@ def elsewhere(state: Plain) -> Plain:
         "routes": [
             {
                 **r,
+                "destination": r["destination"].replace(".18.", ".20.").replace(":9:", ":a:"),
                 "metric": 1000 + r["metric"],
                 "nexthops": [h for h in r.get("nexthops", []) if h["device"] in DEVICES],
             }

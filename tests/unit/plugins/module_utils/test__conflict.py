@@ -182,6 +182,75 @@ def test_what_is_shared_has_to_be_alike(mine: Plain, theirs: Plain) -> None:
     assert len(problems(Request((state(**mine),), (state("other", **theirs),)))) == 1
 
 
+def claiming(owner: str, number: int, inside: str, *destinations: str) -> State:
+    """A state at a colo with one tunnel, the addresses inside it and prefixes."""
+    name = f"ex{number}-dsl"
+    tunnel = {"name": name, "local": "203.0.113.2", "remote": "192.0.2.9", "key": 16 * number + 1}
+    return state(
+        owner,
+        tunnels=[tunnel],
+        addresses=[{"device": name, "address": inside}],
+        routes=[{"destination": one, "table": 4219, "nexthops": [{"device": name}]} for one in destinations],
+        reserved={**RESERVED, "tables": [4200, 4219]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "told"),
+    [
+        (
+            ("10.254.1.0/31", "2001:db8:1::5/128"),
+            ("10.254.0.0/31", "2001:db8:1::/64"),
+            (
+                "route 2001:db8:1::5/128 table 4219 metric 1024 dev ex2-dsl weight 1 of customer globex, site office"
+                " overlaps 2001:db8:1::/64, which is {} by customer acme, site office:"
+                " give its site other extrude_addresses"
+            ),
+        ),
+        (
+            ("10.254.16.0/31",),
+            ("10.254.16.0/31",),
+            (
+                "address 10.254.16.0/31 on ex2-dsl of customer globex, site office overlaps 10.254.16.0/31, which is {}"
+                " by customer acme, site office: give the colo the same extrude_inside_pool in all inventories"
+            ),
+        ),
+        (
+            ("fd65::/127",),
+            ("fd65::/64",),
+            (
+                "address fd65::/127 on ex2-dsl of customer globex, site office overlaps fd65::/64, which is {}"
+                " by customer acme, site office: give the colo the same extrude_inside_pool6 in all inventories"
+            ),
+        ),
+    ],
+)
+def test_what_overlaps_another_owners_addresses_is_an_error_that_names_him(
+    mine: tuple[str, ...], theirs: tuple[str, ...], told: str
+) -> None:
+    globex, acme = claiming("globex", 2, *mine), claiming("acme", 1, *theirs)
+    assert problems(Request((globex,), (acme,))) == (told.format("held"),)
+    assert problems(Request((acme, globex))) == (told.format("also asked for"),)
+    assert problems(Request((globex,), (acme,), kinds={"tunnels"})) == ()
+
+
+def test_equal_prefixes_are_told_once() -> None:
+    one, two = (
+        claiming("acme", 1, "10.254.0.0/31", "2001:db8::/64"),
+        claiming("globex", 2, "10.254.1.0/31", "2001:db8::/64"),
+    )
+    (problem,) = problems(Request((two,), (one,)))
+    assert " is held by customer acme, site office as route 2001:db8::/64 " in problem
+
+
+def test_prefixes_of_one_owner_may_overlap_and_what_stood_stands_again() -> None:
+    both = claiming("acme", 1, "10.254.0.0/31", "2001:db8::/48", "2001:db8::/64")
+    other = claiming("globex", 2, "10.254.1.0/31", "2001:db8::5/128")
+    assert problems(Request((both,))) == ()
+    assert len(problems(Request((both,), (both, other)))) == 1
+    assert problems(Request((both,), (both, other), yields=True)) == ()
+
+
 def test_a_file_has_one_content_in_a_request_and_may_have_another_than_before() -> None:
     one = state(files=[{"path": "bird.conf", "content": "one"}])
     two = state("other", files=[{"path": "bird.conf", "content": "two"}])
@@ -522,6 +591,98 @@ def test_a_host_does_not_answer_on_behalf_of_others_for_an_address_of_its_own() 
     assert problems(Request((wanted,)), HOST) == ()
     (problem,) = problems(Request((wanted,)), HOLDER)
     assert problem == "proxy 192.0.2.2 on b0: that is an address of this host itself, on a0"
+
+
+SITE = claiming("acme", 1, "10.254.0.0/31")
+IN_TUNNEL = "address 10.254.0.0/31 on ex1-dsl"
+
+
+def beside(*addresses: Address) -> Current:
+    return replace(HOST, addresses=(Address("lo", "127.0.0.1/8"), *addresses))
+
+
+@pytest.mark.parametrize("address", ["10.254.0.0/31", "10.254.0.1/32", "10.254.0.0/16", "10.254.0.1/8"])
+def test_an_inside_address_that_the_colo_has_already_is_refused(address: str) -> None:
+    (problem,) = problems(Request((SITE,)), beside(Address("b0", address)))
+    assert problem == (
+        f"{IN_TUNNEL}: this host has address {address} on b0, which is within that tunnel: take it off, or give the"
+        " colo another extrude_inside_pool"
+    )
+    (again,) = problems(Request((replace(SITE, take_over=True),), (SITE,)), beside(Address("b0", address)))
+    assert again == problem
+
+
+def test_of_an_address_in_the_tunnel_and_a_network_around_it_the_address_is_told() -> None:
+    host = beside(Address("a0", "10.254.7.1/16"), Address("b0", "10.254.0.1/32"))
+    (problem,) = problems(Request((SITE,)), host)
+    assert "address 10.254.0.1/32 on b0, which is within that tunnel" in problem
+
+
+def test_a_new_inside_address_in_a_network_of_the_colo_is_refused_unless_it_may_be_taken() -> None:
+    host = beside(Address("b0", "10.254.7.1/16"), Address("a0", "10.254.0.2/31"), Address("a0", "fd65::9/48"))
+    (problem,) = problems(Request((SITE,)), host)
+    assert problem == (
+        f"{IN_TUNNEL} is in the network of address 10.254.7.1/16 on b0 of this host: give the colo another"
+        " extrude_inside_pool or, where nobody there has such addresses, the site extrude_take_over: true"
+    )
+    assert problems(Request((SITE,), (SITE,)), host) == ()
+    assert problems(Request((replace(SITE, take_over=True),)), host) == ()
+    assert problems(Request((SITE,), yields=True), host) == ()
+    assert problems(Request((SITE,), kinds={"tunnels"}), host) == ()
+
+
+def test_inside_addresses_of_ours_are_no_strangers() -> None:
+    other, moved = claiming("globex", 2, "10.254.1.0/31"), claiming("acme", 1, "10.254.0.2/31")
+    old = Address("ex1-old", "10.254.0.0/31")
+    devices = with_tunnel({**TUNNEL, "name": "ex1-old"}, "extrude:acme/office/old").devices
+    host = replace(
+        beside(*SITE.of(Address), *moved.of(Address), *other.of(Address), old),
+        devices=devices,
+    )
+    assert problems(Request((SITE,), (moved, other)), host) == ()
+
+
+def marked(mark: int, mask: int, family: int = 4, protocol: int = 0) -> Current:
+    return replace(HOST, rules=((Rule(family, 100, 99, mark=mark, mask=mask), protocol),))
+
+
+MARKED = state(
+    tunnels=[{**TUNNEL, "name": "ex1-dsl"}],
+    rules=[{"priority": 4205, "table": 4219, "mark": 0x3F000000, "mask": 0x3F000000}],
+    reserved={**RESERVED, "tables": [4200, 4219]},
+)
+
+
+@pytest.mark.parametrize(("mark", "mask"), [(0x1000000, 0x3F000000), (0x5000000, 0xFF000000), (0x20000000, 0xFFFFFFFF)])
+def test_a_rule_of_others_on_our_marks_is_refused(mark: int, mask: int) -> None:
+    (problem,) = problems(Request((MARKED,)), marked(mark, mask))
+    assert problem == (
+        f"rule 100: fwmark {mark:#x}/{mask:#x} lookup 99 asks for marks that are ours, of 0x3f000000, and was made by"
+        " hand or an unknown program (protocol 0): give it others"
+    )
+    assert problems(Request((MARKED,), yields=True), marked(mark, mask)) == ()
+    assert problems(Request((MARKED,), kinds={"tunnels"}), marked(mark, mask)) == ()
+
+
+@pytest.mark.parametrize(
+    "current",
+    [
+        marked(0xCA6C, 0xFFFFFFFF),
+        marked(0x80000, 0xFF0000),
+        marked(0, 0x3F000000),
+        marked(0x1000000, 0x3F000000, protocol=120),
+        marked(0x1000000, 0x3F000000, family=6),
+        replace(HOST, rules=((Rule(4, 100, 99), 0),)),
+    ],
+)
+def test_rules_that_ask_for_no_bit_of_ours_are_no_matter(current: Current) -> None:
+    assert problems(Request((MARKED,)), current) == ()
+
+
+def test_a_rule_on_our_marks_among_our_rules_is_told_once() -> None:
+    host = replace(HOST, rules=((Rule(4, 4250, 99, mark=0x1000000, mask=0x3F000000), 0),))
+    (problem,) = problems(Request((MARKED,)), host)
+    assert "stands where only ours may" in problem
 
 
 def of_site(owner: str, name: str, **more: object) -> State:
