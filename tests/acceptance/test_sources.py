@@ -106,7 +106,6 @@ def arrived(capture: watch.Capture) -> Counter[str]:
     return Counter(match[1] for match in found if match)
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("tunnel", ["ex-dsl", "ex-cable"], ids=["first tier", "lower tier"])
 def test_a_tunnel_brings_what_has_a_source_of_its_site_and_nothing_else(shared: Lab, tunnel: str) -> None:
     with watch.capture(shared, "upstream", "rack0", "udp dst port 9") as seen:

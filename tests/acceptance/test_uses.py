@@ -111,7 +111,6 @@ def test_each_link_carries_what_it_is_for(apart: Lab) -> None:
     }
 
 
-@pytest.mark.core
 def test_a_name_is_direct_once_the_router_was_asked_for_it(apart: Lab) -> None:
     assert seen(apart, NAMED) == ROUTER_ADDRESS
     for name, address in NAMES.items():
