@@ -118,15 +118,30 @@ def _sessions(states: Sequence[Vars]) -> Iterator[Session]:
 
 
 def _cable(colo: Netns, far: Netns, sessions: Sequence[Session]) -> None:
-    """Lay a pair of devices for each session."""
+    """Lay a pair of devices for each session. As in tunnels, nobody has to be asked for anybody's address: the kernel
+    has room for 1,024 that it has asked for, in all namespaces together."""
     with colo.entered():
         ip("address add 192.0.2.2/32 dev lo")  # the colo's own, from which it sends
-        ip(*(f"link add {one.device} type veth peer name {one.far} netns {far.path}" for one in sessions))
-        ip(*(f"address add {one.address}/31 dev {one.device}" for one in sessions))
-        ip(*(f"link set {one.device} up" for one in sessions))
+        ip(*(_pair(one, far) for one in sessions))
+        _connect([(one.device, one.address, one.far_address, _mac(2, one)) for one in sessions])
     with far.entered():
-        ip(*(f"address add {one.far_address}/31 dev {one.far}" for one in sessions))
-        ip(*(f"link set {one.far} up" for one in sessions))
+        _connect([(one.far, one.far_address, one.address, _mac(1, one)) for one in sessions])
+
+
+def _pair(one: Session, far: Netns) -> str:
+    ends = f"name {one.far} address {_mac(2, one)} netns {far.path}"
+    return f"link add {one.device} address {_mac(1, one)} type veth peer {ends}"
+
+
+def _mac(end: int, session: Session) -> str:
+    return f"02:00:00:0{end}:{session.number >> 8:02x}:{session.number & 255:02x}"
+
+
+def _connect(ends: Sequence[tuple[str, str, str, str]]) -> None:
+    """Bring up devices, each with its address, the far one, and whose that is."""
+    ip(*(f"address add {address}/31 dev {device}" for device, address, _far, _mac in ends))
+    ip(*(f"link set {device} up" for device, _address, _far, _mac in ends))
+    ip(*(f"neigh add {far} lladdr {mac} dev {device} nud permanent" for device, _address, far, mac in ends))
 
 
 def _files(states: Sequence[Vars]) -> dict[str, str]:
