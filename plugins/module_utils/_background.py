@@ -119,7 +119,7 @@ def _work(work: Work, server: socket.socket, begun: int) -> None:
             answer: dict[str, Any] = {"result": work(caller)}
         except EngineError as error:
             answer = {"error": str(error)}
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - nobody would see the traceback
             answer = {"error": f"{type(error).__name__}: {error}"}
         os.close(begun)
         caller.tell(answer)

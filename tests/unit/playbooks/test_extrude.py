@@ -68,7 +68,7 @@ def test_a_site_that_is_lost_in_the_midst_of_its_batch_stops_all_that_are_behind
 ) -> None:
     said = lost(play, tmp_path)
     assert "UNREACHABLE!" in said
-    assert "canary: lost on the way, so the rollout stops here; second and all behind are as they were" in said
+    assert "canary: lost on the way, so the run stops here; second and all behind are as they were" in said
     assert "TASK [Reach the sites]" not in said.partition("lost on the way")[2]
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,9 @@ def test_what_is_wrong_is_told_at_once_or_to_who_asks(error: Exception, told: st
             caller.begun()
         raise error
 
-    with pytest.raises(EngineError) as caught:  # noqa: PT012
-        name = start(work)
-        assert begun
-        collect(name, 30)
+    raising: Callable[[], object] = partial(collect, start(work), 30) if begun else partial(start, work)
+    with pytest.raises(EngineError) as caught:
+        raising()
     assert str(caught.value) == told
 
 
