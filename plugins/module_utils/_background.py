@@ -46,7 +46,7 @@ class Caller:
 
     def asks(self, within: float = 0) -> bool:
         """Whether the result is being waited for, now or some seconds later."""
-        while self._client is None and select.select([self._server], [], [], within)[0]:
+        while self._client is None and _is_ready(self._server.fileno(), within):
             client, _address = self._server.accept()
             if _user_of(client) == os.geteuid():
                 self._client = client
@@ -78,8 +78,8 @@ def start(work: Work) -> str:
             _work(work, server, writing)
         os.close(writing)
         try:
-            ready = select.select([reading], [], [], BEGINNING)[0]
-            has_begun = bool(ready and os.read(reading, 1))
+            ready = _is_ready(reading, BEGINNING)
+            has_begun = ready and bool(os.read(reading, 1))
         finally:
             os.close(reading)
     if not ready:
@@ -138,6 +138,13 @@ def _detach(*kept: int) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(nowhere, stream)
+
+
+def _is_ready(descriptor: int, within: float) -> bool:
+    """Whether there is something to read, or an end, within so many seconds; select(2) ends at descriptor 1023."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(within * 1000))
 
 
 def _user_of(client: socket.socket) -> int:

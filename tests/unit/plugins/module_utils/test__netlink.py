@@ -44,9 +44,9 @@ NAMES = {index: name for name, index in INDEX.items()}
 
 def sent(request: str, /, *words: str, **arguments: Any) -> bytes:
     """The payload of the message that pyroute2 makes of a request."""
-    batch = pyroute2.IPBatch()
-    getattr(batch, request)(*words, **arguments)
-    ((_type, _flags, payload),) = _wire.messages(batch.batch)
+    with closing(pyroute2.IPBatch()) as batch:
+        getattr(batch, request)(*words, **arguments)
+        ((_type, _flags, payload),) = _wire.messages(batch.batch)
     return bytes(payload)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import pyroute2
@@ -33,9 +33,9 @@ NAMES = {1: "lo", 2: "a0", 3: "b0"}
 
 def encoded(request: str, /, **arguments: Any) -> bytes:
     """The payload of the message that pyroute2 makes of a request: a dump has the same form."""
-    batch = pyroute2.IPBatch()
-    getattr(batch, request)("add", **arguments)
-    ((_type, _flags, payload),) = _wire.messages(batch.batch)
+    with closing(pyroute2.IPBatch()) as batch:
+        getattr(batch, request)("add", **arguments)
+        ((_type, _flags, payload),) = _wire.messages(batch.batch)
     return bytes(payload)
 
 
