@@ -164,6 +164,6 @@ def test_who_waits_for_the_end_of_the_output_does_not_wait_for_the_work() -> Non
 
 def test_a_program_with_many_open_files_may_start_work() -> None:
     with ExitStack() as files:
-        for _ in range(1100):
-            files.enter_context(open(os.devnull, encoding="ascii"))
+        for _file in range(1100):
+            files.enter_context(Path(os.devnull).open(encoding="ascii"))
         assert collect(start(until_asked), 30) == {"asked": True}
