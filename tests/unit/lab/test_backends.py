@@ -63,7 +63,7 @@ def test_free_ports_differ() -> None:
 def test_firmware_starts_at_the_reset_vector() -> None:
     firmware = choice.firmware()
     assert len(firmware) == 65536
-    assert firmware[0xFFF0:].startswith(bytes.fromhex("b001 e6f4"))
+    assert firmware[0xFFF0:] == bytes.fromhex("66b9 00000002 67e2fd b001 e6f4 f4 ebfd")
 
 
 def test_unknown_backend_is_refused() -> None:
