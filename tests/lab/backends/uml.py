@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .. import process
-from ..common import LabError, find_program, need_programs, need_root
+from ..common import LabError, find_program, need_programs, need_root, run
 from ..process import Process
 from ..sshconfig import Endpoint
 from . import DISK, INITRAMFS, Machine
@@ -25,7 +25,13 @@ PROGRAMS = (
     ("ip", "iproute2"),
     ("busybox", "busybox-static"),
     ("ssh", "openssh-client"),
+    ("tcc", "tcc"),
 )
+REGISTERS = Path(__file__).with_name("registers.c")
+LIBRARY = "registers.so"
+"""What it is built to, in the machine's folder."""
+WIDE = {"amx_tile", "apx"}
+"""Features of processors (/proc/cpuinfo) with more registers than this kernel knows of."""
 LOCKS = Path("/run/lock")
 
 
@@ -47,8 +53,11 @@ class UserModeLinux:
     def start(self, machine: Machine) -> tuple[Process, dict[str, Endpoint]]:
         """Start the machine; its hosts are reached through its network namespace."""
         environment = {"HOME": str(machine.folder), "TMPDIR": memory_folder(machine)}
+        wide = has_wide_registers(Path("/proc/cpuinfo").read_text(encoding="ascii"))
+        if wide:
+            build_library(machine.folder)
         with claimed_processor(LOCKS) as (processor, claim):
-            command = ["taskset", "--cpu-list", str(processor), *uml_command(machine)]
+            command = ["taskset", "--cpu-list", str(processor), *uml_command(machine, wide)]
             started = process.start(command, machine.folder / "console.log", environment, claim)
         proxy = proxy_command(started.pid)
         return started, {name: Endpoint(address, proxy=proxy) for name, address in machine.hosts.items()}
@@ -74,12 +83,25 @@ def claimed_processor(locks: Path) -> Iterator[tuple[int, list[int]]]:
     yield random.choice(processors), []
 
 
-def uml_command(machine: Machine) -> list[str]:
+def has_wide_registers(cpuinfo: str) -> bool:
+    """Say whether the processor has more registers than the kernel knows of, so that it needs REGISTERS."""
+    flags = next((line for line in cpuinfo.splitlines() if line.startswith("flags")), "")
+    return not WIDE.isdisjoint(flags.split())
+
+
+def build_library(folder: Path) -> None:
+    """Build REGISTERS. Errors: LabError."""
+    command = ["tcc", "-nostdlib", "-nostdinc", "-shared", "-o", str(folder / LIBRARY), str(REGISTERS)]
+    run(command, what=f"building {REGISTERS.name}")
+
+
+def uml_command(machine: Machine, wide: bool = False) -> list[str]:
     """Return the command that makes the private network with its tap and becomes the kernel in it.
 
-    Runs in the machine's folder: a kernel's command line takes neither blanks nor long paths.
+    Runs in the machine's folder: a kernel's command line takes neither blanks nor long paths. *wide*: with LIBRARY.
     """
     kernel = [
+        *(["env", f"LD_PRELOAD=./{LIBRARY}"] if wide else []),
         find_program("linux.uml") or "linux.uml",
         f"mem={machine.memory_mib}M",
         "uml_dir=uml/",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,7 +13,15 @@ import pytest
 from tests.lab import process
 from tests.lab.backends import Machine, choice
 from tests.lab.backends.qemu import Qemu, free_ports, qemu_command
-from tests.lab.backends.uml import UserModeLinux, claimed_processor, proxy_command, uml_command
+from tests.lab.backends.uml import (
+    LIBRARY,
+    UserModeLinux,
+    build_library,
+    claimed_processor,
+    has_wide_registers,
+    proxy_command,
+    uml_command,
+)
 from tests.lab.common import LabError
 
 
@@ -33,6 +42,46 @@ def test_uml_makes_its_network_in_namespaces_of_its_own(machine: Machine) -> Non
     assert "ip addr add 10.0.2.2/24 dev tap0" in script
     assert script[-1].startswith("exec ")
     assert "ubd0r=disk " in script[-1]
+
+
+@pytest.mark.parametrize(("flags", "wide"), [("fpu amx_tile avx", True), ("fpu avx512f", False)])
+def test_uml_gets_help_where_the_processor_has_registers_that_it_does_not_know(
+    machine: Machine, flags: str, wide: bool
+) -> None:
+    assert has_wide_registers(f"processor\t: 0\nflags\t\t: {flags}\n") is wide
+    kernel = uml_command(machine, wide)[-1].splitlines()[-1]
+    assert kernel.startswith(f"exec env LD_PRELOAD=./{LIBRARY} ") is wide
+
+
+PART_OF_THE_REGISTERS = """
+import ctypes, os, signal
+ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_long, ctypes.c_void_p]
+class Vector(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+child = os.fork()
+if child == 0:
+    ptrace(0, 0, 0, None)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    os._exit(42)
+os.waitpid(child, 0)
+area = ctypes.create_string_buffer(576)
+part = Vector(ctypes.addressof(area), len(area))
+for request in (0x4204, 0x4205):
+    print(ptrace(request, child, 0x202, ctypes.byref(part)), ctypes.get_errno())
+ptrace(7, child, 0, None)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize("helped", [True, False])
+def test_part_of_the_registers_can_be_set_with_its_help_only(tmp_path: Path, helped: bool) -> None:
+    """576 bytes: what every XSAVE area begins with."""
+    build_library(tmp_path)
+    preloaded = {"LD_PRELOAD": str(tmp_path / LIBRARY)} if helped else {}
+    command = [sys.executable, "-c", PART_OF_THE_REGISTERS]
+    done = subprocess.run(command, env=preloaded, text=True, capture_output=True, check=False)
+    assert done.stdout.splitlines() == ["0 0", "0 0" if helped else "-1 14", "42"]
 
 
 def test_uml_hosts_are_reached_through_the_namespace() -> None:
