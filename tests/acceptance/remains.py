@@ -61,6 +61,11 @@ class Host:
 
 def take(lab: Lab, host: str) -> Host:
     """Look at all of it."""
+    return Host(kernel(lab, host), frozenset(_lines(lab, host, _FILES)), frozenset(_lines(lab, host, _RUN)))
+
+
+def kernel(lab: Lab, host: str) -> frozenset[str]:
+    """The kernel's objects, whatever their numbers are and whichever settings they came with."""
     lines, known = [], ""
     for line in snapshot.take(lab, host).splitlines():
         if re.match(r"\d+: ", line):
@@ -74,11 +79,7 @@ def take(lab: Lab, host: str) -> Host:
             or _OF_OTHERS.match(line)
         ):
             lines.append(re.sub(r"^\d+: ", "", line))
-    return Host(
-        frozenset(line for line in lines if not _EMPTY.match(line)),
-        frozenset(_lines(lab, host, _FILES)),
-        frozenset(_lines(lab, host, _RUN)),
-    )
+    return frozenset(line for line in lines if not _EMPTY.match(line))
 
 
 def difference(before: Host, after: Host) -> list[str]:

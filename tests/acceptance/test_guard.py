@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance import inventory, modules, playbook, traffic
+from tests.acceptance import disk, inventory, modules, playbook, remains, traffic
 from tests.acceptance.conftest import HOSTS, hold
 from tests.acceptance.inventory import Variables, lab_host
 from tests.acceptance.test_links import extrude, wait_until, works
@@ -112,6 +112,31 @@ def test_a_reboot_half_way_comes_back_with_what_was_before(mended: Lab, host: st
     wait_until(lambda: as_before(mended), "no drift")
     wait_until(lambda: works(mended), "the extruded addresses answer")
     assert not waits(mended, host)
+
+
+def test_where_the_disks_are_full_by_then_all_goes_back_but_the_file_of_the_next_boot(mended: Lab) -> None:
+    def held(host: str) -> tuple[str, frozenset[str]]:
+        return mended.exec(host, ["sh", "-c", "cat /etc/extrude/bird.d/*"]).stdout, remains.kernel(mended, host)
+
+    wanted = inventory.states({"office": changed()})
+    before = {host: held(host) for host in HOSTS}
+    for host in HOSTS:
+        done = modules.call(mended, host, "extrude_state", states=wanted[host], guard=3600)
+        assert not done.failed, done.message
+        assert held(host)[0] != before[host][0]
+    with disk.full(mended):
+        for host in HOSTS:
+            gone = mended.exec(host, ["extrude", "rollback"], check=False)
+            assert "No space left on device" in gone.stderr
+            assert "a change is going back" in extrude(mended, host, "status")
+        wait_until(lambda: works(mended), "the extruded addresses answer")
+        wait_until(lambda: {host: held(host) for host in HOSTS} == before, "both ends hold what they held")
+        refused = mended.exec("office", ["extrude", "confirm"], check=False)
+        assert refused.returncode != 0
+    for host in HOSTS:
+        extrude(mended, host, "apply")
+        assert not waits(mended, host)
+    assert as_before(mended)
 
 
 @pytest.mark.long

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.acceptance import inventory, modules, playbook, traffic
+from tests.acceptance.inventory import Variables
 from tests.acceptance.traffic import DESK_ADDRESS
 from tests.lab.lab import Lab
 
@@ -47,21 +48,40 @@ def test_a_limited_run_changes_that_site_at_both_ends_and_nothing_else(shared_co
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "named"),
+    ("changes", "said"),
     [
-        ("extrude_addresses", ["203.0.113.10"], "203.0.113.10"),
-        ("extrude_site_id", 1, "key 17"),
+        ({"extrude_addresses": ["203.0.113.10"]}, r"203\.0\.113\.10.* is held by customer acme, site office"),
+        ({"extrude_site_id": 1}, r"key 17.* is held by customer acme, site office"),
+        (
+            {"extrude_addresses": ["203.0.113.8/29"], "extrude_lan": [{"interface": "eth0", "mode": "routed"}]},
+            r"203\.0\.113\.8/29 .* overlaps 203\.0\.113\.10/32, which is held by customer acme, site office",
+        ),
     ],
-    ids=["address", "site id"],
+    ids=["address", "site id", "prefix"],
 )
 def test_what_another_customer_holds_is_an_error_that_names_the_owner(
-    mended: Lab, variable: str, value: Any, named: str
+    mended: Lab, changes: Variables, said: str
 ) -> None:
-    claimed = {**inventory.branch(), variable: value}
+    claimed = {**inventory.branch(), **changes}
     claimed["extrude_wans"][0].update(name="dsl", address="192.0.2.2/24")
     result = modules.plan(mended, "colo", inventory.states({"branch": claimed})["colo"])
-    assert named in result.message
-    assert "is held by customer acme, site office" in result.message
+    assert re.search(said, result.message), result.message
+
+
+def test_what_another_customers_change_would_give_up_is_still_theirs_until_that_is_confirmed(mended: Lab) -> None:
+    office, branch = inventory.lab_host("office"), inventory.branch()
+    given_up = office["extrude_addresses"].pop()
+    office["extrude_lan"].pop()
+    branch["extrude_addresses"] = [given_up]
+    changed, claim = (inventory.states(site)["colo"] for site in ({"office": office}, {"branch": branch}))
+    done = modules.call(mended, "colo", "extrude_state", states=changed, guard=3600)
+    assert not done.failed, done.message
+    assert f"{given_up} is held by customer acme, site office, whose change waits to be confirmed" in (
+        modules.apply(mended, "colo", claim).message
+    )
+    mended.exec("colo", ["extrude", "confirm"])
+    planned = modules.plan(mended, "colo", claim)
+    assert not planned.failed, planned.message
 
 
 def test_a_bad_value_of_any_site_stops_a_run_limited_to_another(lab: Lab, tmp_path: Path) -> None:

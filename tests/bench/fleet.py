@@ -4,8 +4,8 @@
 
 Of its parts `filter` measures the filter topology over Ansible's hostvars, `play` the controller's processor time of
 plays with and without it, `colo` the engine when one site comes to a colo that has many, in a network namespace of this
-machine (without GRE), `bird` the BIRD of such a colo, and `tunnels` as many tunnels as a colo may have, on a host of
-the lab.
+machine (without GRE), `bird` the BIRD of such a colo, and on a host of the lab `tunnels` as many tunnels as a colo may
+have, and `packets` what such a colo forwards.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,13 +27,25 @@ from tests.bench.lab_worker import ENGINE
 
 COLO = "rack"
 SITES_OF_CUSTOMER = 4
-COUNTS = {"filter": (250, 500, 1000), "play": (100,), "colo": (10, 100, 1000), "bird": (1000,), "tunnels": ()}
+COUNTS = {
+    "filter": (250, 500, 1000),
+    "play": (100,),
+    "colo": (10, 100, 1000),
+    "bird": (1000,),
+    "tunnels": (),
+    "packets": (2048,),
+}
 """How many sites each part has, in its turns, unless the words of the command say it."""
 BATCHES = (1, 0.25, 1.0)
 """As in extrude.yml: one site, a quarter of all, the others."""
 TASKS = 100
 """Cheap tasks of the plays that are compared: a run of extrude.yml has as many for a site, and dearer ones."""
 TUNNELS = 4096
+STEADY = {"rtt": 10.0, "transit": None, "site_delay": 0.0, "colo_delay": 0.0}
+MODES: dict[str, Vars] = {
+    "flow": {},
+    "packet": {"extrude_balance": "packet", "extrude_measured": {"dsl": STEADY, "cable": STEADY}},
+}
 KINDS = ["tunnels", "tunnel-addresses", "tunnel-routes"]
 
 Vars = dict[str, Any]
@@ -99,10 +112,11 @@ def colo_states(count: int) -> list[Vars]:
     return [without_tunnels(state) for state in states(count)]
 
 
-def states(count: int) -> list[Vars]:
-    """Return the states of the colo for so many sites."""
+def states(count: int, **of_each: Any) -> list[Vars]:
+    """Return the states of the colo for so many sites. *of_each*: more variables of each site."""
     groups = inventory(count, templates=False)["all"]["children"]
-    hostvars = {**groups["extrude_colos"]["hosts"], **groups["extrude_sites"]["hosts"]}
+    sites = {name: {**own, **of_each} for name, own in groups["extrude_sites"]["hosts"].items()}
+    hostvars = {**groups["extrude_colos"]["hosts"], **sites}
     made = topology(hostvars, {name: list(group["hosts"]) for name, group in groups.items()})
     return list(made["colos"][COLO])
 
@@ -187,6 +201,16 @@ def of_tunnels(_folder: Path, _counts: list[int]) -> Iterator[report.Row]:
         yield {"objects": name, **figures, **ratios}
 
 
+def of_packets(_folder: Path, counts: list[int]) -> Iterator[report.Row]:
+    """Packets a second into the tunnels of one site, at a colo with many and at one with that one."""
+    for count in counts:
+        for mode, variables in MODES.items():
+            many = [{**state, "take_over": True} for state in states(count, **variables)]
+            rounds = lab_worker.forwarded({"one": many[:1], "many": many})
+            one, of_many = (statistics.median(rounds[name]) for name in ("one", "many"))
+            yield {"sites": count, "mode": mode, "of 1": one, "of all": of_many, "ratio": of_many / one}
+
+
 def _output(command: list[str]) -> str:
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 
@@ -212,6 +236,7 @@ PARTS: dict[str, Part] = {
     "colo": of_colo,
     "bird": of_bird,
     "tunnels": of_tunnels,
+    "packets": of_packets,
 }
 
 
