@@ -195,11 +195,12 @@ def test_a_second_run_finds_nothing_to_do(lab: Lab) -> None:
     assert associations(lab, "colo") == before
 
 
-def test_the_colos_daemon_is_killed_and_nothing_is_lost(lab: Lab) -> None:
-    """What it has left in the kernel goes on until the site makes new keys."""
-    with pinged(lab, EXTRUDED["office"], 20) as missing:
+def test_a_daemon_that_is_killed_at_the_colo_costs_no_more_than_a_new_call(lab: Lab) -> None:
+    """What it has left in the kernel goes on until the site finds it dead, 8 to 18 s later, and calls anew."""
+    with pinged(lab, EXTRUDED["office"], 25) as missing:
         lab.exec("colo", ["systemctl", "kill", "-s", "KILL", "strongswan.service"])
-    assert missing == [0]
+    assert missing[0] < 20, "4 s: less than the site needs to find it dead"
+    wait_until(lambda: all_up(lab), "all tunnels are up", MINUTES)
     assert not is_clear(lab)
 
 
