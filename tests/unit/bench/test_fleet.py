@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from ansible_collections.multihome.extrude.plugins.module_utils._model import Dummy, State, Tunnel
 from ansible_collections.multihome.extrude.plugins.plugin_utils._topology import topology
 from tests.bench import fleet, worker
@@ -49,3 +51,9 @@ def test_tunnels_have_addresses_and_routes_of_their_own() -> None:
     assert len(state.objects) == 3 * fleet.TUNNELS
     assert len({item.place for item in state.objects}) == 3 * fleet.TUNNELS
     assert len(worker.batch("tunnel-routes", 4).splitlines()) == 4
+
+
+@pytest.mark.parametrize(("mode", "counts"), [("flow", False), ("packet", True)])
+def test_packets_are_shared_out_by_number_in_packet_mode_only(mode: str, counts: bool) -> None:
+    (made,) = fleet.states(1, **fleet.MODES[mode])
+    assert ("-m statistic --mode nth" in json.dumps(made["chains"])) is counts
