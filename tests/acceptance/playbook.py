@@ -21,6 +21,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 INVENTORY = CHECKOUT / "inventories" / "lab"
 PLAYBOOK = CHECKOUT / "playbooks" / "extrude.yml"
 CALLBACKS = Path(__file__).parent / "callbacks"
+VALIDATED = "Validate the inventory and work out both ends"
 ASKED = "See whether the site would take its state"
 
 

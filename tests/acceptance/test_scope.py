@@ -15,8 +15,6 @@ from tests.acceptance.inventory import Variables
 from tests.acceptance.traffic import DESK_ADDRESS
 from tests.lab.lab import Lab
 
-VALIDATE = "Validate the inventory and work out both ends"
-
 
 @pytest.fixture
 def shared_colo(mended: Lab) -> Iterator[Lab]:
@@ -91,7 +89,7 @@ def test_a_bad_value_of_any_site_stops_a_run_limited_to_another(lab: Lab, tmp_pa
     assert run.code != 0
     (message,) = run.failures()
     assert "branch: extrude_site_id" in message
-    assert run.answers[-1].task == VALIDATE, "nothing comes after it"
+    assert run.answers[-1].task == playbook.VALIDATED, "nothing comes after it"
 
 
 def test_a_canary_that_is_not_reached_stops_the_run_before_the_next_site(deployed: Lab, tmp_path: Path) -> None:
