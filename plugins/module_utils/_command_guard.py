@@ -86,12 +86,12 @@ def run_rollback(options: argparse.Namespace, store: Store) -> int:
 
 
 def _waiting(options: argparse.Namespace, store: Store) -> list[Guarded]:
-    """What can still be decided. Raises Conflict where a change that is named has gone back, or all have.
+    """What can still be decided. Raises Conflict where a change that is named has gone back or is about to, or all have.
 
     Without names one that went back days ago must not stand in the way of those that wait now: it is only told.
     """
     chosen = _chosen(options.owners, store, store.guards.load())
-    waiting = [one for one in chosen if not one.undone]
+    waiting = [one for one in chosen if one.undecided]
     if options.owners or not waiting:
         refuse_gone(chosen, options.by)
     refuse_gone(waiting, options.by)

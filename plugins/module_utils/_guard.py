@@ -73,6 +73,11 @@ class Guarded:
         return max(self.deadline - _now(), 0.0) if self.boot == _boot() else 0.0
 
     @property
+    def undecided(self) -> bool:
+        """Whether it can still be confirmed, or be given more time."""
+        return not self.undone and self.left > 0
+
+    @property
     def restored(self) -> Plain:
         """The state that it goes back to; one without objects removes the site."""
         return self.former or {"customer": self.customer, "site": self.site}
@@ -175,19 +180,21 @@ class Guards:
 
 
 def refuse_gone(guarded: Collection[Guarded], run: str = "") -> None:
-    """Raises Conflict where something went back, or is not that *run*'s any more: neither is its to go on with."""
+    """Raises Conflict where something went or goes back, or is not that *run*'s any more: that is not its to go on with."""
     gone = went_back(guarded)
-    taken = [_taken_over(one) for one in guarded if run and not one.undone and one.run != run]
+    taken = [_taken_over(one) for one in guarded if run and one.undecided and one.run != run]
     if gone or taken:
         raise Conflict([*gone, *taken])
 
 
 def went_back(guarded: Iterable[Guarded]) -> list[str]:
-    """What became of changes that nobody confirmed, in words."""
+    """What became of changes that nobody confirmed in time, in words."""
     return [
         f"{one}: not confirmed within {one.seconds} s, so since {one.undone} all is as it was before"
-        for one in guarded
         if one.undone
+        else f"{one}: its time to be confirmed is over, so it goes back"
+        for one in guarded
+        if not one.undecided
     ]
 
 

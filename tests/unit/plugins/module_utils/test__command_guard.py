@@ -152,6 +152,26 @@ def test_only_what_is_due_goes_back_by_itself(run: Run, store: Store, monkeypatc
     assert run("rollback --within 300 acme/office") == 1
 
 
+def test_what_is_going_back_can_not_be_kept_any_more(
+    run: Run, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on a full disk: the kernel has what was before, and the next boot would bring what was not confirmed."""
+    change(store, state("branch", "203.0.113.7"), NEW)
+    store.guards.expire([one for one in store.guards.waiting() if one.site == "office"])
+    capsys.readouterr()
+    for command in ("confirm acme/office", "confirm --run run-1 acme/office", "rollback --within 99 acme/office"):
+        assert run(command) == 1
+        assert capsys.readouterr().err == (
+            "extrude: acme/office: its time to be confirmed is over, so it goes back\n"
+        ), command
+    assert run("confirm") == 0
+    assert "acme/office: its time to be confirmed is over" in capsys.readouterr().err
+    assert [str(one) for one in store.guards.waiting()] == ["acme/office"]
+    assert run("confirm") == 1, "no other waits"
+    assert run("rollback --due") == 0
+    assert held() == {"203.0.113.1", "203.0.113.7"}
+
+
 def test_each_apply_puts_back_what_is_due_so_a_reboot_does(
     run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
