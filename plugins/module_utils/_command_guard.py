@@ -86,7 +86,7 @@ def run_rollback(options: argparse.Namespace, store: Store) -> int:
 
 
 def _waiting(options: argparse.Namespace, store: Store) -> list[Guarded]:
-    """What can still be decided. Raises Conflict where a change that is named has gone back or is about to, or all have.
+    """What can still be decided. Raises Conflict where a change that is named went back or is about to, or all are.
 
     Without names one that went back days ago must not stand in the way of those that wait now: it is only told.
     """
