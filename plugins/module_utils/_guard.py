@@ -180,7 +180,7 @@ class Guards:
 
 
 def refuse_gone(guarded: Collection[Guarded], run: str = "") -> None:
-    """Raises Conflict where something went or goes back, or is not that *run*'s any more: nothing for it to go on with."""
+    """Raises Conflict where nobody can go on, since it went or goes back, or not that *run*, since another has it."""
     gone = went_back(guarded)
     taken = [_taken_over(one) for one in guarded if run and one.undecided and one.run != run]
     if gone or taken:
