@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -206,9 +205,8 @@ def of_packets(_folder: Path, counts: list[int]) -> Iterator[report.Row]:
     for count in counts:
         for mode, variables in MODES.items():
             many = [{**state, "take_over": True} for state in states(count, **variables)]
-            rounds = lab_worker.forwarded({"one": many[:1], "many": many})
-            one, of_many = (statistics.median(rounds[name]) for name in ("one", "many"))
-            yield {"sites": count, "mode": mode, "of 1": one, "of all": of_many, "ratio": of_many / one}
+            rate = lab_worker.forwarded({"one": many[:1], "many": many})
+            yield {"sites": count, "mode": mode, **rate, "ratio": rate["many"] / rate["one"]}
 
 
 def _output(command: list[str]) -> str:

@@ -32,8 +32,8 @@ def rows(runs: Iterable[tuple[str, int, list[str]]]) -> list[Row]:
         return [(name, _figures(lab, [*worker, str(count), *kinds])) for name, count, kinds in runs]
 
 
-def forwarded(colos: dict[str, list[dict[str, Any]]]) -> dict[str, list[float]]:
-    """Return how many packets a second colos forward that hold these states, in each of some rounds."""
+def forwarded(colos: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
+    """Return how many packets a second colos forward that hold these states."""
     files = {f"{name}.json": json.dumps(states).encode() for name, states in colos.items()}
     with host(files) as lab:
         return _figures(lab, [*_command("forward_worker.py"), AT_HOST, *colos])
