@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 from . import _certificate, _ipset, _iptables, _liveness, _netlink, _programs, _strongswan
 
-UNITS = (_liveness.UNIT, "extrude-links.path", "extrude-apply.timer")
-"""Those that run, and will after a reboot."""
+_AT_BOOT = "extrude.service"
+UNITS = (_liveness.UNIT, "extrude-links.path", "extrude-apply.timer", _AT_BOOT)
+"""Those that run, and will after a reboot; the last one only has to run then."""
 _PROPERTIES = ("Id", "ActiveState", "UnitFileState")
 
 
@@ -78,7 +79,7 @@ def stopped(units: Sequence[str], shown: str) -> list[str]:
     up = [
         block.get("Id")
         for block in _blocks(shown)
-        if [block.get(name) for name in _PROPERTIES[1:]] == ["active", "enabled"]
+        if block.get("UnitFileState") == "enabled" and (block.get("ActiveState") == "active" or block["Id"] == _AT_BOOT)
     ]
     return [unit for unit in units if unit not in up]
 

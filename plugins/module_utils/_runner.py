@@ -147,9 +147,11 @@ def _guards_of(listed: Iterable[Plain], store: Store) -> list[Guarded]:
 def run_info(module: AnsibleModule) -> None:
     """What the kernel and the records hold."""
     with _told(module):
-        if module.params["routes_of"]:
-            module.exit_json(changed=False, **_spread(Fields(module.params["routes_of"], "routes_of")))
         store = _store(module)
+        waiting = [str(guarded) for guarded in store.guards.waiting()]
+        if module.params["routes_of"]:
+            spread = _spread(Fields(module.params["routes_of"], "routes_of"))
+            module.exit_json(changed=False, waiting=waiting, **spread)
         recorded = store.records.load()
         request = Request(recorded, recorded, folder=store.states.folder)
         current = _host.read(request)
@@ -159,6 +161,7 @@ def run_info(module: AnsibleModule) -> None:
             watched=current.watched,
             applied=[state.plain() for state in recorded],
             owners=_owners(current, recorded, store),
+            waiting=waiting,
             drift=_drift(request),
             missing_packages=missing_packages(),
             missing_for_domains=missing_for_domains(),

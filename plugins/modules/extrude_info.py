@@ -78,6 +78,12 @@ owners:
           Null where the host does not keep that.
       type: dict
       sample: {site: acme.1, links: "*.1.acme.extrude"}
+waiting:
+  description: The sites whose last change waits to be confirmed on this host.
+  returned: success
+  type: list
+  elements: str
+  sample: [acme/office]
 drift:
   description: What the next run would have to do to put back what was applied, in words.
   returned: when O(routes_of) is not given

@@ -143,6 +143,16 @@ def _differences(states: Sequence[Plain], found: Found, now: datetime) -> Iterat
     yield from (f"secret of {site}" for site in (found.get("secrets") or {}).get("sites") or ())
     yield from (found.get("state") or {}).get("operations") or ()
     yield from _certificate(states, found, now)
+    yield from _waiting(states, found)
+
+
+def _waiting(states: Sequence[Plain], found: Found) -> Iterator[str]:
+    """Changes that nobody has confirmed yet: what stands now goes back with them."""
+    owners = {(state["customer"], state["site"]) for state in states}
+    for one in (_status(found) or {}).get("guarded") or ():
+        if (one["customer"], one["site"]) in owners and one["undone"] is None:
+            name = f"{one['customer']}/{one['site']}"
+            yield f"a change of {name} waits to be confirmed, and goes back in {one['left']} s"
 
 
 def _missing(states: Sequence[Plain], found: Found) -> Iterator[str]:

@@ -187,6 +187,26 @@ def test_of_two_operators_at_once_the_last_one_has_it(mended: Lab, tmp_path: Pat
     assert not waits(mended, "colo")
 
 
+@pytest.mark.long
+def test_however_long_the_colos_lock_is_held_both_ends_have_the_same_afterwards(mended: Lab, tmp_path: Path) -> None:
+    """Links change places, so that ends of which one goes back do not meet. Another customer's run may hold the lock."""
+    base = lab_host("office")
+    dsl, cable = base["extrude_wans"]
+    swapped = {**base, "extrude_renumber": True, "extrude_wans": [{**dsl, "slot": 2}, {**cable, "slot": 1}]}
+    results = tmp_path / "results"
+    results.touch()
+    where = inventory.write(tmp_path / "swapped", {"office": swapped})
+    run = playbook.start(mended, "-e", f"extrude_guard_timeout={SECONDS}", inventory=where, results=str(results))
+    wait_until(lambda: run.poll() is not None or "that no colo has gone back" in results.read_text(), "so far", 300)
+    assert run.poll() is None, run.communicate()[0]
+    mended.exec("colo", ["flock", "/run/extrude/lock", "sleep", str(SECONDS - 3)], timeout=SECONDS * 2)
+    told, _errors = run.communicate(timeout=300)
+    wait_until(lambda: not any(waits(mended, host) for host in HOSTS), "nothing waits", SECONDS * 4)
+    wait_until(lambda: works(mended), "the extruded addresses answer")
+    left = modules.drift(mended, inventory.states({"office": swapped}) if run.returncode == 0 else None)
+    assert left == [], told
+
+
 def test_an_end_that_went_back_is_not_confirmed(mended: Lab) -> None:
     wanted = inventory.states({"office": changed()})["office"]
     assert not modules.call(mended, "office", "extrude_state", states=wanted, guard=3600).failed

@@ -26,6 +26,9 @@ def test_a_black_holed_link_makes_the_run_fail_in_words_that_name_it(mended: Lab
     assert "dsl ok" in message
     assert any("cable FAILED" in text for text in run.words())
     assert "cable FAILED" in run.output.partition("PLAY RECAP")[2]
+    again = playbook.run(mended)
+    assert again.code != 0, "what an unconfirmed change has killed is no excuse"
+    assert "cable FAILED" in again.failures()[0]
 
 
 @pytest.mark.long

@@ -54,6 +54,12 @@ def test_another_ike_daemon_that_runs_or_will_is_found(
     assert _needs.ike_rival() == rival
 
 
+@pytest.mark.parametrize(("enabled", "stopped"), [("enabled", []), ("disabled", ["extrude.service"])])
+def test_what_runs_at_boot_has_to_be_enabled_only(enabled: str, stopped: list[str]) -> None:
+    block = f"Id=extrude.service\nActiveState=inactive\nUnitFileState={enabled}\n"
+    assert _needs.stopped(["extrude.service"], block) == stopped
+
+
 def test_without_systemd_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _needs.stopped(UNITS, "") == list(UNITS)
     monkeypatch.setattr(_programs, "find", {}.get)

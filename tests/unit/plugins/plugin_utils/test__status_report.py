@@ -74,6 +74,18 @@ def test_where_nobody_is_reached_nobody_knows() -> None:
     ]
 
 
+def test_a_change_that_waits_to_be_confirmed_is_told_where_it_is_of_these_sites() -> None:
+    def waiting(site: str, undone: str | None) -> dict[str, Any]:
+        return {"customer": "acme", "site": site, "left": None if undone else 41, "undone": undone}
+
+    guarded = [waiting("office", None), waiting("other", None), waiting("office", "2026-11-29T10:00:00+00:00")]
+    colo = found("colo", status={"stdout": json.dumps({**json.loads(status("colo")), "guarded": guarded})})
+    assert told(None, colo)[1:] == [
+        "rack: 1 difference",
+        "rack: a change of acme/office waits to be confirmed, and goes back in 41 s",
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
