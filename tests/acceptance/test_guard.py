@@ -189,7 +189,7 @@ def test_of_two_operators_at_once_the_last_one_has_it(mended: Lab, tmp_path: Pat
 
 @pytest.mark.long
 def test_however_long_the_colos_lock_is_held_both_ends_have_the_same_afterwards(mended: Lab, tmp_path: Path) -> None:
-    """Links change places, so that ends of which one goes back do not meet. Another customer's run may hold the lock."""
+    """Links change places: ends of which one goes back do not meet. Another customer's run may hold the lock."""
     base = lab_host("office")
     dsl, cable = base["extrude_wans"]
     swapped = {**base, "extrude_renumber": True, "extrude_wans": [{**dsl, "slot": 2}, {**cable, "slot": 1}]}

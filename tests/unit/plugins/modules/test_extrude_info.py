@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _liveness
+from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guards
 from tests.unit.host import snapshot
 from tests.unit.netns import ip
+from tests.unit.timers import Timers
 
 Run = Callable[..., dict[str, Any]]
 STATE: dict[str, Any] = {
@@ -75,6 +77,18 @@ def test_it_says_whose_things_there_are_and_what_their_secrets_are_called(run: R
     assert run("extrude_info")["owners"] == []
 
 
+@pytest.mark.parametrize("arguments", [{}, {"routes_of": {"tables": [], "destinations": []}}])
+def test_it_says_whose_change_waits_to_be_confirmed(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any]
+) -> None:
+    Timers(tmp_path, monkeypatch)
+    run("extrude_state", states=[STATE], guard=60)
+    assert run("extrude_info", **arguments)["waiting"] == ["acme/office"]
+    guards = Guards(folder / "guard")
+    guards.undo(guards.waiting())
+    assert run("extrude_info", **arguments)["waiting"] == []
+
+
 def test_drift_says_what_the_next_run_would_do(run: Run) -> None:
     run("extrude_state", states=[STATE])
     ip("neigh del proxy 203.0.113.11 dev a0", "rule del priority 4290")
@@ -133,11 +147,11 @@ def test_the_routes_to_some_destinations_are_told_whoever_made_them(run: Run, fo
     ip("route add 203.0.113.11 table 4200 dev a0", "route add 203.0.113.10 table 4217 metric 1 dev b0")
     asked = {"tables": [4200, 4217], "destinations": ["203.0.113.10/32", "2001:db8::/32"]}
     result = run("extrude_info", routes_of=asked)
-    assert {key for key in result if key != "invocation"} == {"changed", "routes", "watched"}
+    assert {key for key in result if key != "invocation"} == {"changed", "routes", "waiting", "watched"}
     assert [(route["table"], route["metric"]) for route in result["routes"]] == [(4200, 32), (4217, 1)]
     hops = [(hop["device"], hop["weight"]) for hop in result["routes"][0]["nexthops"]]
     assert hops == [("a0", 5), ("b0", 3)]
-    assert result["watched"] is False
+    assert (result["watched"], result["waiting"]) == (False, [])
     assert not folder.exists()
 
 
