@@ -163,7 +163,7 @@ def send(address: str) -> None:
     """Send as fast as the kernel forwards, which it does in the time of who sends; print how many seconds it took."""
     sendmmsg = ctypes.CDLL(None, use_errno=True).sendmmsg
     vector = Vector(PAYLOAD, len(PAYLOAD))
-    messages = (Message * MESSAGES)(*(Message(vectors=ctypes.pointer(vector), count=1) for _ in range(MESSAGES)))
+    messages = (Message * MESSAGES)(*[Message(vectors=ctypes.pointer(vector), count=1)] * MESSAGES)
     sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _socket in range(SOCKETS)]
     for number, one in enumerate(sockets):
         one.connect((address, 2000 + number))
