@@ -82,6 +82,15 @@ def test_what_another_customers_change_would_give_up_is_still_theirs_until_that_
     assert not planned.failed, planned.message
 
 
+def test_a_site_whose_customer_has_changed_in_the_inventory_is_not_called_off(deployed: Lab) -> None:
+    words = ("-e", "teardown_sites=office", "-e", "extrude_customer=globex")
+    run = playbook.run(deployed, *words, playbook=playbook.PLAYBOOK.with_name("teardown.yml"))
+    assert run.code != 0
+    (message,) = run.failures()
+    assert message.startswith("office: here is acme/office, not globex/office, and nothing was changed.")
+    assert modules.drift(deployed) == []
+
+
 def test_a_bad_value_of_any_site_stops_a_run_limited_to_another(lab: Lab, tmp_path: Path) -> None:
     branch = {**inventory.branch(), "extrude_site_id": "two"}
     folder = inventory.write(tmp_path / "bad", {"branch": branch, "office": inventory.lab_host("office")})
