@@ -78,16 +78,27 @@ def cut_short(lab: Lab, when: Callable[[], bool], *arguments: str) -> None:
 
 def varied(folder: Path) -> tuple[str, str]:
     """Words for a run in which each site's first link has half the weight."""
-    (folder / "host_vars").mkdir(parents=True)
-    hosts: dict[str, Variables] = {}
-    for site in EXTRUDED:
-        wans = yaml.safe_load((INVENTORY / "host_vars" / f"{site}.yml").read_text())["extrude_wans"]
-        wans[0].update(up=wans[0].get("up", 10) / 2, down=wans[0].get("down", 20) / 2)
-        wans[1].update(up=wans[1].get("up", 10), down=wans[1].get("down", 20))
-        (folder / "host_vars" / f"{site}.yml").write_text(yaml.safe_dump({"extrude_wans": wans}))
-        hosts[site] = {}
-    (folder / "varied.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
-    return "-i", str(folder / "varied.yml")
+    links = {site: wans_of(site) for site in EXTRUDED}
+    for first, second in links.values():
+        first.update(up=first.get("up", 10) / 2, down=first.get("down", 20) / 2)
+        second.update(up=second.get("up", 10), down=second.get("down", 20))
+    return with_wans(folder, links)
+
+
+def wans_of(site: str) -> list[Variables]:
+    """The links of a site, as the inventory has them."""
+    text = (INVENTORY / "host_vars" / f"{site}.yml").read_text(encoding="utf-8")
+    return list(yaml.safe_load(text)["extrude_wans"])
+
+
+def with_wans(folder: Path, links: dict[str, list[Variables]]) -> tuple[str, str]:
+    """Words for a run in which sites have these links instead."""
+    (folder / "host_vars").mkdir()
+    for site, wans in links.items():
+        (folder / "host_vars" / f"{site}.yml").write_text(yaml.safe_dump({"extrude_wans": wans}), encoding="utf-8")
+    file = folder / "links.yml"
+    file.write_text(yaml.safe_dump({"all": {"hosts": {site: {} for site in links}}}), encoding="utf-8")
+    return "-i", str(file)
 
 
 def differences(lab: Lab) -> list[str]:
@@ -119,9 +130,8 @@ def test_a_site_that_was_never_confirmed_goes_from_a_colo_whose_inventory_lacks_
 
 
 def test_a_site_that_is_lost_on_the_way_ends_the_run_and_goes_back_at_both_ends(lab: Lab, tmp_path: Path) -> None:
-    results = tmp_path / "results"
     words = (*ONE_FIRST, *varied(tmp_path), "-e", "extrude_guard_timeout=60")
-    run = playbook.start(lab, *words, inventory=INVENTORY, results=str(results))
+    run = playbook.start(lab, *words, inventory=INVENTORY)
     try:
         wait_until(lambda: run.poll() is not None or waits(lab, "colo"), "the colo has changed", MINUTES)
         lab.exec("office", ["sh", "-c", UNREACHABLE_NOW])
@@ -159,11 +169,13 @@ def test_encrypted_links_go_back_too_where_the_disks_are_full(lab: Lab, tmp_path
         return lab.exec(host, ["sh", "-c", f"cat /etc/extrude/bird.d/* {CONNECTIONS}/ex*"]).stdout
 
     before = {host: held(host) for host in ("colo", "office")}
-    (tmp_path / "host_vars").mkdir()
-    wans = yaml.safe_load((INVENTORY / "host_vars" / "office.yml").read_text())["extrude_wans"]
-    (tmp_path / "host_vars" / "office.yml").write_text(yaml.safe_dump({"extrude_wans": wans[:1]}))
-    (tmp_path / "less.yml").write_text(yaml.safe_dump({"all": {"hosts": {"office": {}}}}))
-    less = ("-i", str(tmp_path / "less.yml"), "--limit", "office", "-e", "extrude_guard_timeout=3600")
+    less = (
+        *with_wans(tmp_path, {"office": wans_of("office")[:1]}),
+        "--limit",
+        "office",
+        "-e",
+        "extrude_guard_timeout=3600",
+    )
     cut_short(lab, lambda: all(held(host) != before[host] for host in before) and waits(lab, "office"), *less)
     with pinged(lab, EXTRUDED["kiosk"]) as unanswered, disk.full(lab):
         for host in before:
