@@ -9,7 +9,9 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import syslog
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +21,7 @@ from ._fields import EngineError
 from ._guard import LONGEST, Guarded, refuse_gone, went_back
 from ._local import Store, name_of
 
+BY_HAND = "put back by hand"
 NOTHING = "nothing waits to be confirmed"
 """What is told by hand: silence could be taken for a change that went back."""
 
@@ -41,6 +44,7 @@ def add(commands: Any) -> None:
     choice = rollback.add_mutually_exclusive_group()
     choice.add_argument("--due", action="store_true", help="only those whose time is out")
     choice.add_argument("--within", type=int, metavar="SECONDS", help="give them so long from now on")
+    rollback.add_argument("--because", metavar="TEXT", default="", help="why, for the journal and extrude status")
     rollback.set_defaults(run=run_rollback)
 
 
@@ -57,7 +61,7 @@ def run_confirm(options: argparse.Namespace, store: Store) -> int:
         waiting = _waiting(options, store)
         store.guards.drop([one.owner for one in waiting])
         store.settle()
-    _say([f"{one}: confirmed" for one in waiting] or [NOTHING])
+    _say([f"{one}: confirmed" for one in waiting] or [NOTHING], journal=bool(waiting))
     return 0
 
 
@@ -68,7 +72,7 @@ def run_rollback(options: argparse.Namespace, store: Store) -> int:
     with store.records.locked():
         if options.within is not None:
             if waiting := _waiting(options, store):
-                store.guards.hold(waiting, options.within)
+                store.guards.hold(waiting, options.within, options.because)
             _say([f"{one}: goes back in {options.within} s" for one in waiting] or [NOTHING])
             return 0
         waiting = _chosen(options.owners, store, store.guards.due() if options.due else store.guards.waiting())
@@ -76,10 +80,10 @@ def run_rollback(options: argparse.Namespace, store: Store) -> int:
             _say([] if options.due else [NOTHING])  # a timer may find that all was confirmed
             return 0
         if not options.due:  # what cannot be kept on the disk must not come again with the next apply
-            store.guards.expire(waiting)
-        _say(_rollback.told(waiting))
+            waiting = store.guards.expire(waiting, options.because or BY_HAND)
+        _say(_rollback.told(waiting), journal=True)
         back = _rollback.roll_back(store, waiting)
-    _say(map(str, back.done))
+    _say(list(map(str, back.done)), journal=True)
     if back.problems:
         raise Conflict(back.problems)
     return 0
@@ -108,6 +112,17 @@ def _chosen(owners: Sequence[str], store: Store, guarded: Sequence[Guarded]) -> 
     return [one for one in guarded if not owners or str(one) in owners]
 
 
-def _say(lines: Any) -> None:
+def _say(lines: Sequence[str], journal: bool = False) -> None:
+    """Print lines. What was decided by hand or by a run is told to the *journal* too, as what systemd starts is."""
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()
+    if journal and not _is_journal():
+        syslog.openlog("extrude", syslog.LOG_PID, syslog.LOG_DAEMON)
+        for line in lines:
+            syslog.syslog(syslog.LOG_NOTICE, line)
+
+
+def _is_journal() -> bool:
+    """Whether what is printed goes to the journal already (systemd.exec(5), ``JOURNAL_STREAM``)."""
+    out = os.fstat(1)
+    return os.environ.get("JOURNAL_STREAM") == f"{out.st_dev}:{out.st_ino}"

@@ -85,6 +85,7 @@ def _waiting(guarded: _guard.Guarded) -> Plain:
         "site": guarded.site,
         "left": None if guarded.undone else round(guarded.left),
         "undone": guarded.undone or None,
+        "why": guarded.why,
     }
 
 
@@ -229,9 +230,9 @@ def _certificate_line(until: datetime, now: datetime) -> str:
 def _guarded_line(guarded: Mapping[str, Any], now: datetime) -> str:
     name = name_of(dict(guarded))
     if guarded["undone"]:
-        return f"{name}: a change went back {_ago(guarded['undone'], now)} ago, since nobody confirmed it"
+        return f"{name}: a change went back {_ago(guarded['undone'], now)} ago: {guarded['why']}"
     if not guarded["left"]:
-        return f"{name}: a change is going back, since nobody confirmed it: extrude apply says what hinders it"
+        return f"{name}: a change is going back: {guarded['why']}; extrude apply says what hinders it"
     back = f"goes back in {guarded['left']} s"
     return f"{name}: a change waits to be confirmed and {back}: extrude confirm, or extrude rollback"
 

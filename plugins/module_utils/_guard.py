@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Changes that go back by themselves unless somebody confirms them in time.
 
-Before such a change the states that stood are kept on the disk, and a timer of systemd is armed. It asks for what is
-due. So does each ``extrude apply``, at boot and every minute: a timer does not outlive a reboot, and what was never
-confirmed must not come back with it.
+Before such a change the states that stood are kept on the disk with the kernel settings that it alters, and a timer of
+systemd is armed. It asks for what is due. So does each ``extrude apply``, at boot and every minute: a timer does not
+outlive a reboot, and what was never confirmed must not come back with it.
 This module util is private to the collection.
 """
 
@@ -15,7 +15,7 @@ import subprocess
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -62,6 +62,10 @@ class Guarded:
     """Whose it is: the last run that changed it; empty: whoever's."""
     undone: str = ""
     """When it went back, in ISO 8601; until there is another change whoever confirms it learns of that."""
+    reason: str = ""
+    """Why it goes or went back, where that is not for want of being confirmed."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Values of kernel settings from before, by their names: in no state, since they are shared."""
 
     @property
     def owner(self) -> Owner:
@@ -76,6 +80,12 @@ class Guarded:
     def undecided(self) -> bool:
         """Whether it can still be confirmed, or be given more time."""
         return not self.undone and self.left > 0
+
+    @property
+    def why(self) -> str:
+        """Why it goes or went back."""
+        booted = "not confirmed before the host was booted" if self.boot != _boot() else ""
+        return self.reason or booted or f"not confirmed within {self.seconds} s"
 
     @property
     def restored(self) -> Plain:
@@ -116,15 +126,22 @@ class Guards:
         return [guarded for guarded in self.waiting() if not guarded.left]
 
     @contextmanager
-    def guarding(self, formers: Mapping[Owner, Plain | None], seconds: int, run: str = "") -> Iterator[None]:
+    def guarding(
+        self, formers: Mapping[Owner, Plain | None], guard: Guard, settings: Mapping[str, str]
+    ) -> Iterator[None]:
         """Guard a change that the body makes. If that fails, which leaves all as it was, nothing is guarded anew.
 
-        What waits already keeps what stood before its first change, gets more time, and is this *run*'s now.
+        *settings*: those of the kernel that it alters, as they are. What waits already keeps what stood before its
+        first change, gets more time, and is this run's now. Settings that a change of others has altered, which waits
+        too, are altered for this one as well: they go back with the last of them.
         """
         before = {guarded.owner: guarded for guarded in self.load()}
+        altered = {name: value for one in before.values() if not one.undone for name, value in one.settings.items()}
+        kept = {**settings, **altered}
         try:
             changed = [self._guarded(before.get(owner), owner, former) for owner, former in formers.items()]
-            self.hold([replace(guarded, run=run) for guarded in changed], seconds)
+            together = [replace(one, run=guard.run, settings={**kept, **one.settings}) for one in changed]
+            self.hold(together, guard.seconds)
             yield
         except BaseException:
             self._write({owner: before.get(owner) for owner in formers})
@@ -134,23 +151,25 @@ class Guards:
     def _guarded(before: Guarded | None, owner: Owner, former: Plain | None) -> Guarded:
         return before if before and not before.undone else Guarded(*owner, former, 0, "", 0.0)
 
-    def hold(self, waiting: Collection[Guarded], seconds: int) -> None:
-        """Give changes some seconds from now on."""
+    def hold(self, waiting: Collection[Guarded], seconds: int, reason: str = "") -> None:
+        """Give changes some seconds from now on; with a *reason*, why they are to go back then."""
         if seconds > LONGEST:
             raise EngineError(f"guard: {seconds} s is too long; give {LONGEST} or less")
         deadline = _now() + seconds
-        self._write({one.owner: replace(one, seconds=seconds, boot=_boot(), deadline=deadline) for one in waiting})
+        held = [replace(one, seconds=seconds, boot=_boot(), deadline=deadline, reason=reason) for one in waiting]
+        self._write({one.owner: one for one in held})
         _arm(seconds)
 
-    def expire(self, waiting: Collection[Guarded]) -> None:
+    def expire(self, waiting: Collection[Guarded], reason: str) -> list[Guarded]:
         """Have changes go back from now on, however often that fails. To know that until the next boot is enough."""
-        expired = {one.owner: replace(one, boot=_boot(), deadline=_now()) for one in waiting}
-        self._write(expired, lasting=False)
+        expired = [replace(one, boot=_boot(), deadline=_now(), reason=reason) for one in waiting]
+        self._write({one.owner: one for one in expired}, lasting=False)
+        return expired
 
     def undo(self, gone: Collection[Guarded]) -> None:
         """Say of changes that they went back."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._write({one.owner: replace(one, former=None, undone=now) for one in gone})
+        self._write({one.owner: replace(one, former=None, settings={}, undone=now, reason=one.why) for one in gone})
         self._tidy()
 
     def drop(self, owners: Collection[Owner]) -> None:
@@ -190,7 +209,7 @@ def refuse_gone(guarded: Collection[Guarded], run: str = "") -> None:
 def went_back(guarded: Iterable[Guarded]) -> list[str]:
     """What became of changes that nobody confirmed in time, in words."""
     return [
-        f"{one}: not confirmed within {one.seconds} s, so since {one.undone} all is as it was before"
+        f"{one}: {one.why}, so since {one.undone} all is as it was before"
         if one.undone
         else f"{one}: its time to be confirmed is over, so it goes back"
         for one in guarded
@@ -206,6 +225,7 @@ def _taken_over(guarded: Guarded) -> str:
 def _parse(data: object, where: str) -> Guarded:
     entry = Fields(data, where)
     former, deadline, run = entry.optional("former"), entry.required("deadline"), entry.optional("run")
+    settings = entry.optional("settings")  # as the version has it by which the change was made
     if not isinstance(deadline, int | float):
         raise entry.error("deadline", f"{deadline!r} is no number")
     return Guarded(
@@ -217,6 +237,8 @@ def _parse(data: object, where: str) -> Guarded:
         deadline=deadline,
         run=str(run or ""),
         undone=str(entry.required("undone")),
+        reason=str(entry.optional("reason") or ""),
+        settings={str(name): str(value) for name, value in settings.items()} if isinstance(settings, dict) else {},
     )
 
 

@@ -247,14 +247,21 @@ def _proxies(ground: _Ground) -> Changes:
 
 
 def _sysctls(ground: _Ground) -> Changes:
-    """Settings are shared by everybody on the host, so they only go with their device."""
+    """Settings are shared by everybody on the host, so they only go with their device, or back where that is asked."""
     is_ = {(name,): Sysctl(name, value) for name, value in ground.current.sysctls.items() if value is not None}
     wanted = {
         place: item
         for place, item in ground.wanted(Sysctl).items()
         if not item.optional or is_known(item, ground.current, ground.request)
     }
-    return _compare(is_, wanted, [place for place in ground.falling[Sysctl.KIND] if place not in wanted])
+    together = {**_put_back(ground.request, is_), **wanted}
+    return _compare(is_, together, [place for place in ground.falling[Sysctl.KIND] if place not in wanted])
+
+
+def _put_back(request: Request, is_: dict[Place, Sysctl]) -> dict[Place, Sysctl]:
+    """Settings as they were before the owners of the request had altered them, where they still are as altered."""
+    altered = request.had(Sysctl).items() & is_.items() - request.held(Sysctl).items()
+    return {one.place: one for one in request.settings if one.place in dict(altered)}
 
 
 def _sets(ground: _Ground) -> Changes:

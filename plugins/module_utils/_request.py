@@ -66,7 +66,7 @@ class Request:
     is not, so that the far end can stop using that in between. ``folder`` is where files stand. With
     ``yields``, what cannot stand since somebody else's stands there is left out, and is no error. The address
     that whoever asks ``came_by`` stays. ``returning`` is what others had before changes that may go back yet: it is
-    theirs until these are confirmed.
+    theirs until these are confirmed. ``settings`` of the kernel are put back unless somebody wants them otherwise.
     """
 
     desired: tuple[State, ...]
@@ -78,6 +78,7 @@ class Request:
     yields: bool = False
     came_by: str = ""
     returning: tuple[State, ...] = ()
+    settings: tuple[Sysctl, ...] = ()
 
     @cached_property
     def owners(self) -> frozenset[Owner]:

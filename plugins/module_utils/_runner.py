@@ -132,11 +132,18 @@ def _keeping(
         store.guards.drop(formers.keys() - waiting)  # what became of an earlier change
         asked = any(differ(formers[owner_of(state)], state) for state in listed)
         changes = asked or found.operations or waiting & formers.keys()
-        with store.guards.guarding(formers, *guard) if changes else nullcontext(), storing:
+        guarding = store.guards.guarding(formers, guard, _altered(found.operations)) if changes else nullcontext()
+        with guarding, storing:
             _host.keep_files(store.states.folder, found.operations)
             yield
     finally:
         store.settle()
+
+
+def _altered(operations: Iterable[Operation]) -> dict[str, str]:
+    """The kernel settings that operations change, as they are before."""
+    changes = (one.before for one in operations if one.action == "change")
+    return {before.name: before.value for before in changes if isinstance(before, Sysctl)}
 
 
 def _guards_of(listed: Iterable[Plain], store: Store) -> list[Guarded]:
@@ -180,14 +187,16 @@ def run_info(module: AnsibleModule) -> None:
 
 def _owners(current: Current, recorded: Iterable[State], store: Store) -> list[Plain]:
     """Whose anything on this host is, though a run was cut short, and what their secrets are called: by the record, by
-    what boot would apply, by what was reported, by changes that were not confirmed, and by the tunnels themselves."""
+    what boot would apply, by what was reported, by changes that were not confirmed, and by the tunnels themselves.
+    Of one that is gone only a note is left that its change went back."""
     secrets = {name_of(state): state.get("secret") for state in store.states.load()}
     tunnels = [device.tunnel for device in current.devices.values() if device.tunnel and device.tunnel.owner]
     names = {f"{state.owner.customer}/{state.owner.site}" for state in recorded} | secrets.keys()
     names |= {"/".join(owner) for owner in store.endpoints.owners()}
-    names |= {str(guarded) for guarded in store.guards.load()}
+    names |= {str(guarded) for guarded in store.guards.waiting()}
     names |= {tunnel.owner.removeprefix(LABEL) for tunnel in tunnels}
-    return [{"name": name, "secret": secrets.get(name)} for name in sorted(names)]
+    notes = {str(guarded) for guarded in store.guards.load()}
+    return [{"name": one, "secret": secrets.get(one), "gone": one not in names} for one in sorted(names | notes)]
 
 
 def _spread(asked: Fields) -> dict[str, Any]:

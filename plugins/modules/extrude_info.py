@@ -78,6 +78,9 @@ owners:
           Null where the host does not keep that.
       type: dict
       sample: {site: acme.1, links: "*.1.acme.extrude"}
+    gone:
+      description: Whether nothing is left of it but the note that its change went back.
+      type: bool
 waiting:
   description: The sites whose last change waits to be confirmed on this host.
   returned: success

@@ -227,7 +227,7 @@ def _forgotten(name: str, colo: Found, topology: Plain) -> Iterator[str]:
     """
     here = {state["customer"] for state in topology["colos"][name]}
     homes = {f"{customer}/{site}": topology["homes"][site] for site, customer in topology["customers"].items()}
-    for owner in (one["name"] for one in (colo.get("info") or {}).get("owners") or ()):
+    for owner in (one["name"] for one in (colo.get("info") or {}).get("owners") or () if not one["gone"]):
         home = homes.get(owner)
         if home == name or (home is None and owner.partition("/")[0] not in here):
             continue

@@ -8,27 +8,46 @@ import pytest
 
 from tests.acceptance import inventory, modules, playbook
 from tests.acceptance.conftest import HOSTS
+from tests.acceptance.test_guard import waits
+from tests.acceptance.test_links import extrude, wait_until
 from tests.acceptance.traffic import DESK_ADDRESS, INTERNET_ADDRESS
 from tests.lab.lab import Lab
 
 VERIFY = playbook.CHECKOUT / "tests" / "acceptance" / "playbooks" / "verify.yml"
 
 
-def test_a_black_holed_link_makes_the_run_fail_in_words_that_name_it(mended: Lab) -> None:
+def without_cable(lab: Lab) -> None:
+    """Have the office without one of its links."""
     office = inventory.lab_host("office")
-    del office["extrude_wans"][1]  # so that it is new to the run
-    assert not modules.apply(mended, "office", inventory.states({"office": office})["office"]).failed
+    del office["extrude_wans"][1]
+    assert not modules.apply(lab, "office", inventory.states({"office": office})["office"]).failed
+
+
+def test_a_black_holed_link_makes_the_run_fail_in_words_that_name_it(mended: Lab) -> None:
+    without_cable(mended)  # so that it is new to the run
     mended.cut("cable", black_hole=True)
-    run = playbook.run(mended)
+    run = playbook.run(mended, "-e", "extrude_guard_timeout=600")
     assert run.code != 0
     (message,) = run.failures()
     assert "cable FAILED" in message
     assert "dsl ok" in message
     assert any("cable FAILED" in text for text in run.words())
     assert "cable FAILED" in run.output.partition("PLAY RECAP")[2]
-    again = playbook.run(mended)
-    assert again.code != 0, "what an unconfirmed change has killed is no excuse"
-    assert "cable FAILED" in again.failures()[0]
+    # at once, not when their time is up
+    wait_until(lambda: not any(waits(mended, host) for host in HOSTS), "both ends went back", 60)
+    for host in HOSTS:
+        assert "ago: its run has failed" in extrude(mended, host, "status")
+    assert mended.exec("office", ["ip", "link", "show", "ex-cable"], check=False).returncode != 0
+
+
+def test_what_an_unconfirmed_change_has_killed_excuses_nothing(mended: Lab) -> None:
+    without_cable(mended)
+    mended.cut("cable", black_hole=True)
+    wanted = inventory.states()["office"]
+    assert not modules.call(mended, "office", "extrude_state", states=wanted, guard=3600).failed
+    run = playbook.run(mended)
+    assert run.code != 0
+    assert "cable FAILED" in run.failures()[0]
 
 
 @pytest.mark.long

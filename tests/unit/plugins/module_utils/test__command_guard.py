@@ -5,18 +5,27 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from ansible_collections.multihome.extrude.plugins.module_utils import _command, _guard, _host, _rollback
+from ansible_collections.multihome.extrude.plugins.module_utils import (
+    _command,
+    _command_guard,
+    _guard,
+    _host,
+    _rollback,
+    _sysctl,
+)
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import HostError
-from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guarded, Guards
+from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guard, Guarded, Guards
 from ansible_collections.multihome.extrude.plugins.module_utils._learned import Endpoints, Hints
 from ansible_collections.multihome.extrude.plugins.module_utils._local import Store, bound
 from ansible_collections.multihome.extrude.plugins.module_utils._record import Records
@@ -59,10 +68,12 @@ def run(store: Store) -> Iterator[Run]:
         yield lambda words: _command.main(words.split(), store)
 
 
-def change(store: Store, *states: dict[str, Any], by: str = "") -> None:
+def change(
+    store: Store, *states: dict[str, Any], by: str = "", settings: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """What a guarded run of the module does."""
     formers = {("acme", one["site"]): store.states.find("acme", one["site"]) for one in states}
-    with store.guards.guarding(formers, 60, by), store.states.storing(states):
+    with store.guards.guarding(formers, Guard(60, by), settings), store.states.storing(states):
         pass
     assert _command.main(["apply"], store) == 0
 
@@ -97,11 +108,11 @@ def test_a_change_that_is_not_goes_back_with_all_that_follows(
     assert (snapshot(), store.states.load()) == (before, kept)
     told = capsys.readouterr().out.splitlines()
     assert told[:2] == [
-        f"{site}: not confirmed, so it goes back to what was before" for site in ("acme/branch", "acme/office")
+        f"{site}: put back by hand, so it goes back to what was before" for site in ("acme/branch", "acme/office")
     ]
     assert "delete address 203.0.113.7/32 on lo" in told
     assert run("confirm") == 1
-    assert "acme/office: not confirmed within 60 s, so since 20" in capsys.readouterr().err
+    assert "acme/office: put back by hand, so since 20" in capsys.readouterr().err
     assert len(store.guards.load()) == 2, "whoever asks is told, until it is changed again"
 
 
@@ -123,7 +134,7 @@ def test_what_went_back_long_ago_hinders_no_other_that_waits(
     assert run("rollback") == 0
     change(store, NEW, state("branch", "203.0.113.7"))
     capsys.readouterr()
-    warning = "extrude: warning: acme/never: not confirmed within 60 s, so since "
+    warning = "extrude: warning: acme/never: put back by hand, so since "
     assert run("rollback --within 600") == 0
     said, warned = capsys.readouterr()
     assert said == "acme/branch: goes back in 600 s\nacme/office: goes back in 600 s\n"
@@ -157,7 +168,7 @@ def test_what_is_going_back_can_not_be_kept_any_more(
 ) -> None:
     """As on a full disk: the kernel has what was before, and the next boot would bring what was not confirmed."""
     change(store, state("branch", "203.0.113.7"), NEW)
-    store.guards.expire([one for one in store.guards.waiting() if one.site == "office"])
+    store.guards.expire([one for one in store.guards.waiting() if one.site == "office"], "put back by hand")
     capsys.readouterr()
     for command in ("confirm acme/office", "confirm --run run-1 acme/office", "rollback --within 99 acme/office"):
         assert run(command) == 1
@@ -180,8 +191,94 @@ def test_each_apply_puts_back_what_is_due_so_a_reboot_does(
     capsys.readouterr()
     assert run("apply") == 1
     assert held() == {"203.0.113.1"}
-    assert "acme/office: not confirmed, so it goes back to what was before" in capsys.readouterr().err
+    told = "acme/office: not confirmed before the host was booted, so it goes back to what was before"
+    assert told in capsys.readouterr().err
     assert run("apply") == 0
+
+
+def test_why_it_goes_back_is_told_and_kept(run: Run, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    change(store, NEW, by="run-1")
+    assert run("rollback --run run-1 --within 1 --because its_run_failed acme/office") == 0
+    (waiting,) = store.guards.waiting()
+    capsys.readouterr()
+    assert run("rollback") == 0
+    assert (waiting.why, store.guards.load()[0].why) == ("its_run_failed", "put back by hand")
+    change(store, NEW)
+    assert run("rollback --because oops") == 0
+    assert "acme/office: oops, so it goes back to what was before\n" in capsys.readouterr().out
+    assert store.guards.load()[0].why == "oops"
+    change(store, NEW)
+    assert store.guards.waiting()[0].why == "not confirmed within 60 s"
+
+
+def test_what_is_decided_by_hand_is_in_the_journal_too(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(_command_guard.syslog, "syslog", lambda _level, text: told.append(text))
+    change(store, NEW)
+    run("confirm")
+    assert told == ["acme/office: confirmed"]
+    change(store, state("office", "203.0.113.3"))
+    capsys.readouterr()
+    run("rollback")
+    assert told[1:] == capsys.readouterr().out.splitlines()
+    out = os.fstat(1)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{out.st_dev}:{out.st_ino}")
+    change(store, NEW)
+    lines = len(told)
+    run("rollback")
+    run("confirm")
+    assert len(told) == lines, "systemd has it from the output"
+
+
+# --- kernel settings ----------------------------------------------------------------------------------
+
+FORWARD = "net/ipv4/ip_forward"
+
+
+def forwarding(site: str, value: str = "1") -> dict[str, Any]:
+    return {**state(site, f"203.0.113.{ord(site[0])}"), "sysctls": [{"name": FORWARD, "value": value}]}
+
+
+def value() -> str:
+    return Path("/proc/sys", FORWARD).read_text(encoding="ascii").strip()
+
+
+def test_kernel_settings_go_back_with_the_last_change_that_asks_for_them(run: Run, store: Store) -> None:
+    _sysctl.write(FORWARD, "0")
+    change(store, forwarding("office"), settings={FORWARD: "0"})
+    change(store, forwarding("branch"))
+    assert value() == "1"
+    assert run("rollback acme/office") == 0
+    assert value() == "1", "the branch asks for it"
+    assert run("rollback acme/branch") == 0
+    assert value() == "0"
+    assert [one.settings for one in store.guards.load()] == [{}, {}]
+
+
+@pytest.mark.parametrize("confirmed", ["acme/office", "acme/branch"])
+def test_they_stay_where_a_change_that_is_confirmed_asks_for_them(run: Run, store: Store, confirmed: str) -> None:
+    _sysctl.write(FORWARD, "0")
+    change(store, forwarding("office"), forwarding("branch"), settings={FORWARD: "0"})
+    assert run(f"confirm {confirmed}") == 0
+    assert run("rollback") == 0
+    assert value() == "1"
+
+
+def test_they_stay_as_somebody_has_set_them_meanwhile(run: Run, store: Store) -> None:
+    change(store, {**NEW, "sysctls": [{"name": "net/ipv4/conf/lo/rp_filter", "value": "2"}]}, settings={})
+    (waiting,) = store.guards.waiting()
+    store.guards.hold([replace(waiting, settings={"net/ipv4/conf/lo/rp_filter": "0"})], 60)
+    _sysctl.write("net/ipv4/conf/lo/rp_filter", "1")
+    assert run("rollback") == 0
+    assert _sysctl.read(["net/ipv4/conf/lo/rp_filter"]) == {"net/ipv4/conf/lo/rp_filter": "1"}
+
+
+def test_a_setting_whose_device_has_gone_hinders_nothing(run: Run, store: Store) -> None:
+    change(store, NEW, settings={"net/ipv4/conf/gone0/rp_filter": "0"})
+    assert run("rollback") == 0
+    assert held() == {"203.0.113.1"}
 
 
 def test_a_change_that_renumbers_goes_back_too(store: Store) -> None:
@@ -282,7 +379,7 @@ def test_on_a_full_disk_a_change_of_files_goes_back_too(
         assert held() == {"203.0.113.1"}
         assert (files / "acme.conf").read_text() == "# old\n"
     assert _command.main(["status"], store) == 0
-    assert "acme/office: a change is going back, since nobody confirmed it" in capsys.readouterr().out
+    assert "acme/office: a change is going back: " in capsys.readouterr().out
     rest.unlink()
     before = snapshot()
     assert _command.main(["apply"], store) == 1
@@ -334,7 +431,10 @@ def test_what_cannot_go_back_is_told_tried_again_and_hinders_no_other(
 ) -> None:
     store.states.store([{**state("branch"), "rules": [{"priority": "nonsense", "table": 1}]}])
     change_branch = {("acme", "branch"): store.states.find("acme", "branch")}
-    with store.guards.guarding(change_branch, 60), store.states.storing([state("branch", "203.0.113.7")]):
+    with (
+        store.guards.guarding(change_branch, Guard(60, ""), {}),
+        store.states.storing([state("branch", "203.0.113.7")]),
+    ):
         pass
     change(store, NEW)
     capsys.readouterr()
@@ -390,4 +490,4 @@ def test_status_tells_what_waits_and_what_went_back(run: Run, store: Store, caps
     capsys.readouterr()
     assert run("status") == 0
     told = capsys.readouterr().out
-    assert re.search(r"acme/office: a change went back \d+ s ago, since nobody confirmed it", told)
+    assert re.search(r"acme/office: a change went back \d+ s ago: put back by hand", told)

@@ -65,10 +65,10 @@ def test_what_was_applied_is_shown_as_it_was_asked_for_and_as_it_is(run: Run) ->
 def test_it_says_whose_things_there_are_and_what_their_secrets_are_called(run: Run, config: Path, folder: Path) -> None:
     secret = {"site": "acme.1", "links": "*.1.acme.extrude"}
     run("extrude_state", states=[{**STATE, "secret": secret}])
-    assert run("extrude_info")["owners"] == [{"name": "acme/office", "secret": secret}]
+    assert run("extrude_info")["owners"] == [{"name": "acme/office", "secret": secret, "gone": False}]
     for file in config.glob("acme.json*"):
         file.unlink()
-    assert run("extrude_info")["owners"] == [{"name": "acme/office", "secret": None}]
+    assert run("extrude_info")["owners"] == [{"name": "acme/office", "secret": None, "gone": False}]
     heard = folder / "endpoints" / "acme" / "shop" / "dsl"
     heard.parent.mkdir(parents=True)
     assert [owner["name"] for owner in run("extrude_info")["owners"]] == ["acme/office", "acme/shop"]

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _netlink
-from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guards
+from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guard, Guards
 from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError
 from tests.unit.host import dummy_kind, snapshot
 from tests.unit.netns import WITHOUT_RIGHTS, ip, output
@@ -445,6 +445,19 @@ def test_a_guarded_change_waits_and_an_unguarded_one_takes_over(
     assert not (folder / "guard").exists()
 
 
+def test_a_guarded_change_keeps_the_kernel_settings_that_it_alters(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Timers(tmp_path, monkeypatch)
+    guards = Guards(folder / "guard")
+    name = "net/ipv4/conf/a0/rp_filter"
+    former = Path("/proc/sys", name).read_text(encoding="ascii").strip()
+    run("extrude_state", states=[STATE], guard=60)
+    assert [one.settings for one in guards.waiting()] == [{name: former}]
+    run("extrude_state", states=[{**STATE, "sysctls": [{"name": name, "value": "1"}]}], guard=60)
+    assert [one.settings for one in guards.waiting()] == [{name: former}], "what was before the first change"
+
+
 def test_check_mode_guards_nothing(run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     timers = Timers(tmp_path, monkeypatch)
     assert run("extrude_state", states=[STATE], guard=60, check=True)["guarded"] is False
@@ -540,10 +553,11 @@ def test_a_site_that_goes_takes_with_it_that_a_change_of_it_went_back(
     """Its first deployment did, so nothing else says that it was ever here."""
     Timers(tmp_path, monkeypatch)
     guards = Guards(folder / "guard")
-    with guards.guarding({("acme", "office"): None}, 60):
+    with guards.guarding({("acme", "office"): None}, Guard(60, ""), {}):
         pass
     guards.undo(guards.waiting())
-    assert [owner["name"] for owner in run("extrude_info")["owners"]] == ["acme/office"], "else nobody takes it off"
+    owner = {"name": "acme/office", "secret": None, "gone": True}
+    assert run("extrude_info")["owners"] == [owner], "else nobody takes it off"
     run("extrude_state", states=[EMPTY])
     assert guards.load() == []
     assert run("extrude_info")["owners"] == []

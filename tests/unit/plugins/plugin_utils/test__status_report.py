@@ -30,7 +30,12 @@ def status(kind: str = "site", tunnels: dict[str, str] | None = None, links: dic
 
 def found(kind: str = "site", **changes: Any) -> dict[str, Any]:
     """What the role finds on a host that is as the inventory has it."""
-    info = {"owners": [{"name": "acme/office"}], "missing_packages": [], "stopped_units": [], "ipsec": {}}
+    info = {
+        "owners": [{"name": "acme/office", "gone": False}],
+        "missing_packages": [],
+        "stopped_units": [],
+        "ipsec": {},
+    }
     usual = {"unreached": "", "info": info, "state": {"operations": []}, "files": [{"installed": [], "removed": []}]}
     return changed({**usual, "status": {"stdout": status(kind)}}, changes)
 
@@ -125,7 +130,8 @@ def test_many_differences_are_counted() -> None:
 
 
 def test_a_site_that_only_the_colo_knows_is_told_with_what_to_type() -> None:
-    owners = [{"name": name} for name in ("acme/office", "acme/old", "initech/plant")]
+    owners = [{"name": name, "gone": False} for name in ("acme/office", "acme/old", "initech/plant")]
+    owners += [{"name": "acme/never", "gone": True}]
     lines = told(colo=found("colo", info={"owners": owners}))
     typed = "teardown.yml -e teardown_forgotten=acme/old -e teardown_colo=rack"
     assert lines[2:] == [f"rack: has acme/old, which the inventory lacks; to take it off: {typed}"]
@@ -135,7 +141,7 @@ def test_a_site_that_has_moved_is_told_at_the_colo_that_it_has_left() -> None:
     topology = run(office=office(), shop=shop())
     topology["homes"]["shop"] = "rack2"
     del topology["sites"]["shop"]
-    owners = [{"name": "acme/office"}, {"name": "initech/shop"}]
+    owners = [{"name": "acme/office", "gone": False}, {"name": "initech/shop", "gone": False}]
     result = report(topology, {"office": found()}, {"rack": found("colo", info={"owners": owners})}, NOW)
     typed = "teardown.yml -e teardown_forgotten=initech/shop -e teardown_colo=rack"
     told = "has initech/shop, which the inventory has at rack2; once it works there, to take it off here"
@@ -177,7 +183,7 @@ def test_packages_count_where_something_needs_them() -> None:
 
 def test_a_batch_concerns_its_own_sites_and_customers() -> None:
     topology = run(batch=["office"], office=office(), shop=shop())
-    owners = [{"name": "initech/gone"}, {"name": "initech/shop"}]
+    owners = [{"name": "initech/gone", "gone": False}, {"name": "initech/shop", "gone": False}]
     result = report(topology, {"office": found()}, {"rack": found("colo", info={"owners": owners})}, NOW)
     assert result["ok"], result["text"]
 
