@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.dynamic, pytest.mark.long]
 
 MINUTES = 300
 """Seconds."""
-UNREACHABLE_NOW = "systemctl stop ssh.socket ssh.service; pkill -KILL -x sshd"
+UNREACHABLE_NOW = "systemctl stop ssh.socket ssh.service; pkill -KILL -x sshd || true"
 REACHABLE_AGAIN = "systemctl start ssh.service"
 
 

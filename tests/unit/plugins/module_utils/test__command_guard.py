@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import syslog
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -18,7 +19,6 @@ import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import (
     _command,
-    _command_guard,
     _guard,
     _host,
     _rollback,
@@ -215,7 +215,7 @@ def test_what_is_decided_by_hand_is_in_the_journal_too(
     run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(_command_guard.syslog, "syslog", lambda _level, text: told.append(text))
+    monkeypatch.setattr(syslog, "syslog", lambda _level, text: told.append(text))
     change(store, NEW)
     run("confirm")
     assert told == ["acme/office: confirmed"]
