@@ -201,11 +201,13 @@ def of_tunnels(_folder: Path, _counts: list[int]) -> Iterator[report.Row]:
 
 
 def of_packets(_folder: Path, counts: list[int]) -> Iterator[report.Row]:
-    """Packets a second into the tunnels of one site, at a colo with many and at one with that one."""
+    """Packets a second into the tunnels of one site, at a colo with many and at one with that one: of the site in the
+    middle, so that the way to its chain is neither the shortest nor the longest."""
     for count in counts:
         for mode, variables in MODES.items():
             many = [{**state, "take_over": True} for state in states(count, **variables)]
-            rate = lab_worker.forwarded({"one": many[:1], "many": many})
+            middle = many.pop(count // 2)
+            rate = lab_worker.forwarded({"one": [middle], "many": [middle, *many]})
             yield {"sites": count, "mode": mode, **rate, "ratio": rate["many"] / rate["one"]}
 
 
