@@ -114,6 +114,25 @@ def test_a_reboot_half_way_comes_back_with_what_was_before(mended: Lab, host: st
     assert not waits(mended, host)
 
 
+def settings(lab: Lab, host: str) -> set[str]:
+    """The settings of IP that a host has, but for those of our devices."""
+    lines = lab.exec(host, ["sysctl", "-a"]).stdout.splitlines()
+    return {line for line in lines if line.startswith("net.ipv") and ".ex" not in line}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_of_a_first_deployment_that_goes_back_not_even_kernel_settings_stay(mended: Lab, host: str) -> None:
+    assert not modules.apply(mended, host, [{"customer": "acme", "site": "office"}]).failed
+    off = ["net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0", "net.ipv4.fib_multipath_hash_policy=0"]
+    mended.exec(host, ["sysctl", "-w", *off])
+    before = settings(mended, host), remains.kernel(mended, host)
+    done = modules.call(mended, host, "extrude_state", states=inventory.states()[host], guard=3600)
+    assert not done.failed, done.message
+    assert "net.ipv4.ip_forward = 1" in settings(mended, host)
+    extrude(mended, host, "rollback")
+    assert (settings(mended, host), remains.kernel(mended, host)) == before
+
+
 def test_where_the_disks_are_full_by_then_all_goes_back_but_the_file_of_the_next_boot(mended: Lab) -> None:
     def held(host: str) -> tuple[str, frozenset[str]]:
         return mended.exec(host, ["sh", "-c", "cat /etc/extrude/bird.d/*"]).stdout, remains.kernel(mended, host)
