@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ._conflict import claims, collisions
+from ._claims import claims
+from ._conflict import collisions
 from ._model import PROTOCOL, AddressSet, Chain, Current, Dummy, Object, Place, Route, Sysctl, Tunnel
 from ._request import Request, device_of_sysctl, devices_of
 
