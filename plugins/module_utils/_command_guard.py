@@ -77,7 +77,8 @@ def run_rollback(options: argparse.Namespace, store: Store) -> int:
             return 0
         waiting = _chosen(options.owners, store, store.guards.due() if options.due else store.guards.waiting())
         if not waiting:
-            _say([] if options.due else [NOTHING])  # a timer may find that all was confirmed
+            gone = went_back(_chosen(options.owners, store, store.guards.load()))
+            _say([] if options.due else gone or [NOTHING])  # a timer may find that all was confirmed
             return 0
         if not options.due:  # what cannot be kept on the disk must not come again with the next apply
             waiting = store.guards.expire(waiting, options.because or BY_HAND)

@@ -254,10 +254,26 @@ def _copy(path: Path) -> Path:
     return path.with_name(f"{path.name}{COPY}")
 
 
-def _sites(path: Path, parse: Callable[[Any, str], Item]) -> list[Item]:
+def refuse_newer(folders: Iterable[Path]) -> None:
+    """Raises EngineError where a later version of the collection has written a file. Others may be as they like."""
+    for path in sorted(path for folder in folders for path in folder.glob("*.json")):
+        try:
+            _understood(path)
+        except Newer as error:
+            raise EngineError(f"{path}: run the collection that wrote it: {error}") from error
+        except (OSError, *_NOT_UNDERSTOOD):
+            continue
+
+
+def _understood(path: Path) -> Fields:
     top = Fields(json.loads(path.read_text(encoding="utf-8")), "")
     if (schema := top.integer("schema", 1, 2**31, SCHEMA)) > SCHEMA:
         raise Newer(f"schema: {schema} is newer than this version understands ({SCHEMA})")
+    return top
+
+
+def _sites(path: Path, parse: Callable[[Any, str], Item]) -> list[Item]:
+    top = _understood(path)
     sites = top.required("sites")
     if not isinstance(sites, dict):
         raise EngineError(f"sites: {sites!r} is no dictionary")

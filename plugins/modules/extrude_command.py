@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Installs the engine of the modules as a Python package on the host, so that boot and the hooks of links run the same
     code as the modules do, and with it other files.
+  - Where a later version of the collection has applied something, that is an error before anything is changed; the
+    command must not be older than what it has to apply.
   - The role P(multihome.extrude.host#role) uses it.
 options:
   state:
@@ -106,7 +108,12 @@ from ansible_collections.multihome.extrude.plugins.module_utils._install import 
     refuse_in_use,
     remove,
 )
+from ansible_collections.multihome.extrude.plugins.module_utils._model import FOLDER as STATES
+from ansible_collections.multihome.extrude.plugins.module_utils._record import FOLDER as RECORDS
+from ansible_collections.multihome.extrude.plugins.module_utils._storage import refuse_newer
 
+KEPT = (Path(STATES), Path(RECORDS))
+"""What the command applies, and what it has applied."""
 FILE = {
     "path": {"type": "path", "required": True},
     "content": {"type": "str", "required": True},
@@ -121,6 +128,8 @@ def run(params: dict[str, Any], check: bool) -> dict[str, Any]:
     if params["state"] == "absent":
         return _removed(folder, [*others], [Path(path) for path in params["folders"]], check)
     to_write, stale = differences({**command_files(folder), **others}, folder)
+    if to_write or stale:
+        refuse_newer(KEPT)
     if not check:
         install(to_write, stale, folder)
     return _result(to_write, stale)

@@ -114,6 +114,8 @@ def test_a_change_that_is_not_goes_back_with_all_that_follows(
     assert run("confirm") == 1
     assert "acme/office: put back by hand, so since 20" in capsys.readouterr().err
     assert len(store.guards.load()) == 2, "whoever asks is told, until it is changed again"
+    assert run("rollback acme/office") == 0, "as was asked"
+    assert "acme/office: put back by hand, so since 20" in capsys.readouterr().out
 
 
 def test_a_run_decides_on_what_is_its_own_only(run: Run, store: Store, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ansible_collections.multihome.extrude.plugins.module_utils import _command
 from ansible_collections.multihome.extrude.plugins.module_utils._install import PACKAGE
+from ansible_collections.multihome.extrude.plugins.modules import extrude_command
 
 Run = Callable[..., dict[str, Any]]
 
@@ -54,6 +57,25 @@ def test_files_have_their_text_and_mode_whatever_the_umask(run: Run, tmp_path: P
     path.chmod(0o700)
     again = run("extrude_command", directory=str(tmp_path), files=[{"path": str(path), "content": "x", "mode": "0755"}])
     assert again["installed"] == [str(path)]
+
+
+def test_a_command_that_is_older_than_what_it_has_to_apply_is_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, lib = tmp_path / "kept", tmp_path / "lib"
+    kept.mkdir()
+    monkeypatch.setattr(extrude_command, "KEPT", (kept,))
+    (kept / "acme.json").write_text('{"schema": 99, "sites": {}}')
+    (kept / "broken.json").write_text("nonsense")
+    for check in (True, False):
+        refused = run("extrude_command", directory=str(lib), check=check)
+        told = f"{kept}/acme.json: run the collection that wrote it: schema: 99 is newer than this version understands"
+        assert refused["msg"].startswith(told)
+        assert not lib.exists()
+    (kept / "acme.json").unlink()
+    assert run("extrude_command", directory=str(lib))["changed"] is True
+    (kept / "acme.json").write_text('{"schema": 99, "sites": {}}')
+    assert run("extrude_command", directory=str(lib))["changed"] is False, "it is that version"
 
 
 def test_what_earlier_versions_had_goes(run: Run, tmp_path: Path) -> None:
