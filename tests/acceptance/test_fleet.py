@@ -147,6 +147,23 @@ def test_a_site_that_is_lost_on_the_way_ends_the_run_and_goes_back_at_both_ends(
     assert differences(lab) == []
 
 
+def test_where_the_proof_of_one_site_fails_all_of_its_batch_goes_back_at_once(lab: Lab, tmp_path: Path) -> None:
+    words = (*ALL_AT_ONCE, *varied(tmp_path), "-e", "extrude_guard_timeout=3600")
+    narrow = ["-i", "ex-+", "-m", "length", "--length", "600:", "-j", "DROP"]
+    lab.exec("kiosk", ["iptables", "-t", "raw", "-I", "PREROUTING", *narrow])
+    try:
+        run = playbook.run(lab, *words, inventory=INVENTORY)
+        assert run.code != 0
+        (message,) = run.failures()
+        assert "lte FAILED" in message
+        wait_until(lambda: not any(waits(lab, host) for host in HOSTS), "all have gone back", MINUTES)
+    finally:
+        lab.exec("kiosk", ["iptables", "-t", "raw", "-D", "PREROUTING", *narrow])
+    for host in HOSTS:
+        assert "ago: its run has failed" in extrude(lab, host, "status")
+    assert differences(lab) == []
+
+
 def test_a_run_for_each_of_two_customers_at_once(lab: Lab, tmp_path: Path) -> None:
     words = varied(tmp_path)
     runs = [playbook.start(lab, "--limit", site, *words, inventory=INVENTORY) for site in EXTRUDED]
