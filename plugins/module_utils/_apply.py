@@ -38,6 +38,8 @@ def run(records: Records, request: Request, check: bool, keep: Keep = lambda _fo
     found = _host.survey(request)
     if check:
         return found
+    if request.only == "purge":  # while the far end had not followed, tunnels may have led over other paths
+        _host.flush_caches()
     try:
         with keep(found):
             _apply(records, request, found)

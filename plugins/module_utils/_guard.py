@@ -38,6 +38,8 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 Owner: TypeAlias = tuple[str, str]
 """Customer and site."""
+Settings: TypeAlias = Mapping[str, tuple[str, str]]
+"""Kernel settings by their names: the values before a change and with it."""
 
 
 class Guard(NamedTuple):
@@ -55,17 +57,19 @@ class Guarded:
     site: str
     former: Plain | None
     """The state that stood before it; None where there was none."""
-    seconds: int
-    boot: str
-    deadline: float
+    seconds: int = 0
+    boot: str = ""
+    deadline: float = 0.0
     run: str = ""
     """Whose it is: the last run that changed it; empty: whoever's."""
     undone: str = ""
     """When it went back, in ISO 8601; until there is another change whoever confirms it learns of that."""
     reason: str = ""
     """Why it goes or went back, where that is not for want of being confirmed."""
-    settings: Mapping[str, str] = field(default_factory=dict)
-    """Values of kernel settings from before, by their names: in no state, since they are shared."""
+    settings: Settings = field(default_factory=dict)
+    """Kernel settings that it has altered, in this boot: they are in no state, since they are shared."""
+    secret: Plain | None = None
+    """What the site's secret is called, which came with the change and doesn't go back."""
 
     @property
     def owner(self) -> Owner:
@@ -80,6 +84,11 @@ class Guarded:
     def undecided(self) -> bool:
         """Whether it can still be confirmed, or be given more time."""
         return not self.undone and self.left > 0
+
+    @property
+    def altered(self) -> Settings:
+        """The settings that it has altered, but for those of another boot: since then they are what files say."""
+        return self.settings if self.boot == _boot() else {}
 
     @property
     def why(self) -> str:
@@ -126,30 +135,21 @@ class Guards:
         return [guarded for guarded in self.waiting() if not guarded.left]
 
     @contextmanager
-    def guarding(
-        self, formers: Mapping[Owner, Plain | None], guard: Guard, settings: Mapping[str, str]
-    ) -> Iterator[None]:
-        """Guard a change that the body makes. If that fails, which leaves all as it was, nothing is guarded anew.
+    def guarding(self, changes: Collection[Guarded], seconds: int) -> Iterator[None]:
+        """Guard changes that the body makes. If that fails, which leaves all as it was, nothing is guarded anew.
 
-        *settings*: those of the kernel that it alters, as they are. What waits already keeps what stood before its
-        first change, gets more time, and is this run's now. Settings that a change of others has altered, which waits
-        too, are altered for this one as well: they go back with the last of them.
+        What waits already keeps what stood before its first change, gets more time, and is the new run's. Settings that
+        others have altered whose changes wait are altered for these as well: they go back with the last of them.
         """
         before = {guarded.owner: guarded for guarded in self.load()}
-        altered = {name: value for one in before.values() if not one.undone for name, value in one.settings.items()}
-        kept = {**settings, **altered}
+        waiting = {owner: one for owner, one in before.items() if not one.undone}
+        others = {name: values for one in waiting.values() for name, values in one.altered.items()}
         try:
-            changed = [self._guarded(before.get(owner), owner, former) for owner, former in formers.items()]
-            together = [replace(one, run=guard.run, settings={**kept, **one.settings}) for one in changed]
-            self.hold(together, guard.seconds)
+            self.hold([_joined(waiting.get(change.owner), change, others) for change in changes], seconds)
             yield
         except BaseException:
-            self._write({owner: before.get(owner) for owner in formers})
+            self._write({change.owner: before.get(change.owner) for change in changes})
             raise
-
-    @staticmethod
-    def _guarded(before: Guarded | None, owner: Owner, former: Plain | None) -> Guarded:
-        return before if before and not before.undone else Guarded(*owner, former, 0, "", 0.0)
 
     def hold(self, waiting: Collection[Guarded], seconds: int, reason: str = "") -> None:
         """Give changes some seconds from now on; with a *reason*, why they are to go back then."""
@@ -162,7 +162,8 @@ class Guards:
 
     def expire(self, waiting: Collection[Guarded], reason: str) -> list[Guarded]:
         """Have changes go back from now on, however often that fails. To know that until the next boot is enough."""
-        expired = [replace(one, boot=_boot(), deadline=_now(), reason=reason) for one in waiting]
+        now: dict[str, Any] = {"boot": _boot(), "deadline": _now(), "reason": reason}
+        expired = [replace(one, settings=one.altered, **now) for one in waiting]
         self._write({one.owner: one for one in expired}, lasting=False)
         return expired
 
@@ -198,10 +199,18 @@ class Guards:
             self._files.folder.rmdir()
 
 
+def _joined(before: Guarded | None, change: Guarded, others: Settings) -> Guarded:
+    """A change upon one that waits, if there is one, with what *others* have altered."""
+    earlier = before.altered if before else {}
+    settings = {**others, **change.settings}
+    first = {name: (earlier.get(name, (value, ""))[0], after) for name, (value, after) in settings.items()}
+    return replace(change, former=before.former if before else change.former, settings={**earlier, **first})
+
+
 def refuse_gone(guarded: Collection[Guarded], run: str = "") -> None:
     """Raises Conflict where nobody can go on, since it went or goes back, or not that *run*, since another has it."""
     gone = went_back(guarded)
-    taken = [_taken_over(one) for one in guarded if run and one.undecided and one.run != run]
+    taken = [taken_over(one) for one in guarded if run and one.undecided and one.run != run]
     if gone or taken:
         raise Conflict([*gone, *taken])
 
@@ -217,7 +226,7 @@ def went_back(guarded: Iterable[Guarded]) -> list[str]:
     ]
 
 
-def _taken_over(guarded: Guarded) -> str:
+def taken_over(guarded: Guarded) -> str:
     """That a change is not the asking run's any more, in words."""
     return f"{guarded}: another run is changing it; let that one come to its end, then run again"
 
@@ -238,7 +247,8 @@ def _parse(data: object, where: str) -> Guarded:
         run=str(run or ""),
         undone=str(entry.required("undone")),
         reason=str(entry.optional("reason") or ""),
-        settings={str(name): str(value) for name, value in settings.items()} if isinstance(settings, dict) else {},
+        settings={str(name): (str(one[0]), str(one[1])) for name, one in dict(settings or {}).items()},
+        secret=entry.optional("secret"),
     )
 
 

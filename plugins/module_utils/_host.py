@@ -8,7 +8,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -21,6 +21,7 @@ from . import (
     _dump,
     _duplicate,
     _files,
+    _forwarding,
     _gateway,
     _ipset,
     _iptables,
@@ -32,6 +33,7 @@ from . import (
     _yield,
 )
 from ._conflict import Conflict
+from ._forwarding import SWITCHES
 from ._model import (
     AddressSet,
     AnyObject,
@@ -152,9 +154,10 @@ def _tables(request: Request) -> set[int]:
 
 
 def sysctl_names(request: Request) -> list[str]:
-    """The settings that are wanted, that a new device brings, or that may go with one; always in the same order."""
+    """The settings that are wanted, that a new device brings, or that may go with one or go back; always in the same
+    order."""
     wanted = request.wanted(Sysctl).values()
-    names = [sysctl.name for sysctl in [*wanted, *request.had(Sysctl).values()]]
+    names = [*(sysctl.name for sysctl in [*wanted, *request.had(Sysctl).values()]), *request.settings]
     return list(dict.fromkeys([*names, *(name for sysctl in wanted if (name := default_of(sysctl, request)))]))
 
 
@@ -208,6 +211,7 @@ def apply(request: Request, found: Survey) -> None:
     was asked for, or that is an error too.
     """
     done: list[Operation] = []
+    contrary = _forwarding.contrary(_switched(found.operations, "1"))
     with closing(_netlink.Writer(found.current)) as netlink, Signals() as signals:
         writers = _Writers(netlink, _files.Folder(request.folder))
         try:
@@ -218,13 +222,20 @@ def apply(request: Request, found: Survey) -> None:
                     done += part
             _settle(request, found.operations)
         except BaseException as error:
-            _undo(done, writers, error)
+            _undo(done, writers, error, contrary)
             raise
+
+
+def _switched(operations: Iterable[Operation], to: str) -> list[str]:
+    """The switches of forwarding that operations set to a value."""
+    items = (operation.after for operation in operations if operation.action == "change")
+    return [item.name for item in items if isinstance(item, Sysctl) and item.name in SWITCHES and item.value == to]
 
 
 def _settle(request: Request, operations: Sequence[Operation]) -> None:
     """What has to follow the operations: caches forget, the kernel is asked, and neighbours are told."""
-    _flush_caches(operations)
+    if any(isinstance(operation.item, Route | Rule) for operation in operations):
+        flush_caches()
     if left := survey(request).operations:
         more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
         still = "; ".join(map(str, left[:_SHOWN]))
@@ -270,19 +281,19 @@ def _change(operation: Operation, model: type[AnyObject]) -> tuple[AnyObject | N
     return before, after
 
 
-def _flush_caches(operations: Sequence[Operation]) -> None:
+def flush_caches() -> None:
     """Forget routes learned per destination (redirects, path MTU): they bypass new next hops.
 
     Source: Documentation/networking/ip-sysctl.rst, ``route/flush``.
     """
-    if any(isinstance(operation.item, Route | Rule) for operation in operations):
-        for family in ("ipv4", "ipv6"):
-            if Path(f"/proc/sys/net/{family}/route/flush").exists():  # write-only
-                _sysctl.write(f"net/{family}/route/flush", "1")
+    for family in ("ipv4", "ipv6"):
+        if Path(f"/proc/sys/net/{family}/route/flush").exists():  # write-only
+            _sysctl.write(f"net/{family}/route/flush", "1")
 
 
-def _undo(done: list[Operation], writers: _Writers, error: BaseException) -> None:
-    """Reverses *done*, last first. What cannot be reversed is told together with the error."""
+def _undo(done: list[Operation], writers: _Writers, error: BaseException, contrary: Mapping[str, str]) -> None:
+    """Reverses *done*, last first, and what the kernel sets as well then (*contrary*). What cannot be reversed is told
+    together with the error."""
     problems = []
     for operations in reversed(list(_batches(done))):
         for part in reversed(_parts(operations)):
@@ -292,5 +303,10 @@ def _undo(done: list[Operation], writers: _Writers, error: BaseException) -> Non
                 continue
             except EngineError as problem:
                 problems.append(str(problem))
+    for name in (name for name in contrary if _forwarding.is_set_by(name, _switched(done, "1"))):
+        try:
+            _sysctl.write(name, contrary[name])
+        except EngineError as problem:
+            problems.append(str(problem))
     if problems:
         raise NotUndone(f"{error}; and not all of it could be undone: {'; '.join(problems)}") from error

@@ -9,10 +9,11 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence, Set
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from ._conflict import refuse
+from ._forwarding import OPPOSITE, SWITCHES, is_set_by
 from ._model import (
     PROTOCOL,
     Address,
@@ -254,14 +255,31 @@ def _sysctls(ground: _Ground) -> Changes:
         for place, item in ground.wanted(Sysctl).items()
         if not item.optional or is_known(item, ground.current, ground.request)
     }
-    together = {**_put_back(ground.request, is_), **wanted}
-    return _compare(is_, together, [place for place in ground.falling[Sysctl.KIND] if place not in wanted])
+    back = {place: item for place, item in _put_back(ground.request, is_).items() if place not in wanted}
+    gone = [place for place in ground.falling[Sysctl.KIND] if place not in wanted]
+    made, deleted = _compare(is_, {**back, **wanted}, gone)
+    return [*made, *_kept(made, back)], deleted
 
 
 def _put_back(request: Request, is_: dict[Place, Sysctl]) -> dict[Place, Sysctl]:
     """Settings as they were before the owners of the request had altered them, where they still are as altered."""
-    altered = request.had(Sysctl).items() & is_.items() - request.held(Sysctl).items()
-    return {one.place: one for one in request.settings if one.place in dict(altered)}
+    others = request.held(Sysctl)
+    return {
+        (name,): Sysctl(name, before)
+        for name, (before, after) in request.settings.items()
+        if (name,) not in others and is_.get((name,)) == Sysctl(name, after)
+    }
+
+
+def _kept(made: Iterable[Operation], back: Mapping[Place, Sysctl]) -> list[Operation]:
+    """What goes back to what it is, but would not be that any more once forwarding is off again."""
+    changed = {operation.item.place for operation in made}
+    switches = [name for (name,) in changed if name in SWITCHES]
+    return [
+        Operation("change", Sysctl(item.name, OPPOSITE[item.value]), item)
+        for place, item in back.items()
+        if place not in changed and is_set_by(item.name, switches)
+    ]
 
 
 def _sets(ground: _Ground) -> Changes:

@@ -8,8 +8,8 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from typing import Literal, TypeAlias, cast
@@ -66,7 +66,8 @@ class Request:
     is not, so that the far end can stop using that in between. ``folder`` is where files stand. With
     ``yields``, what cannot stand since somebody else's stands there is left out, and is no error. The address
     that whoever asks ``came_by`` stays. ``returning`` is what others had before changes that may go back yet: it is
-    theirs until these are confirmed. ``settings`` of the kernel are put back unless somebody wants them otherwise.
+    theirs until these are confirmed. ``settings`` of the kernel, with their values before a change and with it, are put
+    back unless they have become others or somebody wants them.
     """
 
     desired: tuple[State, ...]
@@ -78,7 +79,7 @@ class Request:
     yields: bool = False
     came_by: str = ""
     returning: tuple[State, ...] = ()
-    settings: tuple[Sysctl, ...] = ()
+    settings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @cached_property
     def owners(self) -> frozenset[Owner]:

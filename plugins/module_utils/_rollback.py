@@ -18,7 +18,7 @@ from ._bind import Plain
 from ._fields import EngineError, HostError
 from ._guard import Guarded, Owner
 from ._local import Store, bound
-from ._model import State, Sysctl
+from ._model import State
 from ._request import Operation, Part, Request
 from ._signals import Stopped
 
@@ -67,9 +67,8 @@ def _together(store: Store, guarded: Sequence[Guarded]) -> Back:
             # as boot does: the links are as they are, and what others have put into our places is theirs
             # and keys go back too, whatever the former inventory allowed
             desired = bound([{**one, "renumber": True} for one in group], store, patient=True)
-            settings = {name: value for one in guarded if one.restored in group for name, value in one.settings.items()}
-            former = tuple(Sysctl(name, value, optional=True) for name, value in settings.items())
-            request = Request(desired, only=part, folder=store.states.folder, yields=True, settings=former)
+            settings = {name: both for one in guarded if one.restored in group for name, both in one.altered.items()}
+            request = Request(desired, only=part, folder=store.states.folder, yields=True, settings=settings)
             found = _apply.run(store.records, request, False, partial(_storing, store, group, unwritten))
             back.done += found.operations
             back.problems += [f"not put back: {problem}" for problem in found.left.problems]

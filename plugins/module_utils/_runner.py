@@ -22,6 +22,7 @@ from . import _apply, _certificate, _dnsmasq, _dump, _host, _liveness, _rollback
 from ._bind import Plain
 from ._conflict import Conflict
 from ._fields import Fields
+from ._forwarding import SWITCHES, contrary
 from ._guard import SUBFOLDER as GUARD_FOLDER
 from ._guard import Guard, Guarded, Guards, refuse_gone
 from ._learned import Endpoints
@@ -120,30 +121,42 @@ def _keeping(
     Without any, a change that waits to be confirmed is none any more: somebody has taken it from there.
     """
     stood = {owner_of(state): state for state in former}
-    formers = {owner_of(state): stood.get(owner_of(state)) for state in listed}
+    secrets = {owner_of(state): state.get("secret") for state in listed}
+    owners = secrets.keys()
     waiting = {guarded.owner for guarded in store.guards.waiting()}
     storing = store.states.storing(listed, only)
     try:
         if not guard.seconds:
             with storing:
                 yield
-            store.guards.drop(formers)
+            store.guards.drop(owners)
             return
-        store.guards.drop(formers.keys() - waiting)  # what became of an earlier change
-        asked = any(differ(formers[owner_of(state)], state) for state in listed)
-        changes = asked or found.operations or waiting & formers.keys()
-        guarding = store.guards.guarding(formers, guard, _altered(found.operations)) if changes else nullcontext()
-        with guarding, storing:
+        store.guards.drop(owners - waiting)  # what became of an earlier change
+        asked = any(differ(stood.get(owner_of(state)), state) for state in listed)
+        settings = _altered(found.operations)
+        changes = [
+            Guarded(*owner, stood.get(owner), run=guard.run, settings=settings, secret=secret)
+            for owner, secret in secrets.items()
+        ]
+        guarded = asked or found.operations or waiting & owners
+        with store.guards.guarding(changes, guard.seconds) if guarded else nullcontext(), storing:
             _host.keep_files(store.states.folder, found.operations)
             yield
     finally:
         store.settle()
 
 
-def _altered(operations: Iterable[Operation]) -> dict[str, str]:
-    """The kernel settings that operations change, as they are before."""
-    changes = (one.before for one in operations if one.action == "change")
-    return {before.name: before.value for before in changes if isinstance(before, Sysctl)}
+def _altered(operations: Iterable[Operation]) -> dict[str, tuple[str, str]]:
+    """The kernel settings that operations change, and those that would not stay if that were only reversed: values
+    before and after it."""
+    changes = [(one.before, one.after) for one in operations if one.action == "change"]
+    altered = {
+        before.name: (before.value, after.value)
+        for before, after in changes
+        if isinstance(before, Sysctl) and isinstance(after, Sysctl)
+    }
+    switches = [name for name, (before, _after) in altered.items() if name in SWITCHES and before == "0"]
+    return altered | {name: (value, value) for name, value in contrary(switches).items() if name not in altered}
 
 
 def _guards_of(listed: Iterable[Plain], store: Store) -> list[Guarded]:
@@ -189,14 +202,15 @@ def _owners(current: Current, recorded: Iterable[State], store: Store) -> list[P
     """Whose anything on this host is, though a run was cut short, and what their secrets are called: by the record, by
     what boot would apply, by what was reported, by changes that were not confirmed, and by the tunnels themselves.
     Of one that is gone only a note is left that its change went back."""
+    notes = {str(guarded): guarded.secret for guarded in store.guards.load()}
     secrets = {name_of(state): state.get("secret") for state in store.states.load()}
     tunnels = [device.tunnel for device in current.devices.values() if device.tunnel and device.tunnel.owner]
     names = {f"{state.owner.customer}/{state.owner.site}" for state in recorded} | secrets.keys()
     names |= {"/".join(owner) for owner in store.endpoints.owners()}
     names |= {str(guarded) for guarded in store.guards.waiting()}
     names |= {tunnel.owner.removeprefix(LABEL) for tunnel in tunnels}
-    notes = {str(guarded) for guarded in store.guards.load()}
-    return [{"name": one, "secret": secrets.get(one), "gone": one not in names} for one in sorted(names | notes)]
+    called = notes | secrets
+    return [{"name": one, "secret": called.get(one), "gone": one not in names} for one in sorted(names | notes.keys())]
 
 
 def _spread(asked: Fields) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import syslog
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from ansible_collections.multihome.extrude.plugins.module_utils import (
     _sysctl,
 )
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import HostError
-from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guard, Guarded, Guards
+from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guarded, Guards, Settings
 from ansible_collections.multihome.extrude.plugins.module_utils._learned import Endpoints, Hints
 from ansible_collections.multihome.extrude.plugins.module_utils._local import Store, bound
 from ansible_collections.multihome.extrude.plugins.module_utils._record import Records
@@ -68,12 +68,13 @@ def run(store: Store) -> Iterator[Run]:
         yield lambda words: _command.main(words.split(), store)
 
 
-def change(
-    store: Store, *states: dict[str, Any], by: str = "", settings: Mapping[str, str] = MappingProxyType({})
-) -> None:
+def change(store: Store, *states: dict[str, Any], by: str = "", settings: Settings = MappingProxyType({})) -> None:
     """What a guarded run of the module does."""
-    formers = {("acme", one["site"]): store.states.find("acme", one["site"]) for one in states}
-    with store.guards.guarding(formers, Guard(60, by), settings), store.states.storing(states):
+    changes = [
+        Guarded("acme", one["site"], store.states.find("acme", one["site"]), run=by, settings=settings)
+        for one in states
+    ]
+    with store.guards.guarding(changes, 60), store.states.storing(states):
         pass
     assert _command.main(["apply"], store) == 0
 
@@ -234,6 +235,47 @@ def test_what_is_decided_by_hand_is_in_the_journal_too(
     assert len(told) == lines, "systemd has it from the output"
 
 
+def test_one_that_is_gone_or_anothers_keeps_no_other_from_going_back(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(store, state("gone", "203.0.113.7"), state("taken", "203.0.113.8"), NEW, by="run-1")
+    assert run("rollback acme/gone") == 0
+    change(store, state("taken", "203.0.113.9"), by="run-2")
+    named = "acme/gone acme/taken acme/office acme/strange"
+    assert run(f"rollback --run run-1 --within 1 {named}") == 1
+    capsys.readouterr()
+    assert run(f"rollback --run run-1 --remaining --within 1 {named}") == 0
+    told = capsys.readouterr()
+    assert told.out == "acme/office: goes back in 1 s\n"
+    assert "acme/gone: put back by hand, so since" in told.err
+    assert "acme/taken: another run is changing it" in told.err
+    assert run("rollback --run run-1 acme/taken") == 1, "without --within too"
+    assert run(f"rollback --run run-1 --remaining {named}") == 0
+    assert held() == {"203.0.113.1", "203.0.113.9"}
+
+
+def test_a_reason_is_one_line_whatever_was_typed(store: Store) -> None:
+    store.states.store([OLD])
+    with host():
+        change(store, NEW)
+        because = "a\udcffb\nacme/x: confirmed \x1b[31m" + 300 * "y"
+        assert _command.main(["rollback", "--because", because], store) == 0
+        assert held() == {"203.0.113.1"}
+    (note,) = store.guards.load()
+    assert note.why.startswith("a?b acme/x: confirmed [31my")
+    assert len(note.why) == 200
+
+
+def test_who_is_told_may_be_gone(run: Run, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(store, NEW)
+    nobody, pipe = os.pipe()
+    os.close(nobody)
+    with monkeypatch.context() as patch, os.fdopen(pipe, "w") as gone:
+        patch.setattr("sys.stdout", gone)
+        run("rollback")
+    assert held() == {"203.0.113.1"}
+
+
 # --- kernel settings ----------------------------------------------------------------------------------
 
 FORWARD = "net/ipv4/ip_forward"
@@ -249,7 +291,7 @@ def value() -> str:
 
 def test_kernel_settings_go_back_with_the_last_change_that_asks_for_them(run: Run, store: Store) -> None:
     _sysctl.write(FORWARD, "0")
-    change(store, forwarding("office"), settings={FORWARD: "0"})
+    change(store, forwarding("office"), settings={FORWARD: ("0", "1")})
     change(store, forwarding("branch"))
     assert value() == "1"
     assert run("rollback acme/office") == 0
@@ -262,23 +304,46 @@ def test_kernel_settings_go_back_with_the_last_change_that_asks_for_them(run: Ru
 @pytest.mark.parametrize("confirmed", ["acme/office", "acme/branch"])
 def test_they_stay_where_a_change_that_is_confirmed_asks_for_them(run: Run, store: Store, confirmed: str) -> None:
     _sysctl.write(FORWARD, "0")
-    change(store, forwarding("office"), forwarding("branch"), settings={FORWARD: "0"})
+    change(store, forwarding("office"), forwarding("branch"), settings={FORWARD: ("0", "1")})
     assert run(f"confirm {confirmed}") == 0
     assert run("rollback") == 0
     assert value() == "1"
 
 
 def test_they_stay_as_somebody_has_set_them_meanwhile(run: Run, store: Store) -> None:
-    change(store, {**NEW, "sysctls": [{"name": "net/ipv4/conf/lo/rp_filter", "value": "2"}]}, settings={})
-    (waiting,) = store.guards.waiting()
-    store.guards.hold([replace(waiting, settings={"net/ipv4/conf/lo/rp_filter": "0"})], 60)
-    _sysctl.write("net/ipv4/conf/lo/rp_filter", "1")
+    name = "net/ipv4/conf/lo/rp_filter"
+    change(store, {**NEW, "sysctls": [{"name": name, "value": "2"}]}, settings={name: ("0", "2")})
+    _sysctl.write(name, "1")
     assert run("rollback") == 0
-    assert _sysctl.read(["net/ipv4/conf/lo/rp_filter"]) == {"net/ipv4/conf/lo/rp_filter": "1"}
+    assert _sysctl.read([name]) == {name: "1"}
+
+
+def test_after_a_reboot_they_are_what_files_say(run: Run, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(store, forwarding("office"), settings={FORWARD: ("0", "1")})
+    monkeypatch.setattr(_guard, "_boot", lambda: "another")
+    assert run("apply") == 1
+    assert value() == "1"
+    change(store, forwarding("office"), settings={FORWARD: ("0", "1")})
+    monkeypatch.setattr(_guard, "_boot", lambda: "a third")
+    assert run("rollback") == 0, "by hand"
+    assert value() == "1"
+
+
+def test_what_forwarding_takes_along_comes_back_as_it_was(run: Run, store: Store) -> None:
+    """Some devices forwarded alone, and redirects were not accepted."""
+    _sysctl.write(FORWARD, "0")
+    kept = {"net/ipv4/conf/all/accept_redirects": "0", "net/ipv4/conf/lo/forwarding": "1"}
+    for name, former in kept.items():
+        _sysctl.write(name, former)
+    change(store, forwarding("office"), settings={FORWARD: ("0", "1"), **{name: (it, it) for name, it in kept.items()}})
+    assert _sysctl.read(["net/ipv4/conf/a0/forwarding"]) == {"net/ipv4/conf/a0/forwarding": "1"}
+    assert run("rollback") == 0
+    assert (value(), _sysctl.read(kept)) == ("0", kept)
+    assert _sysctl.read(["net/ipv4/conf/a0/forwarding"]) == {"net/ipv4/conf/a0/forwarding": "0"}
 
 
 def test_a_setting_whose_device_has_gone_hinders_nothing(run: Run, store: Store) -> None:
-    change(store, NEW, settings={"net/ipv4/conf/gone0/rp_filter": "0"})
+    change(store, NEW, settings={"net/ipv4/conf/gone0/rp_filter": ("0", "2")})
     assert run("rollback") == 0
     assert held() == {"203.0.113.1"}
 
@@ -432,9 +497,9 @@ def test_what_cannot_go_back_is_told_tried_again_and_hinders_no_other(
     run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store.states.store([{**state("branch"), "rules": [{"priority": "nonsense", "table": 1}]}])
-    change_branch = {("acme", "branch"): store.states.find("acme", "branch")}
+    branch = Guarded("acme", "branch", store.states.find("acme", "branch"))
     with (
-        store.guards.guarding(change_branch, Guard(60, ""), {}),
+        store.guards.guarding([branch], 60),
         store.states.storing([state("branch", "203.0.113.7")]),
     ):
         pass

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.multihome.extrude.plugins.module_utils import _guard, _storage
 from ansible_collections.multihome.extrude.plugins.module_utils._conflict import Conflict
 from ansible_collections.multihome.extrude.plugins.module_utils._fields import EngineError, HostError
-from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guard, Guards, refuse_gone
+from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guarded, Guards, refuse_gone
 from tests.unit.timers import Timers
 
 OFFICE, BRANCH = ("acme", "office"), ("globex", "branch")
@@ -38,7 +38,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def change(guards: Guards, owner: tuple[str, str] = OFFICE, seconds: int = 60) -> None:
-    with guards.guarding({owner: FORMER if owner == OFFICE else None}, Guard(seconds, ""), {}):
+    with guards.guarding([Guarded(*owner, FORMER if owner == OFFICE else None)], seconds):
         pass
 
 
@@ -63,7 +63,7 @@ def test_a_second_change_keeps_what_stood_before_the_first_and_gets_as_long_agai
 ) -> None:
     change(guards)
     clock[0] += 50
-    with guards.guarding({OFFICE: {**FORMER, "rules": [{}]}}, Guard(60, ""), {}):
+    with guards.guarding([Guarded(*OFFICE, {**FORMER, "rules": [{}]})], 60):
         pass
     (office,) = guards.waiting()
     assert (office.former, office.left) == (FORMER, 60)
@@ -75,12 +75,12 @@ def test_a_second_change_keeps_what_stood_before_the_first_and_gets_as_long_agai
 def test_a_change_that_fails_is_not_guarded_and_one_that_waits_still_is(
     guards: Guards, timers: Timers, clock: list[float]
 ) -> None:
-    with pytest.raises(RuntimeError), guards.guarding({OFFICE: FORMER}, Guard(60, ""), {}):
+    with pytest.raises(RuntimeError), guards.guarding([Guarded(*OFFICE, FORMER)], 60):
         raise RuntimeError
     assert guards.load() == []
     change(guards)
     before = guards.load()
-    with pytest.raises(RuntimeError), guards.guarding({OFFICE: None}, Guard(600, ""), {}):
+    with pytest.raises(RuntimeError), guards.guarding([Guarded(*OFFICE, None)], 600):
         raise RuntimeError
     assert guards.load() == before
 
@@ -145,7 +145,7 @@ def test_what_went_back_waits_no_more_but_is_told(guards: Guards, timers: Timers
 
 def test_the_last_run_that_changes_something_has_it(guards: Guards, timers: Timers) -> None:
     for run in ("first", "second"):
-        with guards.guarding({OFFICE: FORMER}, Guard(60, run), {}):
+        with guards.guarding([Guarded(*OFFICE, FORMER, run=run)], 60):
             pass
     waiting = guards.waiting()
     refuse_gone(waiting, "second")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.multihome.extrude.plugins.module_utils import _netlink
-from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guard, Guards
+from ansible_collections.multihome.extrude.plugins.module_utils._guard import Guarded, Guards
 from ansible_collections.multihome.extrude.plugins.module_utils._model import EngineError
 from tests.unit.host import dummy_kind, snapshot
 from tests.unit.netns import WITHOUT_RIGHTS, ip, output
@@ -453,9 +453,28 @@ def test_a_guarded_change_keeps_the_kernel_settings_that_it_alters(
     name = "net/ipv4/conf/a0/rp_filter"
     former = Path("/proc/sys", name).read_text(encoding="ascii").strip()
     run("extrude_state", states=[STATE], guard=60)
-    assert [one.settings for one in guards.waiting()] == [{name: former}]
+    assert [one.settings for one in guards.waiting()] == [{name: (former, "2")}]
     run("extrude_state", states=[{**STATE, "sysctls": [{"name": name, "value": "1"}]}], guard=60)
-    assert [one.settings for one in guards.waiting()] == [{name: former}], "what was before the first change"
+    assert [one.settings for one in guards.waiting()] == [{name: (former, "1")}], "what was before the first change"
+    run("extrude_state", states=[{**STATE, "sysctls": []}], guard=60)
+    assert [one.settings for one in guards.waiting()] == [{name: (former, "1")}], "though it asks for it no more"
+
+
+def test_what_switching_forwarding_off_would_change_is_kept_and_outlives_a_run_that_fails(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Timers(tmp_path, monkeypatch)
+    switch, kept = Path("/proc/sys/net/ipv4/ip_forward"), "net/ipv4/conf/b0/forwarding"
+    switch.write_text("0")
+    Path("/proc/sys", kept).write_text("1")
+    on = {"name": "net/ipv4/ip_forward", "value": "1"}
+    nonsense = {"name": "net/ipv4/conf/a0/rp_filter", "value": "nonsense"}
+    failed = run("extrude_state", states=[{**STATE, "sysctls": [on, nonsense]}], guard=60)
+    assert "rp_filter cannot be set to 'nonsense'" in failed["msg"]
+    assert (switch.read_text(), Path("/proc/sys", kept).read_text()) == ("0\n", "1\n")
+    run("extrude_state", states=[{**STATE, "sysctls": [on]}], guard=60)
+    (waiting,) = Guards(folder / "guard").waiting()
+    assert waiting.settings == {on["name"]: ("0", "1"), kept: ("1", "1")}
 
 
 def test_check_mode_guards_nothing(run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -553,10 +572,10 @@ def test_a_site_that_goes_takes_with_it_that_a_change_of_it_went_back(
     """Its first deployment did, so nothing else says that it was ever here."""
     Timers(tmp_path, monkeypatch)
     guards = Guards(folder / "guard")
-    with guards.guarding({("acme", "office"): None}, Guard(60, ""), {}):
+    with guards.guarding([Guarded("acme", "office", None, secret={"site": "acme.1"})], 60):
         pass
     guards.undo(guards.waiting())
-    owner = {"name": "acme/office", "secret": None, "gone": True}
+    owner = {"name": "acme/office", "secret": {"site": "acme.1"}, "gone": True}
     assert run("extrude_info")["owners"] == [owner], "else nobody takes it off"
     run("extrude_state", states=[EMPTY])
     assert guards.load() == []
