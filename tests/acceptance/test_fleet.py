@@ -35,7 +35,7 @@ from tests.lab.topology import NAT
 
 pytestmark = [pytest.mark.dynamic, pytest.mark.long]
 
-MINUTES = 300
+MINUTES = 600
 """Seconds."""
 UNREACHABLE_NOW = "systemctl stop ssh.socket ssh.service; pkill -KILL -x sshd || true"
 REACHABLE_AGAIN = "systemctl start ssh.service"
