@@ -87,7 +87,7 @@ def run_rollback(options: argparse.Namespace, store: Store) -> int:
                 store.guards.hold(waiting, options.within, options.because)
             _say([f"{one}: goes back in {options.within} s" for one in waiting] or [NOTHING])
             return 0
-        waiting = store.guards.due() if options.due else _now(options, store)
+        waiting = _due(options, store) if options.due else _now(options, store)
         if not waiting:
             return 0  # a timer may find that all was confirmed
         if not options.due:  # what cannot be kept on the disk must not come again with the next apply
@@ -98,6 +98,11 @@ def run_rollback(options: argparse.Namespace, store: Store) -> int:
     if back.problems:
         raise Conflict(back.problems)
     return 0
+
+
+def _due(options: argparse.Namespace, store: Store) -> list[Guarded]:
+    """Those whose time is out."""
+    return [one for one in _chosen(options, store) if not one.undone and not one.left]
 
 
 def _now(options: argparse.Namespace, store: Store) -> list[Guarded]:
@@ -151,7 +156,7 @@ def _say(lines: Sequence[str], journal: bool = False) -> None:
 
     Where nobody can be told any more, what is to be done is done all the same.
     """
-    with suppress(OSError):
+    with suppress(OSError, UnicodeError):
         sys.stdout.writelines(f"{line}\n" for line in lines)
         sys.stdout.flush()
     if journal and not _is_journal():
@@ -162,5 +167,5 @@ def _say(lines: Sequence[str], journal: bool = False) -> None:
 
 def _is_journal() -> bool:
     """Whether what is printed goes to the journal already (systemd.exec(5), ``JOURNAL_STREAM``)."""
-    out = os.fstat(1)
-    return os.environ.get("JOURNAL_STREAM") == f"{out.st_dev}:{out.st_ino}"
+    stream = os.environ.get("JOURNAL_STREAM")
+    return stream is not None and stream == "{0.st_dev}:{0.st_ino}".format(os.fstat(1))

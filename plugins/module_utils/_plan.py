@@ -274,7 +274,7 @@ def _put_back(request: Request, is_: dict[Place, Sysctl]) -> dict[Place, Sysctl]
 def _kept(made: Iterable[Operation], back: Mapping[Place, Sysctl]) -> list[Operation]:
     """What goes back to what it is, but would not be that any more once forwarding is off again."""
     changed = {operation.item.place for operation in made}
-    switches = [name for (name,) in changed if name in SWITCHES]
+    switches = [name for name in SWITCHES if (name,) in changed and back.get((name,)) == Sysctl(name, "0")]
     return [
         Operation("change", Sysctl(item.name, OPPOSITE[item.value]), item)
         for place, item in back.items()

@@ -161,6 +161,9 @@ def test_only_what_is_due_goes_back_by_itself(run: Run, store: Store, monkeypatc
     assert run("apply") == 0
     assert held() == {"203.0.113.2"}
     monkeypatch.setattr(_guard, "_now", lambda: 10.0**9)
+    assert run("rollback --due --run run-1") == 1
+    assert run("rollback --due acme/strange") == 1
+    assert held() == {"203.0.113.2"}
     assert run("rollback --due") == 0
     assert held() == {"203.0.113.1"}
     assert run("rollback --within 300 acme/office") == 1
