@@ -121,6 +121,25 @@ def differences(lab: Lab) -> list[str]:
     return [line for line in text(run) if "nothing differs" not in line]
 
 
+# --- a site whose only deployment went back -------------------------------------------------------------
+
+
+def test_of_a_site_whose_only_deployment_went_back_teardown_leaves_nothing_either(bare: Lab) -> None:
+    hosts = ("colo", "office")
+    before = {host: remains.take(bare, host) for host in hosts}
+    with narrow(bare, "office"):
+        assert playbook.run(bare, "--limit", "office", inventory=INVENTORY).code != 0
+    wait_until(lambda: not any(waits(bare, host) for host in hosts), "both ends went back", MINUTES)
+    assert "secrets.conf" in bare.exec("office", ["ls", CONNECTIONS]).stdout
+    run = playbook.run(bare, "-e", "teardown_sites=office", inventory=INVENTORY, playbook=TEARDOWN)
+    assert run.code == 0, run.output
+    for host in hosts:
+        now = remains.take(bare, host)
+        assert now.named - before[host].named == set()
+        assert now.files - before[host].files == set()
+        assert now.kernel - before[host].kernel == set()
+
+
 # --- a site that was never confirmed --------------------------------------------------------------------
 
 
