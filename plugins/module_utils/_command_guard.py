@@ -168,4 +168,7 @@ def _say(lines: Sequence[str], journal: bool = False) -> None:
 def _is_journal() -> bool:
     """Whether what is printed goes to the journal already (systemd.exec(5), ``JOURNAL_STREAM``)."""
     stream = os.environ.get("JOURNAL_STREAM")
-    return stream is not None and stream == "{0.st_dev}:{0.st_ino}".format(os.fstat(1))
+    if stream is None:
+        return False
+    out = os.fstat(1)
+    return stream == f"{out.st_dev}:{out.st_ino}"
