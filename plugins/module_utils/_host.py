@@ -211,7 +211,7 @@ def apply(request: Request, found: Survey) -> None:
     was asked for, or that is an error too.
     """
     done: list[Operation] = []
-    contrary = _forwarding.contrary(_switched(found.operations, "1"))
+    contrary = _forwarding.contrary(_switched_on(found.operations))
     with closing(_netlink.Writer(found.current)) as netlink, Signals() as signals:
         writers = _Writers(netlink, _files.Folder(request.folder))
         try:
@@ -226,10 +226,10 @@ def apply(request: Request, found: Survey) -> None:
             raise
 
 
-def _switched(operations: Iterable[Operation], to: str) -> list[str]:
-    """The switches of forwarding that operations set to a value."""
+def _switched_on(operations: Iterable[Operation]) -> list[str]:
+    """The switches of forwarding that operations switch on."""
     items = (operation.after for operation in operations if operation.action == "change")
-    return [item.name for item in items if isinstance(item, Sysctl) and item.name in SWITCHES and item.value == to]
+    return [item.name for item in items if isinstance(item, Sysctl) and item.name in SWITCHES and item.value == "1"]
 
 
 def _settle(request: Request, operations: Sequence[Operation]) -> None:
@@ -303,7 +303,7 @@ def _undo(done: list[Operation], writers: _Writers, error: BaseException, contra
                 continue
             except EngineError as problem:
                 problems.append(str(problem))
-    for name in (name for name in contrary if _forwarding.is_set_by(name, _switched(done, "1"))):
+    for name in (name for name in contrary if _forwarding.is_set_by(name, _switched_on(done))):
         try:
             _sysctl.write(name, contrary[name])
         except EngineError as problem:
