@@ -30,7 +30,7 @@ class Process:
         return sum(map(_own_seconds, descendants(self.pid)), _own_seconds(self.pid))
 
     def kill(self) -> None:
-        """Kill the process and its children, and wait until they are gone."""
+        """Kill the process and the children that it has by now, and wait until they are gone."""
         if not self.alive():
             return
         family = [*children(self.pid), self]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -172,6 +173,9 @@ def test_every_lab_has_a_processor_of_its_own_while_there_are_some(tmp_path: Pat
 def test_a_processor_is_claimed_as_long_as_a_child_of_the_lab_s_process_lives(tmp_path: Path) -> None:
     with claimed_processor(tmp_path) as (processor, claim):
         started = process.start(["sh", "-c", "sleep 60 & wait"], tmp_path / "log", {}, claim)
+    while not process.children(started.pid):  # kill() takes those that there are
+        assert started.alive()
+        time.sleep(0.01)
     with claimed_processor(tmp_path) as (other, _claim):
         assert other != processor or len(os.sched_getaffinity(0)) == 1
     started.kill()
