@@ -15,4 +15,4 @@ tests=(tests/acceptance)
 for word in "$@"; do [[ $word != tests/acceptance/* ]] || tests=(); done
 
 # of two -m the last one counts: make links, make long and make stock choose others
-python -m pytest -o cache_dir="$CACHE/pytest" -m "not long" ${tests[@]+"${tests[@]}"} "$@"
+python -m pytest -o cache_dir="$CACHE/pytest" --durations=20 -m "not long" ${tests[@]+"${tests[@]}"} "$@"

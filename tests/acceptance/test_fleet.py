@@ -193,6 +193,23 @@ def test_where_the_proof_of_one_site_fails_all_of_its_batch_goes_back_at_once(la
     assert differences(lab) == []
 
 
+@pytest.mark.parametrize("host", ["colo", "kiosk"])
+def test_where_a_host_loses_its_power_in_the_midst_of_a_batch_all_of_it_goes_back(
+    lab: Lab, tmp_path: Path, host: str
+) -> None:
+    run = playbook.start(lab, *ALL_AT_ONCE, *varied(tmp_path), inventory=INVENTORY)
+    try:
+        wait_until(lambda: run.poll() is not None or all(waits(lab, each) for each in HOSTS), "all wait", MINUTES)
+        lab.reboot(host, hard=True)
+        told, _errors = run.communicate(timeout=MINUTES * 2)
+    finally:
+        playbook.kill(run)
+    assert run.returncode != 0, told
+    wait_until(lambda: not any(waits(lab, each) for each in HOSTS), "all have gone back", MINUTES)
+    wait_until(lambda: all_up(lab), "all tunnels are up", MINUTES)
+    assert differences(lab) == []
+
+
 def test_a_run_for_each_of_two_customers_at_once(lab: Lab, tmp_path: Path) -> None:
     words = varied(tmp_path)
     runs = [playbook.start(lab, "--limit", site, *words, inventory=INVENTORY) for site in EXTRUDED]
