@@ -22,7 +22,8 @@ def shared_colo(mended: Lab) -> Iterator[Lab]:
     result = modules.apply(mended, "colo", inventory.states({"branch": inventory.branch()})["colo"])
     assert not result.failed, result.message
     yield mended
-    modules.apply(mended, "colo", [{"customer": "globex", "site": "branch"}])
+    result = modules.apply(mended, "colo", [{"customer": "globex", "site": "branch"}])
+    assert not result.failed, result.message
 
 
 def test_a_limited_run_changes_that_site_at_both_ends_and_nothing_else(shared_colo: Lab, tmp_path: Path) -> None:
