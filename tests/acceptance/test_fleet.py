@@ -200,6 +200,7 @@ def test_where_a_host_loses_its_power_in_the_midst_of_a_batch_all_of_it_goes_bac
     run = playbook.start(lab, *ALL_AT_ONCE, *varied(tmp_path), inventory=INVENTORY)
     try:
         wait_until(lambda: run.poll() is not None or all(waits(lab, each) for each in HOSTS), "all wait", MINUTES)
+        assert run.poll() is None, run.communicate()[0]
         lab.reboot(host, hard=True)
         told, _errors = run.communicate(timeout=MINUTES * 2)
     finally:

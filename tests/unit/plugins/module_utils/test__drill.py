@@ -204,8 +204,6 @@ class Hole:
     def __init__(self, places: tuple[Netns, Netns, Netns], switch: float | None, fails: bool = False) -> None:
         self._places, self._switch, self._fails = places, switch, fails
         self.steps: list[str] = []
-        self.took = 0.0
-        """Milliseconds from the cut until both ends follow: more than asked where the machine is busy."""
 
     def _both(self, *numbers: int) -> None:
         site, colo, _wires = self._places
@@ -214,11 +212,10 @@ class Hole:
         with colo.entered():
             spread("c", 0, "203.0.113.10", *numbers)
 
-    def _later(self, cut: float) -> None:
+    def _later(self) -> None:
         assert self._switch is not None
         time.sleep(self._switch)
         self._both(1)
-        self.took = (time.monotonic() - cut) * 1000
 
     def _plug(self, how: str) -> None:
         with self._places[2].entered():
@@ -229,12 +226,11 @@ class Hole:
 
     def make(self) -> None:
         self.steps.append("make")
-        cut = time.monotonic()
         self._plug("nomaster")
         if self._fails:
             raise EngineError("iptables has no mood")
         if self._switch is not None:
-            threading.Thread(target=self._later, args=[cut]).start()
+            threading.Thread(target=self._later).start()
 
     def end(self) -> bool:
         self.steps.append("end")
@@ -269,10 +265,10 @@ def test_a_cut_that_is_routed_around_costs_as_long_as_that_took(ends: tuple[Netn
     for direction in ("up", "down"):
         one = found[direction]
         assert one["carried"]
-        assert 100 <= one["lost_ms"] <= hole.took + 250
-        assert 100 <= one["switch_ms"] <= hole.took + 250
-        assert 200 <= one["return_ms"] <= 3000
-        assert one["lost_on_return_ms"] <= 100
+        assert 100 <= one["lost_ms"] <= 450
+        assert 100 <= one["switch_ms"] <= 450
+        assert 200 <= one["return_ms"] <= 900
+        assert one["lost_on_return_ms"] <= 20
     assert found["ok"]
 
 
@@ -284,9 +280,9 @@ def test_a_cut_that_nobody_notices_costs_all_of_it(ends: tuple[Netns, Netns, Net
     found = report(near, far(), "dsl")
     assert not found["ok"]
     for direction in ("up", "down"):
-        assert 900 <= found[direction]["lost_ms"] <= 3000
+        assert 900 <= found[direction]["lost_ms"] <= 1500
         assert found[direction]["switch_ms"] is None
-        assert found[direction]["return_ms"] <= 1000
+        assert found[direction]["return_ms"] <= 300
     assert "DID NOT SWITCH up and down" in found["text"]
     assert hole.steps[-1] == "tidy"
 

@@ -337,14 +337,17 @@ def target(number: int, *sources: str, mtu: int = 1472) -> Target:
 QUICK = Pace(count=3, interval=0.02, timeout=0.3, token="office")
 
 
-def test_each_link_has_a_result_of_its_own(ends: tuple[Netns, Netns]) -> None:
+def test_all_links_are_probed_at_the_same_time(ends: tuple[Netns, Netns]) -> None:
     with ends[0].entered():
+        started = time.monotonic()
         results = probe([target(0, "203.0.113.10"), target(1), target(2, "203.0.113.10")], QUICK)
+        spent = time.monotonic() - started
     assert [(result["ok"], result["path_mtu"]) for result in results] == [(True, 1472), (False, 1400), (True, 1472)]
     # nobody here owns the extruded address, and its answers come by one link only
     assert [result["source_received"] for result in results] == [3, 0, 3]
-    assert results[0]["rtt_ms"]["min"] < 1000
+    assert results[0]["rtt_ms"]["min"] < 100
     assert results[0]["error"] == results[2]["error"] == ""
+    assert spent < 4
 
 
 def test_good_links_take_no_longer_together_than_one_alone(ends: tuple[Netns, Netns]) -> None:
@@ -451,7 +454,7 @@ def test_the_far_end_knows_how_long_packets_of_the_full_size_took_as_clocks_have
     with ends[0].entered():
         probe([target(0, "203.0.113.10"), target(2, "203.0.113.11")], QUICK)
     observer.join()
-    assert 0 < seen[0]["transit_ms"] < 1000
+    assert 0 < seen[0]["transit_ms"] < 100
     assert seen[1]["transit_ms"] is None
 
 
@@ -468,11 +471,11 @@ def test_the_far_end_sees_the_extruded_source_and_is_done_early(ends: tuple[Netn
     seen: Results = []
     watches = [Watch("c0", "office"), Watch("c2", "office")]
     started = time.monotonic()
-    observer = observed(ends[1], watches, 60, QUICK.count, seen)
+    observer = observed(ends[1], watches, 20, QUICK.count, seen)
     with ends[0].entered():
         probe([target(0, "203.0.113.10"), target(2, "203.0.113.11")], QUICK)
     observer.join()
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 5
     assert untimed(seen) == [
         {"device": "c0", "sources": ["203.0.113.10"], "packets": 3, "error": ""},
         {"device": "c2", "sources": ["203.0.113.11"], "packets": 3, "error": ""},
